@@ -1,0 +1,61 @@
+/*
+ * Geometry of pictures: resizing, turning, perspective crops. Plain functions, no state; outputs
+ * are made by the caller (image_create) unless said otherwise. Thread safe.
+ */
+#ifndef SE_IMAGE_OPS_H
+#define SE_IMAGE_OPS_H
+
+#include "image/image.h"
+
+/*
+ * Resizes src into the whole of dst (same channels; any sizes). Enlarging: bilinear with pixel
+ * centres aligned (as OpenCV's INTER_LINEAR). Reducing: bilinear up to `2 ×`, area-weighted beyond,
+ * so that thin strokes survive.
+ */
+int img_resize(const struct image *src, struct image *dst, se_error *err);
+
+/*
+ * Resizes and normalises in one pass into a network's input: out[dst_h][dst_w][3] floats (NHWC, one
+ * picture), channel order BGR, value (v / 255 - mean) / std with mean = std = 0.5, that is
+ * v / 127.5 - 1. Pixels of dst beyond `used_w` × `used_h` are set to `fill`. src grey or RGB.
+ */
+int img_to_tensor(const struct image *src, float *out, int dst_w, int dst_h, int used_w, int used_h,
+                  float fill, se_error *err);
+
+/*
+ * Perspective crop: the quad of src becomes the whole of dst (corner 0 → top left, 1 → top right,
+ * …). Bilinear; where the crop shrinks by more than 2 ×, several samples a pixel (no aliasing).
+ * Outside src the border pixel is repeated. Any quad is accepted, also degenerate or far outside
+ * ones (SE_ERR_ARGUMENT for coordinates that are not finite).
+ */
+int img_warp_quad(const struct image *src, const struct quad *quad, struct image *dst,
+                  se_error *err);
+
+/* Turns by quarter turns clockwise (1, 2, 3) into a new image, made here. */
+int img_turn(const struct image *src, int quarter_turns, struct image *out, se_error *err);
+
+/*
+ * Turns by `degrees` clockwise about the centre into a new image large enough for all of src; the
+ * rest is filled with the median border colour. *inverse maps a point of the new image back:
+ * x = m[0] X + m[1] Y + m[2], y = m[3] X + m[4] Y + m[5].
+ */
+int img_rotate(const struct image *src, float degrees, struct image *out, float inverse[6],
+               se_error *err);
+
+/* Applies the EXIF orientation 1 … 8 to `image` in place (it may be replaced). */
+int img_orient(struct image *image, int orientation, se_error *err);
+
+/* RGB → grey (ITU-R BT.601 luma) into a new image; a grey source is copied. */
+int img_to_grey(const struct image *src, struct image *out, se_error *err);
+
+/* 255 - v, in place. */
+void img_invert(struct image *image);
+
+/* Contrast limited adaptive histogram equalisation (Zuiderveld 1994) of a grey image, in place;
+ * tiles × tiles tiles, clip as a multiple of the mean bin height (as OpenCV's clipLimit). */
+int img_clahe(struct image *grey, int tiles, float clip, se_error *err);
+
+/* Unsharp mask: v + amount × (v - blurred), Gaussian of `sigma`, in place, any channels. */
+int img_sharpen(struct image *image, float sigma, float amount, se_error *err);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * The inference engine as the rest of the program sees it.
+ *
+ *   nn_model   packed weights and fused graph; immutable; shared by threads
+ *   nn_exec    plans and one arena for a stream of inputs; one per thread
+ *
+ * Tensors cross this border as float32, contiguous, channels last: [n, h, w, c] for pictures,
+ * [n, t, c] for sequences.
+ */
+#ifndef SE_NN_NN_H
+#define SE_NN_NN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/budget.h"
+#include "base/pool.h"
+#include "base/status.h"
+
+enum nn_backend_kind { NN_BACKEND_CPU, NN_BACKEND_REF };
+
+/* Highest instruction set the CPU backend may use. */
+enum nn_cpu_tier { NN_CPU_AUTO, NN_CPU_PORTABLE, NN_CPU_AVX2, NN_CPU_AVX512 };
+
+enum { NN_MAX_RANK = 6 };
+
+struct nn_shape {
+    int rank;
+    int64_t dims[NN_MAX_RANK];
+};
+
+struct nn_model_options {
+    enum nn_backend_kind backend;
+    enum nn_cpu_tier cpu;
+    bool no_fusion; /* keep every tensor of the file visible (tests) */
+    /* Replaces the final MatMul + Softmax over all classes by nn_select (below) when count > 0. */
+    const int32_t *head_columns;
+    size_t head_column_count;
+};
+
+/*
+ * The selected head: for every step the log-probabilities, against the softmax over all classes, of
+ * the chosen columns, and behind them NN_SELECT_EXTRA numbers:
+ *   [count + 0] log of the summed probability of all other classes
+ *   [count + 1] index of the most likely class of all, as a float
+ *   [count + 2] its log-probability
+ */
+enum { NN_SELECT_EXTRA = 3 };
+
+struct nn_model;
+
+/* Loads an ONNX file. SE_ERR_IO, SE_ERR_MODEL (names node, byte or tensor), SE_ERR_UNSUPPORTED
+ * (names operation and node), SE_ERR_MEMORY. `name` in messages is the path. */
+int nn_model_load(struct nn_model **out, const char *path, const struct nn_model_options *options,
+                  se_error *err);
+/* The same from memory, which may go away afterwards. */
+int nn_model_load_memory(struct nn_model **out, const void *bytes, size_t size, const char *name,
+                         const struct nn_model_options *options, se_error *err);
+void nn_model_free(struct nn_model *model);
+/* Value of a metadata key of the file (not '\0'-terminated; *size), or NULL. Lives with the model.
+ */
+const char *nn_model_metadata(const struct nn_model *model, const char *key, size_t *size);
+/* Declared shape of the only input as ONNX gives it ([n, c, h, w]; -1: free). */
+struct nn_shape nn_model_input_shape(const struct nn_model *model);
+/* Columns of the last dimension of the file's output (the recognizer's classes); -1 when free. */
+int64_t nn_model_output_columns(const struct nn_model *model);
+/* What runs it, for people: "cpu avx2", "ref". Static storage. */
+const char *nn_model_backend_name(const struct nn_model *model);
+
+struct nn_exec;
+
+/* Makes an exec without a plan. `pool` (may be NULL) outlives it. `max_bytes` bounds the arena and
+ * the kept plans together; 0: no bound. */
+int nn_exec_create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
+                   size_t max_bytes, se_error *err);
+void nn_exec_free(struct nn_exec *exec);
+/* Makes (or finds in the LRU) the plan for an input [n, h, w, c] and makes it current. This is the
+ * only call that allocates. SE_ERR_LIMIT past max_bytes: the exec stays usable. */
+int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err);
+/* The current plan's input, to be filled before each run. */
+float *nn_exec_input(struct nn_exec *exec);
+/* Runs the current plan; allocates nothing. SE_ERR_CANCELLED between steps. */
+int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err);
+/* The current plan's output and its shape, valid until the next prepare or run. Contiguous:
+ * [n, h, w, c] for a 4-dimensional output of a convolutional network, else as ONNX says. */
+const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape);
+/* Gives plans and arena back; the next prepare makes them anew. */
+void nn_exec_trim(struct nn_exec *exec);
+/* Bytes held now by arena and plans. */
+size_t nn_exec_bytes(const struct nn_exec *exec);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * Which text in a picture is the serial number? Lines of text (and barcodes) in, ranked readings
+ * out.
+ *
+ * Depends on src/base alone: the caller turns what the OCR found into ser_line. All input is
+ * hostile: any text, any numbers. Time and memory are bounded by the limits below.
+ */
+#ifndef SE_SERIAL_SERIAL_H
+#define SE_SERIAL_SERIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+enum {
+    SER_MAX_LINES = 2000, /* further lines are not looked at */
+    SER_MAX_LINE = 1024,  /* characters of a line that are looked at */
+    SER_MAX_READINGS = 32
+};
+
+/* One recognized character. */
+struct ser_char {
+    uint32_t c;   /* code point */
+    float p;      /* probability */
+    uint32_t alt; /* runner-up, 0: none */
+    float alt_p;
+    float from, to; /* where along the line, 0 … 1 */
+};
+
+/* One line of text in the picture. */
+struct ser_line {
+    const struct ser_char *chars;
+    size_t count;
+    float score;      /* mean probability */
+    float quad[4][2]; /* clockwise from the text's top left, pixels of the upright picture */
+};
+
+/* One decoded barcode. */
+struct ser_barcode {
+    const char *text; /* UTF-8 */
+    size_t length;
+    const char *symbology; /* "code128", "code39", "ean13", "qr", … */
+    float quad[4][2];
+};
+
+enum ser_kind {
+    SER_SERIAL,
+    SER_ASSET,
+    SER_MAC,
+    SER_IMEI,
+    SER_MEID,
+    SER_ICCID,
+    SER_VIN,
+    SER_CONTAINER,
+    SER_GTIN,
+    SER_PART,
+    SER_CODE
+};
+
+enum { SER_FROM_TEXT = 1, SER_FROM_BARCODE = 2 };
+
+struct ser_alternative {
+    const char *text;
+    float score;
+};
+
+/* One identifier. All pointers into the arena given to ser_find. */
+struct ser_reading {
+    const char *text;    /* canonical */
+    const char *printed; /* as seen */
+    enum ser_kind kind;
+    const char *format;           /* row of the format table, "generic" when none */
+    float score;                  /* 0 … 1, uncalibrated */
+    float quad[4][2];             /* of the identifier alone, not of the whole line */
+    unsigned sources;             /* SER_FROM_… */
+    const struct ser_char *chars; /* of `text` */
+    size_t char_count;
+    const struct ser_alternative *alternatives;
+    size_t alternative_count;
+    const char *why; /* for people: the evidence, "anchor S/N beside; apple-12" */
+};
+
+struct ser_input {
+    const struct ser_line *lines;
+    size_t line_count;
+    const struct ser_barcode *barcodes;
+    size_t barcode_count;
+    int width, height; /* of the upright picture */
+};
+
+struct ser_output {
+    struct ser_reading *readings; /* the likeliest answer first */
+    size_t count;
+};
+
+/* Finds and ranks identifiers. SE_ERR_MEMORY when the arena is spent. */
+int ser_find(const struct ser_input *input, struct arena *arena, struct ser_output *out,
+             se_error *err);
+
+/* "serial", "asset", … as in the contract. */
+const char *ser_kind_name(enum ser_kind kind);
+
+#endif
