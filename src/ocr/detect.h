@@ -1,0 +1,47 @@
+/*
+ * Finds text lines in a picture with the detector network (DB: Liao et al. 2020).
+ */
+#ifndef SE_OCR_DETECT_H
+#define SE_OCR_DETECT_H
+
+#include "base/budget.h"
+#include "image/image.h"
+#include "nn/nn.h"
+
+struct detect_params {
+    int max_side;      /* longer side of the network's input, pixels */
+    float max_upscale; /* how far a small picture may be enlarged, >= 1 */
+    float threshold;   /* of the probability map, 0 … 1 */
+    float box_threshold;
+    float unclip_ratio;
+    int max_boxes;
+};
+
+/* Settings that the policy in docs/MODEL.md found best. */
+extern const struct detect_params detect_defaults;
+
+/* One text line: corners clockwise from the presumed top left (text may still be upside down or run
+ * along the other side: the recognizer decides), in pixels of the image given to ocr_detect. */
+struct text_box {
+    struct quad quad;
+    float score; /* mean probability inside */
+};
+
+struct text_boxes {
+    struct text_box *items; /* owned; reading order: top to bottom, left to right */
+    int count;
+};
+
+/* Network input [h, w] for an image of this size; both multiples of 32. *scale_x, *scale_y: input
+ * pixels per image pixel. */
+void detect_input_size(const struct detect_params *params, int width, int height, int *input_w,
+                       int *input_h, float *scale_x, float *scale_y);
+
+/* Detects lines in a grey or RGB image. `exec` runs a detector model ([n,3,h,w] → [n,1,h,w] in
+ * 0 … 1). Errors: those of nn_exec_prepare and nn_exec_run, SE_ERR_MEMORY, SE_ERR_MODEL for an
+ * output of another shape. */
+int ocr_detect(struct nn_exec *exec, const struct image *image, const struct detect_params *params,
+               const struct budget *budget, struct text_boxes *out, se_error *err);
+void text_boxes_free(struct text_boxes *boxes);
+
+#endif
