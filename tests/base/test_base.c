@@ -1,0 +1,238 @@
+/*
+ * Arena, buffer, UTF-8, status, budget, files and the thread pool.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/budget.h"
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/pool.h"
+#include "base/utf8.h"
+
+static void test_status_names(void **state)
+{
+    (void)state;
+    assert_string_equal(se_status_name(SE_OK), "ok");
+    assert_string_equal(se_status_name(SE_ERR_TRUNCATED), "truncated");
+    assert_string_equal(se_status_name(SE_ERR_INTERNAL), "internal");
+    assert_string_equal(se_status_name(SE_ERR_INTERNAL - 1), "unknown");
+    assert_string_equal(se_status_name(7), "unknown");
+}
+
+static void test_fail_fills_error_and_cuts_long_messages(void **state)
+{
+    (void)state;
+    char text[2000];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    se_error err;
+    assert_int_equal(se_fail(&err, SE_ERR_LIMIT, "%s", text), SE_ERR_LIMIT);
+    assert_int_equal(err.code, SE_ERR_LIMIT);
+    assert_int_equal(strlen(err.message), sizeof(err.message) - 1);
+    assert_int_equal(se_fail(NULL, SE_ERR_IO, "x"), SE_ERR_IO);
+    se_error_clear(&err);
+    assert_int_equal(err.code, SE_OK);
+    assert_string_equal(err.message, "");
+}
+
+static void test_arena_zeroes_aligns_and_stays_below_its_maximum(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 100000);
+    for (int i = 0; i < 100; i++) {
+        unsigned char *p = arena_alloc(&arena, (size_t)i, 3);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        for (int k = 0; k < i * 3; k++)
+            assert_int_equal(p[k], 0);
+        memset(p, 0xAB, (size_t)i * 3);
+    }
+    assert_null(arena_alloc(&arena, 1, 100000));
+    assert_null(arena_alloc(&arena, SIZE_MAX / 2, 3));
+    assert_null(arena_alloc(&arena, SIZE_MAX, 1));
+    assert_string_equal(arena_copy(&arena, "abcdef", 3), "abc");
+    assert_string_equal(arena_printf(&arena, "%d-%s", 42, "x"), "42-x");
+    assert_true(arena.total <= arena.max);
+    arena_free(&arena);
+    assert_non_null(arena_alloc(&arena, 1, 50000));
+    arena_free(&arena);
+}
+
+static void test_buffer_keeps_its_maximum(void **state)
+{
+    (void)state;
+    struct buffer buffer;
+    se_error err;
+    buffer_init(&buffer, 1000);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(buffer_append(&buffer, "0123456789", 10, &err), SE_OK);
+    assert_int_equal(buffer_append(&buffer, "x", 1, &err), SE_ERR_LIMIT);
+    assert_int_equal(buffer_append(&buffer, "x", SIZE_MAX, &err), SE_ERR_LIMIT);
+    assert_int_equal(buffer.size, 1000);
+    assert_int_equal(strlen(buffer.data), 1000);
+    buffer_free(&buffer);
+    assert_int_equal(buffer_printf(&buffer, &err, "%05d", 7), SE_OK);
+    assert_string_equal(buffer.data, "00007");
+    buffer_free(&buffer);
+}
+
+static void test_utf8(void **state)
+{
+    (void)state;
+    static const uint32_t points[] = {1,      0x7F,   0x80,   0x7FF,   0x800,
+                                      0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF};
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        char text[UTF8_MAX];
+        uint32_t back;
+        const size_t n = utf8_encode(points[i], text);
+        assert_int_equal(utf8_decode(text, n, &back), n);
+        assert_int_equal(back, points[i]);
+        for (size_t cut = 1; cut < n; cut++) {
+            assert_int_equal(utf8_decode(text, cut, &back), 1);
+            assert_int_equal(back, UTF8_REPLACEMENT);
+        }
+    }
+    static const char *const bad[] = {
+        "\x80",         "\xC0\x80",         "\xC1\xBF",         "\xE0\x80\x80",
+        "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF",
+        "\xE2\x28\xA1"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        uint32_t c;
+        assert_int_equal(utf8_decode(bad[i], strlen(bad[i]), &c), 1);
+        assert_int_equal(c, UTF8_REPLACEMENT);
+    }
+    uint32_t c;
+    assert_int_equal(utf8_decode("", 0, &c), 0);
+    char text[UTF8_MAX];
+    assert_int_equal(utf8_encode(0xD800, text), 3);
+    assert_memory_equal(text, "\xEF\xBF\xBD", 3);
+}
+
+static void test_budget(void **state)
+{
+    (void)state;
+    se_cancel *cancel;
+    se_error err;
+    assert_int_equal(se_cancel_new(&cancel, &err), SE_OK);
+    struct budget budget = {.deadline_ns = 0, .cancel = cancel};
+    assert_false(budget_is_over(&budget));
+    assert_false(budget_is_over(NULL));
+    assert_int_equal(budget_check_cancel(&budget, &err), SE_OK);
+    assert_int_equal(budget_check_cancel(NULL, &err), SE_OK);
+    se_cancel_set(cancel);
+    assert_int_equal(budget_check_cancel(&budget, &err), SE_ERR_CANCELLED);
+    budget.deadline_ns = clock_now_ns();
+    assert_true(budget_is_over(&budget));
+    budget.deadline_ns = clock_now_ns() + (int64_t)3600 * 1000000000;
+    assert_false(budget_is_over(&budget));
+    se_cancel_free(cancel);
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/se-base-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    struct file_map map;
+    se_error err;
+    assert_int_equal(file_map_open(&map, path, &err), SE_OK);
+    assert_int_equal(map.size, 0);
+    file_map_close(&map);
+    assert_int_equal(write(fd, "hello", 5), 5);
+    close(fd);
+    assert_int_equal(file_map_open(&map, path, &err), SE_OK);
+    assert_int_equal(map.size, 5);
+    assert_memory_equal(map.data, "hello", 5);
+    file_map_close(&map);
+    FILE *stream = fopen(path, "rb");
+    assert_non_null(stream);
+    struct buffer buffer;
+    buffer_init(&buffer, 5);
+    assert_int_equal(file_read_stream(stream, path, &buffer, &err), SE_OK);
+    assert_string_equal(buffer.data, "hello");
+    buffer_free(&buffer);
+    buffer_init(&buffer, 4);
+    rewind(stream);
+    assert_int_equal(file_read_stream(stream, path, &buffer, &err), SE_ERR_LIMIT);
+    assert_non_null(strstr(err.message, path));
+    buffer_free(&buffer);
+    fclose(stream);
+    unlink(path);
+    assert_int_equal(file_map_open(&map, path, &err), SE_ERR_IO);
+    assert_non_null(strstr(err.message, path));
+    assert_int_equal(file_map_open(&map, "/", &err), SE_ERR_IO);
+    assert_null(map.data);
+}
+
+struct count {
+    atomic_int per_piece[1000];
+    atomic_int bad_thread;
+    int threads;
+};
+
+static void count_piece(void *context, size_t piece, int thread)
+{
+    struct count *count = context;
+    atomic_fetch_add(&count->per_piece[piece], 1);
+    if (thread < 0 || thread >= count->threads)
+        atomic_store(&count->bad_thread, 1);
+}
+
+static void test_pool_does_each_piece_once(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 5; threads++) {
+        struct pool *pool;
+        se_error err;
+        assert_int_equal(pool_create(&pool, threads, &err), SE_OK);
+        assert_int_equal(pool_size(pool), threads);
+        for (size_t pieces = 0; pieces <= 1000; pieces = pieces * 3 + 1) {
+            struct count *count = calloc(1, sizeof(*count));
+            assert_non_null(count);
+            count->threads = threads;
+            for (int round = 0; round < 20; round++)
+                pool_run(pool, count_piece, count, pieces);
+            for (size_t i = 0; i < 1000; i++)
+                assert_int_equal(count->per_piece[i], i < pieces ? 20 : 0);
+            assert_int_equal(count->bad_thread, 0);
+            free(count);
+        }
+        pool_free(pool);
+    }
+    struct pool *pool;
+    se_error err;
+    assert_int_equal(pool_create(&pool, -1, &err), SE_ERR_ARGUMENT);
+    assert_int_equal(pool_create(&pool, 100000, &err), SE_ERR_ARGUMENT);
+    assert_null(pool);
+    assert_int_equal(pool_size(NULL), 1);
+    assert_true(pool_default_threads() >= 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status_names),
+        cmocka_unit_test(test_fail_fills_error_and_cuts_long_messages),
+        cmocka_unit_test(test_arena_zeroes_aligns_and_stays_below_its_maximum),
+        cmocka_unit_test(test_buffer_keeps_its_maximum),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_pool_does_each_piece_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
