@@ -1,0 +1,114 @@
+/*
+ * The seam between the engine and what computes: a backend gets a whole plan at a time.
+ *
+ * Life of a backend's work:
+ *   load     supports(node) for every node, then pack(node): weights in the backend's own form
+ *   prepare  compile(plan): shapes are known, memory is not; the backend says how much scratch
+ *            each step needs and which steps it runs as a group; then memory is planned
+ *   run      run(plan): all steps in order; allocates nothing
+ *
+ * A step is an operation with resolved tensors. A test may fill in one step by hand (step.node
+ * with weights, step.in, step.out), call pack, compile, give it scratch memory, and run it: so any
+ * backend can be compared with `ref` on exactly the same step.
+ */
+#ifndef SE_NN_BACKEND_H
+#define SE_NN_BACKEND_H
+
+#include "nn/ir.h"
+
+/*
+ * A float32 tensor over memory of the arena or of a constant. Element (i0, i1, …) is at
+ * data[i0·strides[0] + i1·strides[1] + …]; strides count elements and may be 0 (broadcast, inputs
+ * only). Absent when rank is 0 (a step's tensors have rank 1 or more).
+ */
+struct nn_tensor {
+    float *data; /* valid while the plan is current */
+    int rank;
+    int64_t dims[NN_MAX_RANK];
+    int64_t strides[NN_MAX_RANK];
+    /* Planner's own: where data comes from. */
+    int32_t buffer; /* index of a planned buffer, or -1: a constant */
+    int64_t offset; /* elements from the start of that buffer or constant */
+};
+
+/*
+ * One operation to run. Tensors by operation (physical order, channels last; "dense" means that
+ * strides[3] = 1, strides[2] = P ≥ c, strides[1] = w·P, strides[0] = h·w·P: pixels of pitch P):
+ *
+ *   CONV, DWCONV, DECONV, MAXPOOL, AVGPOOL, RESIZE
+ *              x [n, h, w, c] dense, out [n, oh, ow, co] dense; RESIZE: residual as out, dense
+ *   GAP        x [n, h, w, c] dense, out [n, c], strides[1] = 1
+ *   GEMM, FFN  x [n, m, ci], strides[2] = 1; out and residual [n, m, co], strides[2] = 1;
+ *              scale [n, ci], strides[1] = 1. n is 1 unless there is a scale or the rows of the
+ *              images do not follow one another at one pitch.
+ *   UNARY, COPY, BINARY
+ *              x, (b,) out of the same dims, rank 1 … 6; out's strides fall from first to last;
+ *              neighbouring dimensions are merged where all tensors allow it, so that e.g. a
+ *              dense tensor has rank 1 and a factor per channel gives [n, h·w, c] with b's
+ *              strides (c, 0, 1). x and b of any strides, 0 included.
+ *   REDUCE_MEAN x [kept…, reduced…] with attr.reduced trailing dims, any strides;
+ *              out [kept…] (rank 1 with dims[0] = 1 when nothing is kept), any strides
+ *   LAYERNORM, SOFTMAX
+ *              x, out [m, c], strides[1] = 1
+ *   MATMUL     x [b0, b1, m, k], b [b0, b1, k, n], out [b0, b1, m, n], any strides; x's and b's
+ *              batch strides may be 0. Typical: strides 1 along k in x, along k or n in b.
+ *   SELECT     x [m, ci], out [m, column_count + NN_SELECT_EXTRA], strides[1] = 1
+ *
+ * Dims are never 0. Out overlaps no input, with one exception: of UNARY and BINARY, x or b may be
+ * out itself (same data, same strides). Arena buffers begin at 64-byte boundaries; a tensor may
+ * begin inside one (a slice), so only alignment to 4 bytes is promised. Memory behind a tensor's
+ * last element may neither be read nor written (a guard zone follows, or a neighbour).
+ */
+struct nn_step {
+    enum nn_op op;
+    struct nn_attr attr;
+    const struct nn_node *node; /* weights and names; NULL for a COPY that the planner put in */
+    const void *packed;         /* what pack made for the node; NULL if it made nothing */
+    struct nn_tensor in[NN_INPUTS];
+    struct nn_tensor out;
+    /* For compile to fill in: */
+    size_t scratch_bytes; /* for all threads together; the backend divides it */
+    int64_t tune[4];      /* the backend's own numbers (tile sizes, kernel choice) */
+    /* Steps [this, this + group) may be computed interleaved: everything any of them touches stays
+     * in memory till the last has finished. 1 as given; compile may raise it. */
+    int32_t group;
+    /* Set by the planner before run: 64-byte aligned, scratch_bytes long, contents undefined. */
+    void *scratch;
+};
+
+struct nn_plan {
+    struct nn_step *steps;
+    int32_t step_count;
+    int threads; /* of the pool that will run it */
+    void *state; /* the backend's own, for the plan as a whole; NULL at first */
+};
+
+struct nn_backend {
+    const char *name; /* "ref", "cpu avx2": static storage */
+    /* After pack, runs need nothing of node->weight: the engine may free those weights. */
+    bool owns_weights;
+    /* SE_OK, or SE_ERR_UNSUPPORTED naming node->name, node->type and what is not handled. */
+    int (*supports)(const struct nn_node *node, se_error *err);
+    /* Brings weights into the form the kernels want. *packed NULL: nothing needed. *bytes: memory
+     * taken. SE_ERR_MEMORY. Called once a node; the result is immutable and shared by threads. */
+    int (*pack)(const struct nn_node *node, void **packed, size_t *bytes, se_error *err);
+    void (*pack_free)(void *packed); /* never called with NULL */
+    /* Looks at a plan with known shapes and unknown memory (data NULL): fills in scratch_bytes,
+     * tune and group of the steps, and plan->state. On failure leaves no state behind. */
+    int (*compile)(struct nn_plan *plan, se_error *err);
+    /* Frees plan->state; called once for every plan that was compiled. May be NULL. */
+    void (*release)(struct nn_plan *plan);
+    /* Runs all steps. Checks the budget's cancellation between steps (or groups); allocates
+     * nothing. Results do not depend on the number of threads. */
+    int (*run)(const struct nn_plan *plan, struct pool *pool, const struct budget *budget,
+               se_error *err);
+};
+
+/* Plain C, double accumulation, any strides: the oracle. Never fails. */
+const struct nn_backend *nn_ref_backend(void);
+
+/* The CPU backend for the best instruction set up to `tier` that this machine has;
+ * SE_ERR_UNSUPPORTED (returning NULL) when a tier was demanded that it lacks. */
+const struct nn_backend *nn_cpu_backend(enum nn_cpu_tier tier, se_error *err);
+
+#endif
