@@ -1,0 +1,425 @@
+/*
+ * The table of settings and their checked parsers.
+ *
+ * Who uses what:
+ *   models, detector, recognizer        reader/models.c finds the files
+ *   dictionary, backend, cpu            recognizer_options and nn_model_options
+ *   use_gpu, profile                    checked here; there is no GPU backend to choose
+ *   threads, jobs, arena_mb             slots_create
+ *   batch_size                          recognize_params.batch_size
+ *   max_pixels, max_side                img_limits
+ *   time_limit_ms                       budget of a call
+ *   barcodes                            whether barcode_find is called
+ *   detect_side                         detect_params.max_side of the first look
+ *   upscale_scale                       how far a closer look enlarges a small picture or region
+ *   try_rotations, roi_top_k            looks after the first one
+ *   parallel_preprocessing              whether crops and filters are shared out to the threads
+ *   languages                           only "en" is accepted, nothing depends on it
+ *
+ * Names that other readers know and this one cannot honour stand in `refused`, each with its
+ * reason: a setting that would be ignored is never accepted.
+ */
+#include "reader/settings.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETTING_MAX_VALUE = 4096, NAME_MAX_DISTANCE = 3, NAME_MAX_LENGTH = 40 };
+
+enum setting_type {
+    SETTING_TEXT,
+    SETTING_CHOICE,
+    SETTING_WHOLE,
+    SETTING_REAL,
+    SETTING_BOOL,
+    SETTING_DEGREES
+};
+
+struct setting_row {
+    const char *name;
+    const char *value; /* the default */
+    const char *range; /* for people; of a SETTING_CHOICE the choices, separated by '|' */
+    const char *description;
+    enum setting_type type;
+    size_t offset; /* of the value in struct settings_values */
+    double low, high;
+    /* A choice that is well-formed but cannot be honoured, and why. */
+    const char *refused, *reason;
+};
+
+/* Choices without effect need a place to be parsed into. */
+struct settings_all {
+    struct settings_values values;
+    int without_effect;
+};
+
+#define AT(field) offsetof(struct settings_all, values.field)
+#define NO_EFFECT offsetof(struct settings_all, without_effect)
+
+static const struct setting_row rows[] = {
+    {"models", "", "a folder", "folder of the model files; empty: the usual places", SETTING_TEXT,
+     AT(models), 0, 0, NULL, NULL},
+    {"detector", "", "a file", "ONNX file that finds text; empty: the one among the models",
+     SETTING_TEXT, AT(detector), 0, 0, NULL, NULL},
+    {"recognizer", "", "a file", "ONNX file that reads text; empty: the one among the models",
+     SETTING_TEXT, AT(recognizer), 0, 0, NULL, NULL},
+    {"dictionary", "", "a file", "characters of the recognizer, one a line; empty: its own",
+     SETTING_TEXT, AT(dictionary), 0, 0, NULL, NULL},
+    {"backend", "cpu", "cpu|ref", "what computes: fast code, or the slow plain C it is held to",
+     SETTING_CHOICE, AT(backend), 0, 0, NULL, NULL},
+    {"cpu", "auto", "auto|portable|avx2|avx512", "highest instruction set that may be used",
+     SETTING_CHOICE, AT(cpu), 0, 0, NULL, NULL},
+    {"use_gpu", "auto", "auto|true|false", "whether to compute on a GPU", SETTING_CHOICE,
+     AT(use_gpu), 0, 0, NULL, NULL},
+    {"profile", "cpu", "cpu|gpu", "defaults that suit this kind of machine", SETTING_CHOICE,
+     NO_EFFECT, 0, 0, "gpu", "this build has no GPU support"},
+    {"threads", "0", "0..256", "threads for one picture; 0: as many as the machine grants",
+     SETTING_WHOLE, AT(threads), 0, 256, NULL, NULL},
+    {"jobs", "0", "0..256", "pictures side by side; 0: as many as the machine grants",
+     SETTING_WHOLE, AT(jobs), 0, 256, NULL, NULL},
+    {"batch_size", "4", "1..64", "lines of text recognized together", SETTING_WHOLE, AT(batch_size),
+     1, 64, NULL, NULL},
+    {"max_pixels", "64000000", "1..1000000000", "largest picture accepted, width times height",
+     SETTING_WHOLE, AT(max_pixels), 1, 1e9, NULL, NULL},
+    {"max_side", "16384", "1..65535", "largest width or height accepted", SETTING_WHOLE,
+     AT(max_side), 1, 65535, NULL, NULL},
+    {"time_limit_ms", "2000", "0..3600000", "milliseconds for one picture; 0: no limit",
+     SETTING_WHOLE, AT(time_limit_ms), 0, 3600000, NULL, NULL},
+    {"arena_mb", "1024", "64..65536", "MiB that one network may use for one picture", SETTING_WHOLE,
+     AT(arena_mb), 64, 65536, NULL, NULL},
+    {"barcodes", "true", "true|false", "whether barcodes are read too", SETTING_BOOL, AT(barcodes),
+     0, 0, NULL, NULL},
+    {"detect_side", "960", "64..4096", "pixels of the longer side in the first look", SETTING_WHOLE,
+     AT(detect_side), 64, 4096, NULL, NULL},
+    {"upscale_scale", "5.0", "1.0..5.0", "how far a closer look may enlarge a small picture",
+     SETTING_REAL, AT(upscale_scale), 1, 5, NULL, NULL},
+    {"try_rotations", "0,90,180,270,15,-15,30,-30", "up to 24 degrees in -360..360",
+     "how a picture is turned, in this order, as long as no reading is sure", SETTING_DEGREES,
+     AT(try_rotations), -360, 360, NULL, NULL},
+    {"roi_top_k", "3", "0..32", "regions that a closer look takes", SETTING_WHOLE, AT(roi_top_k), 0,
+     32, NULL, NULL},
+    {"parallel_preprocessing", "true", "true|false",
+     "whether crops and filters are shared out to the threads", SETTING_BOOL,
+     AT(parallel_preprocessing), 0, 0, NULL, NULL},
+    {"languages", "en", "en", "characters that may be returned: Latin letters, digits, signs",
+     SETTING_CHOICE, NO_EFFECT, 0, 0, NULL,
+     "the recognizer is one for all languages and only Latin serial numbers are returned: there is "
+     "nothing to choose"},
+};
+
+enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
+
+static const struct {
+    const char *name, *reason;
+} refused[] = {
+    {"max_error", "scores are not calibrated yet, so no reading can be promised an error rate"},
+};
+
+struct se_settings {
+    struct settings_all all;
+    char *value[ROW_COUNT];  /* owned; NULL: the default */
+    char *origin[ROW_COUNT]; /* owned; NULL: the default */
+};
+
+const struct settings_values *settings_values_of(const se_settings *settings)
+{
+    return &settings->all.values;
+}
+
+/* ---- parsing -------------------------------------------------------------------------------- */
+
+/* Parses a decimal number of at most 15 digits; its own parser, since strtod follows the locale. */
+static bool parse_number(const char *text, size_t length, bool whole, double *out)
+{
+    const char *const end = text + length;
+    const bool negative = text < end && *text == '-';
+    if (text < end && (*text == '-' || *text == '+'))
+        text++;
+    double value = 0, unit = 1;
+    int digits = 0;
+    bool fraction = false;
+    for (; text < end; text++) {
+        if (*text == '.' && !fraction && !whole && digits > 0) {
+            fraction = true;
+            continue;
+        }
+        if (*text < '0' || *text > '9' || ++digits > 15)
+            return false;
+        value = value * 10 + (*text - '0');
+        if (fraction)
+            unit *= 10;
+    }
+    if (digits == 0 || end[-1] == '.')
+        return false;
+    value /= unit;
+    *out = negative ? -value : value;
+    return true;
+}
+
+static int refuse(const struct setting_row *row, const char *text, se_error *err)
+{
+    return se_fail(err, SE_ERR_SETTING, "%s = \"%.80s\" is not possible; it takes %s", row->name,
+                   text, row->range);
+}
+
+static int parse_choice(const struct setting_row *row, const char *text, int *out, se_error *err)
+{
+    const size_t length = strlen(text);
+    const char *choice = row->range;
+    for (int index = 0; *choice; index++) {
+        const size_t size = strcspn(choice, "|");
+        if (size == length && memcmp(choice, text, size) == 0) {
+            RETURN_ERROR_IF(row->refused && strcmp(row->refused, text) == 0, err, SE_ERR_SETTING,
+                            "%s = %s is not possible: %s", row->name, text, row->reason);
+            *out = index;
+            return SE_OK;
+        }
+        choice += size + (choice[size] == '|');
+    }
+    RETURN_ERROR_IF(row->reason && !row->refused, err, SE_ERR_SETTING,
+                    "%s = \"%.80s\" is not possible: %s", row->name, text, row->reason);
+    return refuse(row, text, err);
+}
+
+static bool is_in_range(const struct setting_row *row, double value)
+{
+    return value >= row->low && value <= row->high;
+}
+
+static int parse_degrees(const struct setting_row *row, const char *text,
+                         struct settings_values *values, se_error *err)
+{
+    double degrees[SETTINGS_MAX_ROTATIONS];
+    int count = 0;
+    for (const char *at = text;; at++) {
+        at += strspn(at, " ");
+        const size_t length = strcspn(at, ", ");
+        if (count == SETTINGS_MAX_ROTATIONS || !parse_number(at, length, false, &degrees[count]) ||
+            !is_in_range(row, degrees[count]))
+            return refuse(row, text, err);
+        count++;
+        at += length;
+        at += strspn(at, " ");
+        if (!*at)
+            break;
+        if (*at != ',')
+            return refuse(row, text, err);
+    }
+    memcpy(values->try_rotations, degrees, sizeof(degrees[0]) * (size_t)count);
+    values->rotation_count = count;
+    return SE_OK;
+}
+
+/* Parses `text` into its place in `all`, which changes on success alone. Strings keep pointing at
+ * `text`, which the caller owns. */
+static int parse_value(const struct setting_row *row, const char *text, struct settings_all *all,
+                       se_error *err)
+{
+    char *const place = (char *)all + row->offset;
+    double number;
+    int choice;
+    switch (row->type) {
+    case SETTING_TEXT:
+        memcpy(place, &text, sizeof(text));
+        return SE_OK;
+    case SETTING_CHOICE:
+        FORWARD_IF_ERROR(parse_choice(row, text, &choice, err));
+        memcpy(place, &choice, sizeof(choice));
+        return SE_OK;
+    case SETTING_BOOL: {
+        FORWARD_IF_ERROR(parse_choice(row, text, &choice, err));
+        const bool value = choice == 0;
+        memcpy(place, &value, sizeof(value));
+        return SE_OK;
+    }
+    case SETTING_WHOLE: {
+        if (!parse_number(text, strlen(text), true, &number) || !is_in_range(row, number))
+            return refuse(row, text, err);
+        const int64_t value = (int64_t)number;
+        memcpy(place, &value, sizeof(value));
+        return SE_OK;
+    }
+    case SETTING_REAL:
+        if (!parse_number(text, strlen(text), false, &number) || !is_in_range(row, number))
+            return refuse(row, text, err);
+        memcpy(place, &number, sizeof(number));
+        return SE_OK;
+    case SETTING_DEGREES:
+        return parse_degrees(row, text, &all->values, err);
+    }
+    return se_fail(err, SE_ERR_INTERNAL, "setting %s has no type", row->name);
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+/* How many letters must be changed, put in or taken out (Levenshtein 1966); names up to
+ * NAME_MAX_LENGTH letters, longer ones are infinitely far. */
+static int name_distance(const char *a, const char *b)
+{
+    const size_t size_a = strlen(a), size_b = strlen(b);
+    if (size_a > NAME_MAX_LENGTH || size_b > NAME_MAX_LENGTH)
+        return NAME_MAX_LENGTH;
+    int row[NAME_MAX_LENGTH + 1];
+    for (size_t k = 0; k <= size_b; k++)
+        row[k] = (int)k;
+    for (size_t i = 1; i <= size_a; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t k = 1; k <= size_b; k++) {
+            const int changed = diagonal + (a[i - 1] != b[k - 1]);
+            diagonal = row[k];
+            const int moved = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
+            row[k] = changed < moved ? changed : moved;
+        }
+    }
+    return row[size_b];
+}
+
+static const char *nearest_name(const char *name)
+{
+    const char *nearest = NULL;
+    int best = NAME_MAX_DISTANCE + 1;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const int distance = name_distance(name, rows[i].name);
+        if (distance < best) {
+            best = distance;
+            nearest = rows[i].name;
+        }
+    }
+    return nearest;
+}
+
+/* Row of `name`, or NULL. */
+static const struct setting_row *find_row(const char *name)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+static int refuse_name(const char *name, se_error *err)
+{
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        RETURN_ERROR_IF(strcmp(refused[i].name, name) == 0, err, SE_ERR_SETTING,
+                        "setting %s cannot be honoured: %s", name, refused[i].reason);
+    const char *nearest = nearest_name(name);
+    RETURN_ERROR_IF(nearest, err, SE_ERR_SETTING, "unknown setting \"%.60s\"; did you mean %s?",
+                    name, nearest);
+    return se_fail(err, SE_ERR_SETTING,
+                   "unknown setting \"%.60s\"; \"serialeye config\" lists those there are", name);
+}
+
+/* ---- the public calls ----------------------------------------------------------------------- */
+
+int se_settings_new(se_settings **out, se_error *error)
+{
+    RETURN_ERROR_IF(!out, error, SE_ERR_ARGUMENT, "se_settings_new: out is NULL");
+    *out = NULL;
+    se_settings *settings = calloc(1, sizeof(*settings));
+    if (!settings)
+        return se_fail_memory(error, "settings", sizeof(*settings));
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const int status = parse_value(&rows[i], rows[i].value, &settings->all, error);
+        if (status != SE_OK) {
+            se_settings_free(settings);
+            return status;
+        }
+    }
+    *out = settings;
+    return SE_OK;
+}
+
+void se_settings_free(se_settings *settings)
+{
+    if (!settings)
+        return;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        free(settings->value[i]);
+        free(settings->origin[i]);
+    }
+    free(settings);
+}
+
+int se_settings_set(se_settings *settings, const char *name, const char *value, const char *origin,
+                    se_error *error)
+{
+    RETURN_ERROR_IF(!settings || !name || !value, error, SE_ERR_ARGUMENT,
+                    "se_settings_set: settings, name or value is NULL");
+    const struct setting_row *row = find_row(name);
+    if (!row)
+        return refuse_name(name, error);
+    RETURN_ERROR_IF(strlen(value) > SETTING_MAX_VALUE, error, SE_ERR_SETTING,
+                    "%s: the value is longer than %d bytes", name, SETTING_MAX_VALUE);
+    char *new_value = strdup(value);
+    char *new_origin = strdup(origin ? origin : "call");
+    int status = new_value && new_origin ? SE_OK : se_fail_memory(error, "a setting", 0);
+    if (status == SE_OK)
+        status = parse_value(row, new_value, &settings->all, error);
+    if (status != SE_OK) {
+        free(new_value);
+        free(new_origin);
+        return status;
+    }
+    const size_t index = (size_t)(row - rows);
+    free(settings->value[index]);
+    free(settings->origin[index]);
+    settings->value[index] = new_value;
+    settings->origin[index] = new_origin;
+    return SE_OK;
+}
+
+const char *se_settings_get(const se_settings *settings, const char *name)
+{
+    const struct setting_row *row = settings && name ? find_row(name) : NULL;
+    if (!row)
+        return NULL;
+    const char *value = settings->value[row - rows];
+    return value ? value : row->value;
+}
+
+size_t se_settings_count(const se_settings *settings)
+{
+    (void)settings;
+    return ROW_COUNT;
+}
+
+int se_settings_at(const se_settings *settings, size_t index, se_setting_info *info)
+{
+    if (!settings || !info || index >= ROW_COUNT)
+        return SE_ERR_ARGUMENT;
+    *info = (se_setting_info){
+        .name = rows[index].name,
+        .value = settings->value[index] ? settings->value[index] : rows[index].value,
+        .origin = settings->origin[index] ? settings->origin[index] : "default",
+        .range = rows[index].range,
+        .description = rows[index].description,
+    };
+    return SE_OK;
+}
+
+int settings_copy(se_settings **out, const se_settings *from, se_error *err)
+{
+    FORWARD_IF_ERROR(se_settings_new(out, err));
+    for (size_t i = 0; from && i < ROW_COUNT; i++) {
+        if (!from->value[i])
+            continue;
+        const int status =
+            se_settings_set(*out, rows[i].name, from->value[i], from->origin[i], err);
+        if (status != SE_OK) {
+            se_settings_free(*out);
+            *out = NULL;
+            return status;
+        }
+    }
+    return SE_OK;
+}
+
+int settings_check_device(const se_settings *settings, se_error *err)
+{
+    RETURN_ERROR_IF(settings->all.values.use_gpu == SETTINGS_GPU_TRUE, err, SE_ERR_DEVICE,
+                    "use_gpu = true: this build has no GPU support; set auto or false");
+    return SE_OK;
+}
