@@ -4,7 +4,8 @@
  * Who uses what:
  *   models, detector, recognizer        reader/models.c finds the files
  *   dictionary, backend, cpu            recognizer_options and nn_model_options
- *   use_gpu, profile                    checked here; there is no GPU backend to choose
+ *   use_gpu                             se_open refuses true
+ *   profile                             checked here; gpu is refused as long as there is none
  *   threads, jobs, arena_mb             slots_create
  *   batch_size                          recognize_params.batch_size
  *   max_pixels, max_side                img_limits
@@ -21,8 +22,7 @@
  */
 #include "reader/settings.h"
 
-#include <errno.h>
-#include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,7 +237,7 @@ static int parse_value(const struct setting_row *row, const char *text, struct s
     case SETTING_WHOLE: {
         if (!parse_number(text, strlen(text), true, &number) || !is_in_range(row, number))
             return refuse(row, text, err);
-        const int64_t value = (int64_t)number;
+        const int value = (int)number;
         memcpy(place, &value, sizeof(value));
         return SE_OK;
     }
@@ -414,12 +414,5 @@ int settings_copy(se_settings **out, const se_settings *from, se_error *err)
             return status;
         }
     }
-    return SE_OK;
-}
-
-int settings_check_device(const se_settings *settings, se_error *err)
-{
-    RETURN_ERROR_IF(settings->all.values.use_gpu == SETTINGS_GPU_TRUE, err, SE_ERR_DEVICE,
-                    "use_gpu = true: this build has no GPU support; set auto or false");
     return SE_OK;
 }

@@ -9,14 +9,13 @@
 #define SE_READER_SETTINGS_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/status.h"
 #include "nn/nn.h"
 
 enum { SETTINGS_MAX_ROTATIONS = 24 };
 
-enum settings_gpu { SETTINGS_GPU_AUTO, SETTINGS_GPU_TRUE, SETTINGS_GPU_FALSE };
+enum setting_gpu { SETTING_AUTO, SETTING_TRUE, SETTING_FALSE };
 
 /* Typed values. Strings belong to the settings and live until the next se_settings_set; "" is a
  * setting that was left open. */
@@ -27,20 +26,20 @@ struct settings_values {
     const char *dictionary; /* path, one character a line; "": the recognizer's metadata */
     enum nn_backend_kind backend;
     enum nn_cpu_tier cpu;
-    enum settings_gpu use_gpu;
-    int64_t threads;       /* of one picture; 0: as many as the machine grants */
-    int64_t jobs;          /* pictures side by side; 0: as many as the machine grants */
-    int64_t batch_size;    /* 1 … 64 */
-    int64_t max_pixels;    /* width × height of a picture */
-    int64_t max_side;      /* pixels */
-    int64_t time_limit_ms; /* 0: none */
-    int64_t arena_mb;      /* MiB for the plans and tensors of one network in one slot */
+    enum setting_gpu use_gpu;
+    int threads;       /* of one picture; 0: as many as the machine grants */
+    int jobs;          /* pictures side by side; 0: as many as the machine grants */
+    int batch_size;    /* 1 … 64 */
+    int max_pixels;    /* width × height of a picture */
+    int max_side;      /* pixels */
+    int time_limit_ms; /* 0: none */
+    int arena_mb;      /* MiB for the plans and tensors of one network in one slot */
     bool barcodes;
-    int64_t detect_side; /* longer side of the first look, pixels */
+    int detect_side; /* longer side of the first look, pixels */
     double upscale_scale;
     double try_rotations[SETTINGS_MAX_ROTATIONS]; /* degrees clockwise, in the order to be tried */
     int rotation_count;
-    int64_t roi_top_k;
+    int roi_top_k;
     bool parallel_preprocessing;
 };
 
@@ -49,9 +48,5 @@ const struct settings_values *settings_values_of(const se_settings *settings);
 
 /* Makes a copy that shares nothing; NULL for `from` gives all defaults. SE_ERR_MEMORY. */
 int settings_copy(se_settings **out, const se_settings *from, se_error *err);
-
-/* Refuses what this build or this machine cannot do (use_gpu = true): SE_ERR_DEVICE. For se_open.
- */
-int settings_check_device(const se_settings *settings, se_error *err);
 
 #endif

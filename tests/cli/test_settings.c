@@ -47,7 +47,7 @@ static void test_defaults(void **state)
     assert_string_equal(v->dictionary, "");
     assert_int_equal(v->backend, NN_BACKEND_CPU);
     assert_int_equal(v->cpu, NN_CPU_AUTO);
-    assert_int_equal(v->use_gpu, SETTINGS_GPU_AUTO);
+    assert_int_equal(v->use_gpu, SETTING_AUTO);
     assert_int_equal(v->threads, 0);
     assert_int_equal(v->batch_size, 4);
     assert_int_equal(v->max_pixels, 64000000);
@@ -100,7 +100,7 @@ static void test_values_are_parsed(void **state)
     assert_int_equal(se_settings_set(settings, "backend", "ref", NULL, NULL), SE_OK);
     assert_int_equal(v->backend, NN_BACKEND_REF);
     assert_int_equal(se_settings_set(settings, "use_gpu", "false", NULL, NULL), SE_OK);
-    assert_int_equal(v->use_gpu, SETTINGS_GPU_FALSE);
+    assert_int_equal(v->use_gpu, SETTING_FALSE);
     assert_int_equal(se_settings_set(settings, "barcodes", "false", NULL, NULL), SE_OK);
     assert_false(v->barcodes);
     assert_int_equal(se_settings_set(settings, "batch_size", "64", NULL, NULL), SE_OK);
@@ -222,18 +222,6 @@ static void test_copy_shares_nothing(void **state)
     se_settings_free(copy);
 }
 
-static void test_gpu_is_refused_while_there_is_none(void **state)
-{
-    (void)state;
-    se_settings *settings = new_settings();
-    se_error err;
-    assert_int_equal(settings_check_device(settings, &err), SE_OK);
-    assert_int_equal(se_settings_set(settings, "use_gpu", "true", NULL, &err), SE_OK);
-    assert_int_equal(settings_check_device(settings, &err), SE_ERR_DEVICE);
-    assert_non_null(strstr(err.message, "no GPU support"));
-    se_settings_free(settings);
-}
-
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* Loads `text` as an INI file; *err as se_settings_load_ini left it. */
@@ -350,7 +338,6 @@ int main(void)
         cmocka_unit_test(test_unknown_names_are_refused_with_the_nearest),
         cmocka_unit_test(test_numbers_do_not_follow_the_locale),
         cmocka_unit_test(test_copy_shares_nothing),
-        cmocka_unit_test(test_gpu_is_refused_while_there_is_none),
         cmocka_unit_test(test_ini_file),
         cmocka_unit_test(test_ini_file_stops_at_the_line_it_refuses),
         cmocka_unit_test(test_environment),
