@@ -96,9 +96,10 @@ static void resize_axis_fill(struct resize_axis *axis, int src, int dst)
         resize_axis_area(axis, src, dst);
 }
 
-/* Prepares a resize of `src` to dst_w × dst_h; resizer_free in any case. */
+/* Prepares a resize of `src` to dst_w × dst_h whose results are `scale` × grey levels; resizer_free
+ * in the end. */
 static int resizer_init(struct resizer *resizer, const struct image *src, int dst_w, int dst_h,
-                        se_error *err)
+                        float scale, se_error *err)
 {
     const size_t channels = (size_t)src->channels;
     const size_t columns = (size_t)dst_w, rows = (size_t)dst_h;
@@ -121,6 +122,8 @@ static int resizer_init(struct resizer *resizer, const struct image *src, int ds
     resizer->y.start = resizer->x.start + columns;
     resize_axis_fill(&resizer->x, src->width, dst_w);
     resize_axis_fill(&resizer->y, src->height, dst_h);
+    for (size_t i = 0; i < resizer->x.offset[columns]; i++)
+        resizer->x.weight[i] *= scale / 256.0f;
     return SE_OK;
 }
 
@@ -151,6 +154,25 @@ static void resize_tall_two(float *restrict out, const uint8_t *restrict row0,
         out[i] = (uint16_t)(resize_scale(row0[i], weight0) + resize_scale(row1[i], weight1) + 1);
 }
 
+/* Adds `taps` rows, 1 to 4 of them. */
+static inline __attribute__((always_inline)) void
+resize_add_rows(uint16_t *restrict sum, const uint8_t *restrict row, size_t stride,
+                const uint16_t *weight, size_t taps, size_t count)
+{
+    const uint16_t w0 = weight[0], w1 = taps > 1 ? weight[1] : 0;
+    const uint16_t w2 = taps > 2 ? weight[2] : 0, w3 = taps > 3 ? weight[3] : 0;
+    for (size_t i = 0; i < count; i++) {
+        unsigned v = sum[i] + resize_scale(row[i], w0);
+        if (taps > 1)
+            v += resize_scale(row[i + stride], w1);
+        if (taps > 2)
+            v += resize_scale(row[i + 2 * stride], w2);
+        if (taps > 3)
+            v += resize_scale(row[i + 3 * stride], w3);
+        sum[i] = (uint16_t)v;
+    }
+}
+
 static void resize_tall_fixed(float *restrict out, const uint8_t *restrict rows, size_t stride,
                               const uint16_t *weight, size_t taps, size_t count)
 {
@@ -160,12 +182,16 @@ static void resize_tall_fixed(float *restrict out, const uint8_t *restrict rows,
         /* At most 65280 + taps / 2: the weights sum to one, so this stays in 16 bits. */
         for (size_t i = 0; i < n; i++)
             sum[i] = (uint16_t)(taps / 2);
-        for (size_t tap = 0; tap < taps; tap++) {
-            const uint8_t *restrict row = rows + tap * stride + done;
-            const uint16_t w = weight[tap];
-            for (size_t i = 0; i < n; i++)
-                sum[i] = (uint16_t)(sum[i] + resize_scale(row[i], w));
-        }
+        size_t tap = 0;
+        for (; tap + 4 <= taps; tap += 4)
+            resize_add_rows(sum, rows + tap * stride + done, stride, weight + tap, 4, n);
+        const uint8_t *rest = rows + tap * stride + done;
+        if (taps - tap == 3)
+            resize_add_rows(sum, rest, stride, weight + tap, 3, n);
+        else if (taps - tap == 2)
+            resize_add_rows(sum, rest, stride, weight + tap, 2, n);
+        else if (taps - tap == 1)
+            resize_add_rows(sum, rest, stride, weight + tap, 1, n);
         for (size_t i = 0; i < n; i++)
             out[done + i] = (float)sum[i];
     }
@@ -224,62 +250,61 @@ static inline f32x4 resize_load(const float *from)
     return v;
 }
 
-/* The horizontal pass; the result is scale × value + bias. `reverse`: BGR for RGB. */
+/* The horizontal pass, plus `bias`. `reverse`: BGR for RGB; `two`: two weights for every pixel. */
 static inline __attribute__((always_inline)) void
-resize_line_rgb(const struct resizer *resizer, float scale, float bias, bool reverse, bool two)
+resize_line_rgb(const struct resizer *resizer, float bias, bool reverse, bool two)
 {
-    const struct resize_axis *axis = &resizer->x;
-    const f32x4 scales = {scale, scale, scale, scale}, biases = {bias, bias, bias, bias};
-    float *out = resizer->line;
-    for (int x = 0; x < resizer->dst_w; x++, out += 3) {
-        const float *in = resizer->tall + 3 * (size_t)axis->start[x];
-        const float *weight = axis->weight + (two ? 2 * (size_t)x : axis->offset[x]);
-        f32x4 sum = resize_load(in) * weight[0];
+    const f32x4 biases = {bias, bias, bias, bias};
+    const float *restrict tall = resizer->tall;
+    const float *restrict weights = resizer->x.weight;
+    const int *restrict start = resizer->x.start;
+    const size_t *restrict offset = resizer->x.offset;
+    float *restrict out = resizer->line;
+    for (size_t x = 0; x < (size_t)resizer->dst_w; x++) {
+        const float *in = tall + 3 * (size_t)start[x];
+        f32x4 sum = biases;
         if (two) {
-            sum += resize_load(in + 3) * weight[1];
+            sum += resize_load(in) * weights[2 * x];
+            sum += resize_load(in + 3) * weights[2 * x + 1];
         } else {
-            const float *end = axis->weight + axis->offset[x + 1];
-            for (weight++; weight < end; weight++) {
-                in += 3;
-                sum += resize_load(in) * *weight;
-            }
+            for (size_t i = offset[x]; i < offset[x + 1]; i++, in += 3)
+                sum += resize_load(in) * weights[i];
         }
-        sum = sum * scales + biases;
         if (reverse)
             sum = __builtin_shufflevector(sum, sum, 2, 1, 0, 3);
         /* The fourth lane is overwritten by the next pixel, or falls into the row's spare float. */
-        memcpy(out, &sum, sizeof(sum));
+        memcpy(out + 3 * x, &sum, sizeof(sum));
     }
 }
 
-static void resize_line_grey(const struct resizer *resizer, float scale, float bias)
+static void resize_line_grey(const struct resizer *resizer, float bias)
 {
     const struct resize_axis *axis = &resizer->x;
     for (int x = 0; x < resizer->dst_w; x++) {
         const float *in = resizer->tall + axis->start[x];
-        const float *weight = axis->weight + axis->offset[x];
-        const float *end = axis->weight + axis->offset[x + 1];
-        float sum = 0.0f;
-        while (weight < end)
-            sum += *in++ * *weight++;
-        resizer->line[x] = sum * scale + bias;
+        float sum = bias;
+        for (size_t i = axis->offset[x]; i < axis->offset[x + 1]; i++)
+            sum += *in++ * axis->weight[i];
+        resizer->line[x] = sum;
     }
 }
 
-/* Both passes for row `y`: leaves scale × value / 256 + bias in resizer->line. */
-static void resize_row(const struct resizer *resizer, int y, float scale, float bias, bool reverse)
+/* Both passes for row `y`: leaves scale × grey level + bias in resizer->line. */
+static void resize_row(const struct resizer *resizer, int y, float bias, bool reverse)
 {
     resize_tall(resizer, y);
     const int src_w = resizer->src->width;
     const bool two = src_w > 1 && src_w <= 2 * (int64_t)resizer->dst_w;
     if (resizer->src->channels == 1)
-        resize_line_grey(resizer, scale, bias);
+        resize_line_grey(resizer, bias);
     else if (two && reverse)
-        resize_line_rgb(resizer, scale, bias, true, true);
+        resize_line_rgb(resizer, bias, true, true);
     else if (two)
-        resize_line_rgb(resizer, scale, bias, false, true);
+        resize_line_rgb(resizer, bias, false, true);
+    else if (reverse)
+        resize_line_rgb(resizer, bias, true, false);
     else
-        resize_line_rgb(resizer, scale, bias, reverse, false);
+        resize_line_rgb(resizer, bias, false, false);
 }
 
 static bool resize_is_image(const struct image *image)
@@ -295,10 +320,10 @@ int img_resize(const struct image *src, struct image *dst, se_error *err)
     RETURN_ERROR_IF(src->channels != dst->channels, err, SE_ERR_ARGUMENT,
                     "resize of %d channels into %d", src->channels, dst->channels);
     struct resizer resizer;
-    FORWARD_IF_ERROR(resizer_init(&resizer, src, dst->width, dst->height, err));
+    FORWARD_IF_ERROR(resizer_init(&resizer, src, dst->width, dst->height, 1.0f, err));
     const size_t count = (size_t)dst->width * (size_t)dst->channels;
     for (int y = 0; y < dst->height; y++) {
-        resize_row(&resizer, y, 1.0f / 256.0f, 0.5f, false);
+        resize_row(&resizer, y, 0.5f, false);
         uint8_t *restrict out = image_row(dst, y);
         const float *restrict line = resizer.line;
         /* In 0.5 … 255.502: truncation rounds. */
@@ -317,11 +342,11 @@ int img_to_tensor(const struct image *src, float *out, int dst_w, int dst_h, int
                     SE_ERR_ARGUMENT, "a picture of %d x %d in a tensor of %d x %d", used_w, used_h,
                     dst_w, dst_h);
     struct resizer resizer;
-    FORWARD_IF_ERROR(resizer_init(&resizer, src, used_w, used_h, err));
+    FORWARD_IF_ERROR(resizer_init(&resizer, src, used_w, used_h, 1.0f / 127.5f, err));
     const size_t used = 3 * (size_t)used_w, row = 3 * (size_t)dst_w;
     for (int y = 0; y < used_h; y++) {
         float *restrict to = out + (size_t)y * row;
-        resize_row(&resizer, y, 1.0f / (256.0f * 127.5f), -1.0f, true);
+        resize_row(&resizer, y, -1.0f, true);
         if (src->channels == 3) {
             memcpy(to, resizer.line, used * sizeof(*to));
         } else {
