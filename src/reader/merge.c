@@ -1,0 +1,160 @@
+#include "reader/merge.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ocr/reading_order.h"
+#include "reader/convert.h"
+
+/* A reading above this ends the search. Uncalibrated: chosen so that over photographs no look
+ * beyond it changed the first reading. */
+static const float CONVINCING_SCORE = 0.8F;
+/* Lines whose mean character probability is below this count as unclear. */
+static const float CLEAR_LINE_SCORE = 0.8F;
+/* Two lines that share this much of the smaller one's area stand at the same place. */
+static const float SAME_PLACE = 0.5F;
+
+void merge_init(struct merge *merge, struct arena *work, struct arena *readings,
+                const struct ser_barcode *barcodes, size_t barcode_count, int width, int height)
+{
+    *merge = (struct merge){.barcodes = barcodes,
+                            .barcode_count = barcode_count,
+                            .width = width,
+                            .height = height,
+                            .work = work,
+                            .readings = readings};
+}
+
+static float polygon_area(const struct point *p, int count)
+{
+    float sum = 0;
+    for (int i = 0; i < count; i++) {
+        const struct point a = p[i], b = p[(i + 1) % count];
+        sum += a.x * b.y - b.x * a.y;
+    }
+    return fabsf(sum) / 2;
+}
+
+/* Area common to two convex quads (Sutherland and Hodgman 1974); both clockwise. */
+static float common_area(const struct quad *a, const struct quad *b)
+{
+    struct point now[24], next[24]; /* a clipped polygon grows by half at most: 4, 6, 9, 13, 19 */
+    int count = 4;
+    memcpy(now, a->p, sizeof(a->p));
+    for (int edge = 0; edge < 4 && count > 0; edge++) {
+        const struct point from = b->p[edge], to = b->p[(edge + 1) % 4];
+        int kept = 0;
+        for (int i = 0; i < count; i++) {
+            const struct point p = now[i], q = now[(i + 1) % count];
+            const float dp = (to.x - from.x) * (p.y - from.y) - (to.y - from.y) * (p.x - from.x);
+            const float dq = (to.x - from.x) * (q.y - from.y) - (to.y - from.y) * (q.x - from.x);
+            if (dp >= 0)
+                next[kept++] = p;
+            if ((dp >= 0) != (dq >= 0)) {
+                const float t = dp / (dp - dq);
+                next[kept++] = (struct point){p.x + t * (q.x - p.x), p.y + t * (q.y - p.y)};
+            }
+        }
+        count = kept;
+        memcpy(now, next, (size_t)count * sizeof(*now));
+    }
+    return count >= 3 ? polygon_area(now, count) : 0;
+}
+
+static bool same_place(const struct text_line *a, const struct text_line *b)
+{
+    const float area_a = polygon_area(a->quad.p, 4), area_b = polygon_area(b->quad.p, 4);
+    const float smaller = fminf(area_a, area_b);
+    return smaller > 0 && common_area(&a->quad, &b->quad) >= SAME_PLACE * smaller;
+}
+
+/* How much a line is worth: characters that are more likely right than wrong. */
+static float line_worth(const struct text_line *line)
+{
+    float worth = 0;
+    for (size_t i = 0; i < line->count; i++)
+        worth += line->chars[i].p - 0.5F;
+    return worth;
+}
+
+/* Takes the line in, unless what stands at its place already is worth more; what it beats goes. */
+static void merge_line(struct merge *merge, const struct text_line *line)
+{
+    float held = 0;
+    bool any = false;
+    for (size_t i = 0; i < merge->line_count; i++)
+        if (same_place(&merge->lines[i], line)) {
+            any = true;
+            held += line_worth(&merge->lines[i]);
+        }
+    if (any && line_worth(line) <= held)
+        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < merge->line_count; i++)
+        if (!any || !same_place(&merge->lines[i], line))
+            merge->lines[kept++] = merge->lines[i];
+    merge->line_count = kept;
+    if (merge->line_count < MERGE_MAX_LINES)
+        merge->lines[merge->line_count++] = *line;
+}
+
+static int sort_lines(struct merge *merge, se_error *err)
+{
+    const size_t count = merge->line_count;
+    struct text_line *sorted = arena_alloc(merge->work, count, sizeof(*sorted));
+    struct quad *quads = arena_alloc(merge->work, count, sizeof(*quads));
+    int *order = arena_alloc(merge->work, count, sizeof(*order));
+    if (!sorted || !quads || !order)
+        return se_fail_memory(err, "the lines of a picture", count * sizeof(*sorted));
+    for (size_t i = 0; i < count; i++)
+        quads[i] = merge->lines[i].quad;
+    FORWARD_IF_ERROR(ocr_reading_order(quads, (int)count, order, err));
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = merge->lines[order[i]];
+    if (count > 0)
+        memcpy(merge->lines, sorted, count * sizeof(*sorted));
+    return SE_OK;
+}
+
+static int find_readings(struct merge *merge, se_error *err)
+{
+    struct ser_line *lines = convert_lines(merge->lines, merge->line_count, merge->work);
+    if (!lines)
+        return se_fail_memory(err, "the lines of a picture", merge->work->max);
+    const struct ser_input input = {
+        .lines = lines,
+        .line_count = merge->line_count,
+        .barcodes = merge->barcodes,
+        .barcode_count = merge->barcode_count,
+        .width = merge->width,
+        .height = merge->height,
+    };
+    return ser_find(&input, merge->readings, &merge->found, err);
+}
+
+int merge_add(struct merge *merge, const struct text_line *lines, size_t count, se_error *err)
+{
+    if (!merge->lines) {
+        merge->lines = arena_alloc(merge->work, MERGE_MAX_LINES, sizeof(*merge->lines));
+        if (!merge->lines)
+            return se_fail_memory(err, "the lines of a picture", merge->work->max);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (lines[i].count > 0)
+            merge_line(merge, &lines[i]);
+    FORWARD_IF_ERROR(sort_lines(merge, err));
+    return find_readings(merge, err);
+}
+
+bool merge_is_convincing(const struct merge *merge)
+{
+    return merge->found.count > 0 && merge->found.readings[0].score >= CONVINCING_SCORE;
+}
+
+bool merge_text_was_unclear(const struct merge *merge)
+{
+    size_t clear = 0;
+    for (size_t i = 0; i < merge->line_count; i++)
+        clear += merge->lines[i].score >= CLEAR_LINE_SCORE;
+    return 2 * clear <= merge->line_count;
+}

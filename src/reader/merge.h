@@ -1,0 +1,38 @@
+/*
+ * What several looks found, brought together: one line for each place in the picture, the better
+ * of those that were read there, and the readings that follow from all of them.
+ */
+#ifndef SE_READER_MERGE_H
+#define SE_READER_MERGE_H
+
+#include "ocr/recognize.h"
+#include "serial/serial.h"
+
+enum { MERGE_MAX_LINES = SER_MAX_LINES };
+
+struct merge {
+    struct text_line *lines; /* [line_count], quads in upright pixels, in reading order */
+    size_t line_count;
+    struct ser_output found; /* readings of all lines and barcodes */
+    const struct ser_barcode *barcodes;
+    size_t barcode_count;
+    int width, height;      /* of the upright picture */
+    struct arena *work;     /* lines */
+    struct arena *readings; /* what `found` points to */
+};
+
+/* Begins with no lines. Barcodes and arenas outlive the merge. */
+void merge_init(struct merge *merge, struct arena *work, struct arena *readings,
+                const struct ser_barcode *barcodes, size_t barcode_count, int width, int height);
+
+/* Adds the lines of one look and ranks anew. Lines without characters are left out; past
+ * MERGE_MAX_LINES the remaining ones are. SE_ERR_MEMORY. */
+int merge_add(struct merge *merge, const struct text_line *lines, size_t count, se_error *err);
+
+/* Is the best reading so good that no further look is worth its time? */
+bool merge_is_convincing(const struct merge *merge);
+
+/* Was there text that could not be read well, or none at all? Then another angle may help. */
+bool merge_text_was_unclear(const struct merge *merge);
+
+#endif

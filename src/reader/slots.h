@@ -1,0 +1,39 @@
+/*
+ * Execution slots: everything one picture needs while it is read, made once and lent out.
+ *
+ *   slot: threads of its own | exec of the detector | exec of the recognizer
+ *
+ * A slot serves one picture at a time; a caller waits for a free one. The first slot is wide (all
+ * the threads one picture may use), the others are for pictures side by side.
+ */
+#ifndef SE_READER_SLOTS_H
+#define SE_READER_SLOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/pool.h"
+#include "nn/nn.h"
+
+struct slot {
+    struct pool *pool;
+    struct nn_exec *detector, *recognizer;
+    bool busy, trim;
+};
+
+struct slots;
+
+/* Makes one slot of `wide_threads` threads and `narrow_count` slots of `narrow_threads`. The models
+ * outlive the slots. `arena_bytes` bounds each exec. */
+int slots_create(struct slots **out, const struct nn_model *detector,
+                 const struct nn_model *recognizer, int wide_threads, int narrow_count,
+                 int narrow_threads, size_t arena_bytes, se_error *err);
+/* Waits until every slot is free, then frees all. NULL is allowed. */
+void slots_free(struct slots *slots);
+/* Lends a free slot, waiting for one; `side_by_side`: not the wide one, where there are others. */
+struct slot *slots_acquire(struct slots *slots, bool side_by_side);
+void slots_release(struct slots *slots, struct slot *slot);
+/* Gives back the memory of all slots: of free ones now, of busy ones when they are released. */
+void slots_trim(struct slots *slots);
+
+#endif
