@@ -9,10 +9,12 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum {
     WARP_MAX_SAMPLES = 16, /* a side, for each pixel of the result */
-    WARP_ONE = 256         /* bilinear weights of one axis sum to this */
+    WARP_ONE = 256,        /* steps of a position within a pixel */
+    WARP_BLOCK = 256
 };
 
 /* Maps the unit square (s, t) onto a quad:
@@ -22,8 +24,14 @@ struct warp_map {
     double m[8], g, h;
 };
 
+/* Where the samples of one row lie, in 1/256 pixels from the centre of the source's first pixel. */
 struct warp_row {
     double x, dx, y, dy, w, dw;
+};
+
+/* Samples that are worked on at a time. */
+struct warp_block {
+    uint32_t x[WARP_BLOCK], y[WARP_BLOCK];
 };
 
 /*
@@ -51,41 +59,67 @@ static struct warp_map warp_map_quad(const struct quad *quad)
     return (struct warp_map){{x1 - x0, x3 - x0, x0, sx, y1 - y0, y3 - y0, y0, sy}, 0.0, 0.0};
 }
 
-/* Samples at s = first, first + step, … for one t, in coordinates whose (0, 0) is the centre of the
- * source's first pixel. */
+/* The row of samples at s = first, first + step, … for one t. */
 static struct warp_row warp_map_row(const struct warp_map *map, double t, double first, double step)
 {
     const double *m = map->m;
     const double dw = map->g, w = map->h * t + 1.0;
     const double dx = m[0] + m[3] * t - 0.5 * dw, x = m[1] * t + m[2] - 0.5 * w;
     const double dy = m[4] + m[7] * t - 0.5 * dw, y = m[5] * t + m[6] - 0.5 * w;
-    return (struct warp_row){x + first * dx, step * dx,      y + first * dy,
-                             step * dy,      w + first * dw, step * dw};
+    return (struct warp_row){
+        WARP_ONE * (x + first * dx), WARP_ONE * step * dx, WARP_ONE * (y + first * dy),
+        WARP_ONE * step * dy,        w + first * dw,       step * dw};
 }
 
-/* Clamps to [0, max]; not a number becomes 0. */
-static inline double warp_clamp(double v, double max)
+/* Rounds to 0 … max; what is not a number becomes 0. */
+static inline uint32_t warp_clamp(float v, float max)
 {
-    return v > 0.0 ? (v < max ? v : max) : 0.0;
+    v = v > 0.0f ? v : 0.0f;
+    v = v < max ? v : max;
+    return (uint32_t)(int32_t)(v + 0.5f);
 }
 
-/* Adds WARP_ONE² × the bilinear value at (x, y) to sum[channels]. */
-static inline __attribute__((always_inline)) void warp_sample(const struct image *src, double x,
-                                                              double y, int channels, uint32_t *sum)
+/* Finds samples `from` … `from` + count of a row, held inside `src`. Single precision: positions
+ * need 16 + 8 bits. */
+static inline __attribute__((always_inline)) void warp_locate(const struct image *src,
+                                                              const struct warp_row *row, int from,
+                                                              int count, bool perspective,
+                                                              struct warp_block *block)
 {
-    x = warp_clamp(x, src->width - 1);
-    y = warp_clamp(y, src->height - 1);
-    const int column = (int)x, row = (int)y;
-    const uint32_t fx = (uint32_t)((x - column) * WARP_ONE + 0.5);
-    const uint32_t fy = (uint32_t)((y - row) * WARP_ONE + 0.5);
-    const size_t right = column + 1 < src->width ? (size_t)channels : 0;
-    const size_t below = row + 1 < src->height ? src->stride : 0;
-    const uint8_t *p = image_row(src, row) + (size_t)column * (size_t)channels;
-    for (int c = 0; c < channels; c++, p++) {
-        const uint32_t top = p[0] * (WARP_ONE - fx) + p[right] * fx;
-        const uint32_t bottom = p[below] * (WARP_ONE - fx) + p[below + right] * fx;
-        sum[c] += top * (WARP_ONE - fy) + bottom * fy;
+    const float max_x = (float)((src->width - 1) * WARP_ONE);
+    const float max_y = (float)((src->height - 1) * WARP_ONE);
+    const float x = (float)(row->x + from * row->dx), dx = (float)row->dx;
+    const float y = (float)(row->y + from * row->dy), dy = (float)row->dy;
+    const float w = (float)(row->w + from * row->dw), dw = (float)row->dw;
+    for (int i = 0; i < count; i++) {
+        const float at = (float)i;
+        const float scale = perspective ? 1.0f / (w + at * dw) : 1.0f;
+        block->x[i] = warp_clamp((x + at * dx) * scale, max_x);
+        block->y[i] = warp_clamp((y + at * dy) * scale, max_y);
     }
+}
+
+/* Adds WARP_ONE × the bilinear value at (x, y) to sum[channels]. */
+static inline __attribute__((always_inline)) void
+warp_sample(const struct image *src, uint32_t x, uint32_t y, int channels, uint32_t *sum)
+{
+    const uint32_t fx = x % WARP_ONE, fy = y % WARP_ONE;
+    /* A weight of zero is not read: at the last column and row there is no neighbour. */
+    const size_t right = fx ? (size_t)channels : 0, below = fy ? src->stride : 0;
+    const uint8_t *top =
+        src->data + (y / WARP_ONE) * src->stride + (size_t)(x / WARP_ONE) * (size_t)channels;
+    const uint8_t *bottom = top + below;
+    const uint32_t w11 = fx * fy, w10 = fy * WARP_ONE - w11;
+    const uint32_t w01 = fx * WARP_ONE - w11, w00 = WARP_ONE * WARP_ONE - w01 - w10 - w11;
+#define WARP_CHANNEL(c)                                                                            \
+    sum[c] += (top[c] * w00 + top[right + c] * w01 + bottom[c] * w10 + bottom[right + c] * w11) /  \
+              WARP_ONE
+    WARP_CHANNEL(0);
+    if (channels == 3) {
+        WARP_CHANNEL(1);
+        WARP_CHANNEL(2);
+    }
+#undef WARP_CHANNEL
 }
 
 /* One row of the result: each pixel is the mean of across × down samples. */
@@ -93,32 +127,33 @@ static inline __attribute__((always_inline)) void
 warp_fill_row(const struct image *src, const struct warp_row *rows, int across, int down,
               uint8_t *out, int width, int channels, bool perspective)
 {
-    /* 256 samples of 255 × 256² and half a unit fit in 32 bits. */
-    const uint32_t unit = (uint32_t)(across * down) * WARP_ONE * WARP_ONE;
-    for (int x = 0; x < width; x++) {
-        uint32_t sum[3] = {unit / 2, unit / 2, unit / 2};
+    const int pixels = WARP_BLOCK / across;
+    const float unit = 1.0f / (float)(across * down * WARP_ONE);
+    struct warp_block block;
+    for (int x = 0; x < width; x += pixels) {
+        const int n = width - x < pixels ? width - x : pixels;
+        /* 256 samples of 255 × 256 take 24 bits: exact as floats below. */
+        uint32_t sum[3 * WARP_BLOCK] = {0};
         for (int j = 0; j < down; j++) {
-            const struct warp_row *row = &rows[j];
-            for (int i = 0; i < across; i++) {
-                const double at = x * across + i;
-                const double scale = perspective ? 1.0 / (row->w + at * row->dw) : 1.0;
-                warp_sample(src, (row->x + at * row->dx) * scale, (row->y + at * row->dy) * scale,
-                            channels, sum);
-            }
+            warp_locate(src, &rows[j], x * across, n * across, perspective, &block);
+            for (int i = 0; i < n; i++)
+                for (int k = 0; k < across; k++)
+                    warp_sample(src, block.x[i * across + k], block.y[i * across + k], channels,
+                                sum + i * channels);
         }
-        for (int c = 0; c < channels; c++)
-            *out++ = (uint8_t)(across * down == 1 ? sum[c] / (WARP_ONE * WARP_ONE) : sum[c] / unit);
+        for (int i = 0; i < n * channels; i++)
+            *out++ = (uint8_t)(int)((float)(int)sum[i] * unit + 0.5f);
     }
 }
 
-/* Samples for each pixel of the result along one side: one up to 1.5 source pixels, then so many
- * that they lie about a source pixel apart. */
+/* Samples for each pixel of the result along one side, at most 1.6 source pixels apart: then the
+ * bilinear means overlap enough that no thin stroke falls between them. */
 static int warp_samples(struct point a, struct point b, struct point c, struct point d, int pixels)
 {
     const double one = hypot((double)b.x - (double)a.x, (double)b.y - (double)a.y);
     const double other = hypot((double)d.x - (double)c.x, (double)d.y - (double)c.y);
-    const double scale = (one > other ? one : other) / pixels;
-    return scale < 1.5 ? 1 : scale < WARP_MAX_SAMPLES ? (int)(scale + 0.5) : WARP_MAX_SAMPLES;
+    const double samples = ceil((one > other ? one : other) / pixels / 1.6);
+    return samples < 1 ? 1 : samples < WARP_MAX_SAMPLES ? (int)samples : WARP_MAX_SAMPLES;
 }
 
 int img_warp_quad(const struct image *src, const struct quad *quad, struct image *dst,
@@ -208,18 +243,22 @@ int img_rotate(const struct image *src, float degrees, struct image *out, float 
     uint8_t fill[3];
     for (int i = 0; i < src->channels; i++)
         fill[i] = warp_border_median(src, i);
+    const float max_x = (float)((src->width - 1) * WARP_ONE);
+    const float max_y = (float)((src->height - 1) * WARP_ONE);
     for (int y = 0; y < out->height; y++) {
         uint8_t *to = image_row(out, y);
-        for (int x = 0; x < out->width; x++) {
+        for (int x = 0; x < out->width; x++, to += src->channels) {
             const double u = c * (x + 0.5) + s * (y + 0.5) + x0;
             const double v = c * (y + 0.5) - s * (x + 0.5) + y0;
-            const bool inside = u >= 0 && v >= 0 && u <= src->width && v <= src->height;
-            uint32_t sum[3] = {WARP_ONE * WARP_ONE / 2, WARP_ONE * WARP_ONE / 2,
-                               WARP_ONE * WARP_ONE / 2};
-            if (inside)
-                warp_sample(src, u - 0.5, v - 0.5, src->channels, sum);
+            if (u < 0 || v < 0 || u > src->width || v > src->height) {
+                memcpy(to, fill, (size_t)src->channels);
+                continue;
+            }
+            uint32_t sum[3] = {WARP_ONE / 2, WARP_ONE / 2, WARP_ONE / 2};
+            warp_sample(src, warp_clamp((float)(WARP_ONE * (u - 0.5)), max_x),
+                        warp_clamp((float)(WARP_ONE * (v - 0.5)), max_y), src->channels, sum);
             for (int i = 0; i < src->channels; i++)
-                *to++ = inside ? (uint8_t)(sum[i] / (WARP_ONE * WARP_ONE)) : fill[i];
+                to[i] = (uint8_t)(sum[i] / WARP_ONE);
         }
     }
     return SE_OK;
