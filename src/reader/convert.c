@@ -104,7 +104,8 @@ static se_char *convert_chars(const struct ser_reading *reading, struct arena *a
         const struct ser_char *c = &reading->chars[i];
         out[i].c = code_point_text(c->c, arena);
         out[i].p = (double)c->p;
-        out[i].status = is_confused(c) ? "confused" : "read";
+        out[i].rule = reading->rules ? reading->rules[i] : NULL;
+        out[i].status = out[i].rule ? "corrected" : is_confused(c) ? "confused" : "read";
         if (c->alt) {
             out[i].alt = code_point_text(c->alt, arena);
             out[i].alt_p = (double)c->alt_p;

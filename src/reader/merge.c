@@ -61,8 +61,25 @@ static float common_area(const struct quad *a, const struct quad *b)
     return count >= 3 ? polygon_area(now, count) : 0;
 }
 
+/* Cheap answer for most pairs: do the bounding boxes miss each other? */
+static bool far_apart(const struct quad *a, const struct quad *b)
+{
+    float low[2][2], high[2][2];
+    for (int which = 0; which < 2; which++) {
+        const struct point *p = which ? b->p : a->p;
+        low[which][0] = fminf(fminf(p[0].x, p[1].x), fminf(p[2].x, p[3].x));
+        low[which][1] = fminf(fminf(p[0].y, p[1].y), fminf(p[2].y, p[3].y));
+        high[which][0] = fmaxf(fmaxf(p[0].x, p[1].x), fmaxf(p[2].x, p[3].x));
+        high[which][1] = fmaxf(fmaxf(p[0].y, p[1].y), fmaxf(p[2].y, p[3].y));
+    }
+    return high[0][0] < low[1][0] || high[1][0] < low[0][0] || high[0][1] < low[1][1] ||
+           high[1][1] < low[0][1];
+}
+
 static bool same_place(const struct text_line *a, const struct text_line *b)
 {
+    if (far_apart(&a->quad, &b->quad))
+        return false;
     const float area_a = polygon_area(a->quad.p, 4), area_b = polygon_area(b->quad.p, 4);
     const float smaller = fminf(area_a, area_b);
     return smaller > 0 && common_area(&a->quad, &b->quad) >= SAME_PLACE * smaller;

@@ -23,7 +23,8 @@
 
 enum {
     WORK_MAX_BYTES = 512 << 20, /* lines and lattices of all looks of a picture */
-    BASE_OVERSAMPLING = 2,      /* base picture: at least this many times the detector's input */
+    FULL_SIDE = 2000,           /* longer side of the full look, at most */
+    FULL_SHORT_SIDE = 736,      /* shorter side of the full look, at least */
     SHARP_TEXT_HEIGHT = 36,     /* lines lower than this are read from full resolution */
     BARCODE_SIDE = 1600         /* barcodes are sought in a picture of at most about this side */
 };
@@ -70,7 +71,7 @@ static int decode_base(struct work *work, se_error *err)
         return SE_OK;
     }
     struct img_info info;
-    const int want_side = BASE_OVERSAMPLING * (int)values->detect_side;
+    const int want_side = values->detect_side > FULL_SIDE ? values->detect_side : FULL_SIDE;
     FORWARD_IF_ERROR(img_decode(input->bytes, input->size, &work->limits, want_side, &info,
                                 &work->decoded, err));
     work->result->width = (uint32_t)info.width;
@@ -134,6 +135,7 @@ static int read_quads(struct work *work, const struct view *view, const struct q
     struct recognize_params params = recognize_defaults;
     params.batch_size = (int)work->reader->values.batch_size;
     params.parallel_crops = work->reader->values.parallel_preprocessing;
+    params.pool = work->slot->pool;
     int done = 0;
     FORWARD_IF_ERROR(ocr_recognize(work->reader->recognizer, work->slot->recognizer, view->image,
                                    quads, count, &params, work->budget, &work->arena, lines, &done,
@@ -249,11 +251,32 @@ static int look_at(struct work *work, const char *name, const struct view *view,
     return merge_add(&work->merge, lines, count, err);
 }
 
+static struct detect_params fast_params(const struct work *work)
+{
+    struct detect_params params = detect_defaults;
+    params.max_side = work->reader->values.detect_side;
+    if (params.enlarge_to > params.max_side)
+        params.enlarge_to = params.max_side;
+    return params;
+}
+
+static int full_look(struct work *work, se_error *err)
+{
+    const struct image *image = work->base.image;
+    const int longer = image->width > image->height ? image->width : image->height;
+    const int shorter = image->width > image->height ? image->height : image->width;
+    struct detect_params params = detect_defaults;
+    params.max_side = FULL_SIDE;
+    params.max_upscale = (float)work->reader->values.upscale_scale;
+    const float wanted = (float)longer * FULL_SHORT_SIDE / (float)shorter;
+    params.enlarge_to = wanted < FULL_SIDE ? (int)wanted : FULL_SIDE;
+    return look_at(work, "full", &work->base, &params, err);
+}
+
 static int turned_looks(struct work *work, se_error *err)
 {
     const struct settings_values *values = &work->reader->values;
-    struct detect_params params = detect_defaults;
-    params.max_side = (int)values->detect_side;
+    const struct detect_params params = fast_params(work);
     for (int i = 0; i < values->rotation_count; i++) {
         const float degrees = (float)values->try_rotations[i];
         if (fmodf(degrees, 360) == 0)
@@ -280,8 +303,8 @@ static int closer_looks(struct work *work, se_error *err)
     struct rect regions[CLOSER_MAX_REGIONS];
     const int count = closer_regions(&work->merge, (int)work->result->width,
                                      (int)work->result->height, (int)values->roi_top_k, regions);
-    struct detect_params params = detect_defaults;
-    params.max_side = (int)values->detect_side;
+    struct detect_params params = fast_params(work);
+    params.enlarge_to = params.max_side;
     params.max_upscale = (float)values->upscale_scale;
     for (int i = 0; i < count; i++) {
         if (merge_is_convincing(&work->merge) || work->result->limited_by_time)
@@ -306,15 +329,23 @@ static int closer_looks(struct work *work, se_error *err)
     return SE_OK;
 }
 
-static int all_looks(struct work *work, se_error *err)
+/* All text was asked for: everything that finds more of it, nothing that ends early. */
+static int all_lines(struct work *work, se_error *err)
 {
-    struct detect_params params = detect_defaults;
-    params.max_side = (int)work->reader->values.detect_side;
+    const struct detect_params params = fast_params(work);
     FORWARD_IF_ERROR(look_at(work, "fast", &work->base, &params, err));
-    if (merge_is_convincing(&work->merge))
-        return SE_OK;
-    FORWARD_IF_ERROR(closer_looks(work, err));
-    if (merge_text_was_unclear(&work->merge))
+    return full_look(work, err);
+}
+
+static int escalating_looks(struct work *work, se_error *err)
+{
+    const struct detect_params params = fast_params(work);
+    FORWARD_IF_ERROR(look_at(work, "fast", &work->base, &params, err));
+    if (!merge_is_convincing(&work->merge))
+        FORWARD_IF_ERROR(full_look(work, err));
+    if (!merge_is_convincing(&work->merge))
+        FORWARD_IF_ERROR(closer_looks(work, err));
+    if (!merge_is_convincing(&work->merge) && merge_text_was_unclear(&work->merge))
         FORWARD_IF_ERROR(turned_looks(work, err));
     return SE_OK;
 }
@@ -357,7 +388,7 @@ int pipeline_read(const struct se_reader *reader, struct slot *slot,
     if (status == SE_OK) {
         merge_init(&work.merge, &work.arena, &result->arena, work.barcodes, work.barcode_count,
                    (int)result->width, (int)result->height);
-        status = all_looks(&work, err);
+        status = input->lines ? all_lines(&work, err) : escalating_looks(&work, err);
     }
     if (status == SE_OK)
         status = fill_result(&work, err);

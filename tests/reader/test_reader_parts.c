@@ -1,0 +1,329 @@
+/*
+ * The parts of src/reader that need no model: results and their JSON, placements, merging of looks,
+ * regions for a closer look.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "reader/closer.h"
+#include "reader/convert.h"
+#include "reader/result.h"
+
+/* A line of `text` whose characters all have probability p, upright, left top at (x, y). */
+static struct text_line make_line(struct arena *arena, const char *text, float p, float x, float y,
+                                  float width, float height)
+{
+    struct text_line line = {
+        .quad = {{{x, y}, {x + width, y}, {x + width, y + height}, {x, y + height}}}};
+    line.count = strlen(text);
+    line.chars = arena_alloc(arena, line.count, sizeof(*line.chars));
+    assert_non_null(line.chars);
+    for (size_t i = 0; i < line.count; i++)
+        line.chars[i] = (struct text_char){.c = (unsigned char)text[i],
+                                           .p = p,
+                                           .from = (float)i / (float)line.count,
+                                           .to = (float)(i + 1) / (float)line.count};
+    line.score = p;
+    return line;
+}
+
+static void line_text(const struct text_line *line, char *out)
+{
+    for (size_t i = 0; i < line->count; i++)
+        out[i] = (char)line->chars[i].c;
+    out[line->count] = '\0';
+}
+
+static void assert_lines(const struct merge *merge, const char *expected)
+{
+    char all[1000] = "", one[200];
+    for (size_t i = 0; i < merge->line_count; i++) {
+        line_text(&merge->lines[i], one);
+        strcat(strcat(all, one), ";");
+    }
+    assert_string_equal(all, expected);
+}
+
+struct parts {
+    struct arena work, readings;
+    struct merge merge;
+};
+
+static void parts_begin(struct parts *parts)
+{
+    arena_init(&parts->work, 64 << 20);
+    arena_init(&parts->readings, 64 << 20);
+    merge_init(&parts->merge, &parts->work, &parts->readings, NULL, 0, 1000, 800);
+}
+
+static void parts_end(struct parts *parts)
+{
+    arena_free(&parts->work);
+    arena_free(&parts->readings);
+}
+
+static void add(struct parts *parts, const struct text_line *lines, size_t count)
+{
+    se_error err;
+    assert_int_equal(merge_add(&parts->merge, lines, count, &err), SE_OK);
+}
+
+static void test_merge_keeps_the_better_line_of_a_place(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    const struct text_line first[] = {
+        make_line(&parts.work, "ABCD1234", 0.6F, 100, 100, 200, 20),
+        make_line(&parts.work, "other", 0.9F, 100, 200, 100, 20),
+        make_line(&parts.work, "", 0, 100, 400, 100, 20),
+    };
+    add(&parts, first, 3);
+    assert_lines(&parts.merge, "ABCD1234;other;");
+    const struct text_line better = make_line(&parts.work, "ABCD1284", 0.9F, 102, 101, 199, 21);
+    const struct text_line worse = make_line(&parts.work, "oth3r", 0.8F, 98, 199, 104, 22);
+    const struct text_line elsewhere = make_line(&parts.work, "new", 0.7F, 500, 600, 60, 20);
+    const struct text_line second[] = {better, worse, elsewhere};
+    add(&parts, second, 3);
+    assert_lines(&parts.merge, "ABCD1284;other;new;");
+    parts_end(&parts);
+}
+
+static void test_merge_a_whole_line_replaces_its_pieces_when_worth_more(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    const struct text_line pieces[] = {
+        make_line(&parts.work, "AB", 0.7F, 100, 100, 40, 20),
+        make_line(&parts.work, "CD", 0.7F, 160, 100, 40, 20),
+    };
+    add(&parts, pieces, 2);
+    const struct text_line whole = make_line(&parts.work, "AB CD", 0.9F, 100, 99, 100, 22);
+    add(&parts, &whole, 1);
+    assert_lines(&parts.merge, "AB CD;");
+    const struct text_line again[] = {
+        make_line(&parts.work, "AB", 0.7F, 100, 100, 40, 20),
+    };
+    add(&parts, again, 1);
+    assert_lines(&parts.merge, "AB CD;");
+    parts_end(&parts);
+}
+
+static void test_merge_bears_degenerate_quads(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    struct text_line odd[6];
+    for (int i = 0; i < 6; i++)
+        odd[i] = make_line(&parts.work, "AB12345", 0.9F, 10, 10, 50, 20);
+    odd[1].quad.p[0].x = NAN;
+    odd[2].quad.p[2].y = INFINITY;
+    memset(&odd[3].quad, 0, sizeof(odd[3].quad));
+    odd[4].quad.p[1] = odd[4].quad.p[3];                               /* folded */
+    odd[5].quad = (struct quad){{{0, 0}, {50, 50}, {50, 0}, {0, 50}}}; /* crossed */
+    add(&parts, odd, 6);
+    add(&parts, odd, 6);
+    assert_true(parts.merge.line_count >= 1);
+    parts_end(&parts);
+}
+
+static void test_merge_is_bounded(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    enum { MANY = MERGE_MAX_LINES + 50 };
+    struct text_line *lines = arena_alloc(&parts.work, MANY, sizeof(*lines));
+    assert_non_null(lines);
+    for (int i = 0; i < MANY; i++)
+        lines[i] =
+            make_line(&parts.work, "X", 0.9F, (float)(i % 50) * 20, (float)(i / 50) * 20, 10, 10);
+    add(&parts, lines, MANY);
+    assert_int_equal(parts.merge.line_count, MERGE_MAX_LINES);
+    parts_end(&parts);
+}
+
+static void test_unclear_text(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    assert_true(merge_text_was_unclear(&parts.merge));
+    assert_false(merge_is_convincing(&parts.merge));
+    const struct text_line lines[] = {
+        make_line(&parts.work, "clear", 0.95F, 100, 100, 100, 20),
+        make_line(&parts.work, "clear", 0.95F, 100, 200, 100, 20),
+        make_line(&parts.work, "murky", 0.3F, 100, 300, 100, 20),
+    };
+    add(&parts, lines, 3);
+    assert_false(merge_text_was_unclear(&parts.merge));
+    parts_end(&parts);
+}
+
+static void test_closer_regions(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    struct rect regions[CLOSER_MAX_REGIONS];
+    assert_int_equal(closer_regions(&parts.merge, 1000, 800, 3, regions), 1);
+    assert_int_equal(regions[0].width, 1000);
+    assert_int_equal(closer_regions(&parts.merge, 1000, 800, 0, regions), 0);
+    const struct text_line lines[] = {
+        make_line(&parts.work, "CERTAIN99", 0.999F, 100, 100, 100, 20),
+        make_line(&parts.work, "DOUBT", 0.8F, 100, 300, 100, 20),
+        make_line(&parts.work, "GREATERDOUBT", 0.4F, 990, 790, 100, 20),
+        make_line(&parts.work, "-.-.-.-", 0.1F, 500, 300, 100, 20),
+    };
+    add(&parts, lines, 4);
+    assert_int_equal(closer_regions(&parts.merge, 1000, 800, 5, regions), 2);
+    assert_int_equal(regions[0].x + regions[0].width, 1000);
+    assert_int_equal(regions[0].y + regions[0].height, 800);
+    assert_int_equal(regions[1].x, 60);
+    assert_int_equal(regions[1].y, 260);
+    assert_int_equal(closer_regions(&parts.merge, 1000, 800, 1, regions), 1);
+    assert_int_equal(regions[0].y + regions[0].height, 800);
+    parts_end(&parts);
+}
+
+static void test_closer_regions_that_touch_are_one(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    struct text_line lines[100];
+    for (int i = 0; i < 100; i++)
+        lines[i] = make_line(&parts.work, "UNSURE", 0.5F, 100, 10 + (float)i * 7, 100, 5);
+    add(&parts, lines, 100);
+    struct rect regions[CLOSER_MAX_REGIONS];
+    const int count = closer_regions(&parts.merge, 1000, 800, CLOSER_MAX_REGIONS, regions);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < i; k++)
+            assert_true(regions[i].y + regions[i].height <= regions[k].y ||
+                        regions[k].y + regions[k].height <= regions[i].y);
+    assert_true(count >= 1);
+    parts_end(&parts);
+}
+
+static void test_placements(void **state)
+{
+    (void)state;
+    const struct placement scale = placement_of_scale(2, 3, 10, 20);
+    const struct placement turn = {{0, -1, 5, 1, 0, 7}}; /* (x, y) -> (5 - y, 7 + x) */
+    const struct placement both = placement_join(&scale, &turn);
+    const struct quad quad = {{{1, 2}, {0, 0}, {4, 4}, {1, 1}}};
+    const struct quad stepwise = placement_quad(&turn, &quad);
+    const struct quad expected = placement_quad(&scale, &stepwise);
+    const struct quad got = placement_quad(&both, &quad);
+    assert_memory_equal(&got, &expected, sizeof(got));
+    assert_float_equal(got.p[0].x, 16, 0);
+    assert_float_equal(got.p[0].y, 44, 0);
+}
+
+static void test_json_of_a_failure(void **state)
+{
+    (void)state;
+    struct se_result *result;
+    se_error err;
+    assert_int_equal(result_create(&result, "bad\xFFname \"q\".jpg", &err), SE_OK);
+    const se_error failure = {SE_ERR_TRUNCATED, "ends at byte 7 \xC3"};
+    result_set_failure(result, &failure);
+    assert_int_equal(result_finish(result, &err), SE_OK);
+    assert_string_equal(se_result_json(result),
+                        "{\"file\":\"bad\xEF\xBF\xBDname \\\"q\\\".jpg\",\"error\":{\"code\":"
+                        "\"truncated\",\"message\":\"ends at byte 7 \xEF\xBF\xBD\"}}");
+    const char *message;
+    assert_int_equal(se_result_status(result, &message), SE_ERR_TRUNCATED);
+    assert_null(se_result_reading(result, 0));
+    se_result_free(result);
+}
+
+static void test_json_of_readings(void **state)
+{
+    (void)state;
+    struct se_result *result;
+    se_error err;
+    assert_int_equal(result_create(&result, NULL, &err), SE_OK);
+    const struct ser_char chars[] = {{'A', 0.9F, 'B', 0.05F, 0, 0.5F},
+                                     {0x416, 0.5F, 'X', 0.4F, 0.5F, 1}};
+    const struct ser_alternative alternative = {"AX", 0.25F};
+    struct ser_reading reading = {.text = "A\xD0\x96",
+                                  .printed = "A \xD0\x96",
+                                  .kind = SER_VIN,
+                                  .format = "generic",
+                                  .score = 0.5F,
+                                  .quad = {{0, 1}, {10.26F, 1}, {10, 5}, {0, 5}},
+                                  .sources = SER_FROM_TEXT | SER_FROM_BARCODE,
+                                  .chars = chars,
+                                  .char_count = 2,
+                                  .alternatives = &alternative,
+                                  .alternative_count = 1};
+    const struct ser_output found = {&reading, 1};
+    result->width = 20;
+    result->height = 10;
+    result->ms = 12.3456;
+    result->looks[result->look_count++] = "fast";
+    result->limited_by_time = true;
+    result->readings = convert_readings(&found, &result->arena);
+    assert_non_null(result->readings);
+    result->reading_count = 1;
+    assert_int_equal(result_finish(result, &err), SE_OK);
+    assert_string_equal(
+        se_result_json(result),
+        "{\"width\":20,\"height\":10,\"ms\":12.35,\"device\":\"cpu\",\"looks\":[\"fast\"],"
+        "\"limit\":\"time\",\"readings\":[{\"text\":\"A\xD0\x96\",\"printed\":\"A \xD0\x96\","
+        "\"kind\":\"vin\",\"format\":\"generic\",\"score\":0.5,\"quad\":[[0.0,1.0],[10.3,1.0],"
+        "[10.0,5.0],[0.0,5.0]],\"sources\":[\"text\",\"barcode\"],\"chars\":[{\"c\":\"A\",\"p\":0."
+        "9,"
+        "\"status\":\"read\",\"alt\":\"B\",\"alt_p\":0.05},{\"c\":\"\xD0\x96\",\"p\":0.5,"
+        "\"status\":"
+        "\"confused\",\"alt\":\"X\",\"alt_p\":0.4}],\"alternatives\":[{\"text\":\"AX\",\"score\":"
+        "0.25}]}]}");
+    se_result_free(result);
+}
+
+static void test_json_of_numbers_that_are_none(void **state)
+{
+    (void)state;
+    struct se_result *result;
+    se_error err;
+    assert_int_equal(result_create(&result, "x", &err), SE_OK);
+    result->with_lines = true;
+    se_line line = {"t", NAN, {{{NAN, INFINITY}, {-INFINITY, 0}, {0, 0}, {0, 0}}}};
+    result->lines = &line;
+    result->line_count = 1;
+    assert_int_equal(result_finish(result, &err), SE_OK);
+    json_error_t where;
+    json_t *parsed = json_loads(se_result_json(result), 0, &where);
+    assert_non_null(parsed);
+    json_decref(parsed);
+    se_result_free(result);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_merge_keeps_the_better_line_of_a_place),
+        cmocka_unit_test(test_merge_a_whole_line_replaces_its_pieces_when_worth_more),
+        cmocka_unit_test(test_merge_bears_degenerate_quads),
+        cmocka_unit_test(test_merge_is_bounded),
+        cmocka_unit_test(test_unclear_text),
+        cmocka_unit_test(test_closer_regions),
+        cmocka_unit_test(test_closer_regions_that_touch_are_one),
+        cmocka_unit_test(test_placements),
+        cmocka_unit_test(test_json_of_a_failure),
+        cmocka_unit_test(test_json_of_readings),
+        cmocka_unit_test(test_json_of_numbers_that_are_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
