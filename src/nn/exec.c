@@ -1,0 +1,233 @@
+/*
+ * nn_exec: up to MAX_PLANS plans over one arena.
+ *
+ * plans[0 … count) are ordered by last use, the current one first. The arena holds nothing that
+ * outlives a prepare, so it is as large as the largest kept plan and may be replaced at any
+ * prepare. Arena and plans together never pass max_bytes: to make room, the plans longest unused go
+ * first.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/inspect.h"
+#include "nn/nn.h"
+#include "nn/plan.h"
+
+enum { MAX_PLANS = 16, ARENA_ALIGN = 64 };
+
+struct nn_exec {
+    const struct nn_model *model;
+    struct pool *pool;
+    size_t max_bytes;
+    bool keep_all;
+    struct nn_planned *plans[MAX_PLANS];
+    int plan_count;
+    bool current; /* is plans[0] the current plan, bound to the arena? */
+    void *arena;
+    size_t arena_bytes;
+};
+
+static int create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
+                  size_t max_bytes, bool keep_all, se_error *err)
+{
+    struct nn_exec *exec = *out = calloc(1, sizeof(*exec));
+    if (!exec)
+        return se_fail_memory(err, "an exec", sizeof(*exec));
+    exec->model = model;
+    exec->pool = pool;
+    exec->max_bytes = max_bytes;
+    exec->keep_all = keep_all;
+    return SE_OK;
+}
+
+int nn_exec_create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
+                   size_t max_bytes, se_error *err)
+{
+    return create(out, model, pool, max_bytes, false, err);
+}
+
+int nn_exec_create_inspected(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
+                             se_error *err)
+{
+    return create(out, model, pool, 0, true, err);
+}
+
+void nn_exec_free(struct nn_exec *exec)
+{
+    if (!exec)
+        return;
+    nn_exec_trim(exec);
+    free(exec);
+}
+
+static void free_arena(struct nn_exec *exec)
+{
+    if (exec->current && exec->keep_all)
+        nn_plan_guard(exec->plans[0], false);
+    exec->current = false;
+    free(exec->arena);
+    exec->arena = NULL;
+    exec->arena_bytes = 0;
+}
+
+void nn_exec_trim(struct nn_exec *exec)
+{
+    free_arena(exec);
+    for (int i = 0; i < exec->plan_count; i++)
+        nn_plan_free(exec->plans[i]);
+    exec->plan_count = 0;
+}
+
+size_t nn_exec_bytes(const struct nn_exec *exec)
+{
+    size_t bytes = exec->arena_bytes;
+    for (int i = 0; i < exec->plan_count; i++)
+        bytes += exec->plans[i]->own_bytes;
+    return bytes;
+}
+
+/* Index of the plan for this input, or -1. */
+static int find_plan(const struct nn_exec *exec, const int64_t nhwc[4])
+{
+    for (int i = 0; i < exec->plan_count; i++)
+        if (memcmp(exec->plans[i]->input_dims, nhwc, 4 * sizeof(*nhwc)) == 0)
+            return i;
+    return -1;
+}
+
+static void to_front(struct nn_exec *exec, int index)
+{
+    struct nn_planned *plan = exec->plans[index];
+    memmove(&exec->plans[1], &exec->plans[0], (size_t)index * sizeof(exec->plans[0]));
+    exec->plans[0] = plan;
+}
+
+/* Bytes of plans[0 … count) and of an arena for the largest of them. */
+static size_t bytes_of(const struct nn_exec *exec, int count, size_t *arena_bytes)
+{
+    size_t own = 0;
+    *arena_bytes = 0;
+    for (int i = 0; i < count; i++) {
+        own += exec->plans[i]->own_bytes;
+        if (exec->plans[i]->arena_bytes > *arena_bytes)
+            *arena_bytes = exec->plans[i]->arena_bytes;
+    }
+    return own + *arena_bytes;
+}
+
+/* Keeps as many plans, from the front, as fit; the first fits alone. */
+static size_t drop_oldest(struct nn_exec *exec)
+{
+    size_t arena_bytes;
+    while (bytes_of(exec, exec->plan_count, &arena_bytes) > exec->max_bytes &&
+           exec->max_bytes != 0 && exec->plan_count > 1)
+        nn_plan_free(exec->plans[--exec->plan_count]);
+    return arena_bytes;
+}
+
+int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+{
+    const int found = find_plan(exec, nhwc);
+    if (found == 0 && exec->current)
+        return SE_OK;
+    struct nn_planned *made = NULL;
+    if (found < 0) {
+        const struct nn_plan_options options = {.threads = pool_size(exec->pool),
+                                                .keep_all = exec->keep_all,
+                                                .max_bytes = exec->max_bytes};
+        FORWARD_IF_ERROR(nn_plan_make(&made, exec->model, nhwc, &options, err));
+    }
+    if (exec->current && exec->keep_all)
+        nn_plan_guard(exec->plans[0], false);
+    exec->current = false;
+    if (made) {
+        if (exec->plan_count == MAX_PLANS)
+            nn_plan_free(exec->plans[--exec->plan_count]);
+        exec->plans[exec->plan_count++] = made;
+    }
+    to_front(exec, made ? exec->plan_count - 1 : found);
+    const size_t wanted = drop_oldest(exec);
+    if (exec->plans[0]->arena_bytes > exec->arena_bytes ||
+        (exec->max_bytes && nn_exec_bytes(exec) > exec->max_bytes)) {
+        free_arena(exec);
+        exec->arena = aligned_alloc(ARENA_ALIGN, wanted);
+        if (!exec->arena)
+            return se_fail_memory(err, "tensors", wanted);
+        exec->arena_bytes = wanted;
+    }
+    if (exec->plans[0]->bound != exec->arena)
+        nn_plan_bind(exec->plans[0], exec->arena);
+    exec->current = true;
+    if (exec->keep_all)
+        nn_plan_guard(exec->plans[0], true);
+    return SE_OK;
+}
+
+float *nn_exec_input(struct nn_exec *exec)
+{
+    return exec->current ? exec->plans[0]->input.data : NULL;
+}
+
+int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err)
+{
+    RETURN_ERROR_IF(!exec->current, err, SE_ERR_ARGUMENT, "%s: run without prepare",
+                    exec->model->name);
+    return exec->model->backend->run(&exec->plans[0]->plan, exec->pool, budget, err);
+}
+
+const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
+{
+    *shape = exec->current ? exec->plans[0]->output_shape : (struct nn_shape){0};
+    return exec->current ? exec->plans[0]->output.data : NULL;
+}
+
+/* ---- looking inside ------------------------------------------------------------------------- */
+
+const struct nn_planned *nn_exec_planned(const struct nn_exec *exec)
+{
+    return exec->current ? exec->plans[0] : NULL;
+}
+
+size_t nn_exec_value_count(const struct nn_exec *exec)
+{
+    return exec->current && exec->keep_all ? (size_t)exec->model->graph.value_count : 0;
+}
+
+/* Index 0 is the input; the values before it in the graph move up by one. */
+static const struct nn_plan_value *value_at(const struct nn_exec *exec, size_t index)
+{
+    const size_t input = (size_t)exec->model->graph.input;
+    if (index == 0)
+        return &exec->plans[0]->values[input];
+    return &exec->plans[0]->values[index <= input ? index - 1 : index];
+}
+
+const char *nn_exec_value_name(const struct nn_exec *exec, size_t index, struct nn_shape *shape,
+                               int64_t *count)
+{
+    const struct nn_plan_value *value = value_at(exec, index);
+    *shape = (struct nn_shape){.rank = value->tensor.rank};
+    memcpy(shape->dims, value->tensor.dims, sizeof(shape->dims));
+    *count = 1;
+    for (int i = 0; i < shape->rank; i++)
+        *count *= shape->dims[i];
+    return value->name;
+}
+
+void nn_exec_value_copy(const struct nn_exec *exec, size_t index, float *out)
+{
+    const struct nn_tensor *tensor = &value_at(exec, index)->tensor;
+    int64_t at[NN_MAX_RANK] = {0};
+    const float *from = tensor->data;
+    for (;;) {
+        *out++ = *from;
+        int axis = tensor->rank - 1;
+        for (; axis >= 0 && ++at[axis] == tensor->dims[axis]; axis--) {
+            from -= (tensor->dims[axis] - 1) * tensor->strides[axis];
+            at[axis] = 0;
+        }
+        if (axis < 0)
+            return;
+        from += tensor->strides[axis];
+    }
+}

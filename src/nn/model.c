@@ -1,0 +1,126 @@
+/*
+ * nn_model: reads, fuses, checks and packs, once; immutable afterwards.
+ */
+#include "nn/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "nn/fuse.h"
+
+static int choose_backend(const struct nn_model_options *options, const struct nn_backend **out,
+                          se_error *err)
+{
+    switch (options->backend) {
+    case NN_BACKEND_REF:
+        *out = nn_ref_backend();
+        return SE_OK;
+    case NN_BACKEND_CPU:
+        return se_fail(err, SE_ERR_UNSUPPORTED, "the cpu backend is not part of this build");
+    }
+    return se_fail(err, SE_ERR_ARGUMENT, "backend %d", (int)options->backend);
+}
+
+static int pack(struct nn_model *model, se_error *err)
+{
+    const size_t count = (size_t)model->graph.node_count;
+    model->packed = calloc(count + 1, sizeof(*model->packed));
+    if (!model->packed)
+        return se_fail_memory(err, "packed weights", count * sizeof(*model->packed));
+    for (int32_t i = 0; i < model->graph.node_count; i++) {
+        const struct nn_node *node = &model->graph.nodes[i];
+        if (node->op >= NN_OP_BACKEND_END)
+            continue;
+        size_t bytes = 0;
+        FORWARD_IF_ERROR(model->backend->supports(node, err));
+        FORWARD_IF_ERROR(model->backend->pack(node, &model->packed[i], &bytes, err));
+        model->packed_bytes += bytes;
+    }
+    if (model->backend->owns_weights)
+        nn_graph_drop_weights(&model->graph);
+    return SE_OK;
+}
+
+static int load(struct nn_model *model, const void *bytes, size_t size, const char *name,
+                const struct nn_model_options *options, se_error *err)
+{
+    struct nn_graph *graph = &model->graph;
+    FORWARD_IF_ERROR(choose_backend(options, &model->backend, err));
+    model->name = arena_copy(&graph->arena, name, strlen(name));
+    if (!model->name)
+        return se_fail_memory(err, "a model", strlen(name));
+    FORWARD_IF_ERROR(onnx_read(graph, &model->metadata, bytes, size, name, err));
+    model->output = graph->output_shape;
+    if (options->head_column_count)
+        FORWARD_IF_ERROR(
+            nn_fuse_select(graph, options->head_columns, options->head_column_count, err));
+    if (!options->no_fusion)
+        FORWARD_IF_ERROR(nn_fuse(graph, err));
+    return pack(model, err);
+}
+
+int nn_model_load_memory(struct nn_model **out, const void *bytes, size_t size, const char *name,
+                         const struct nn_model_options *options, se_error *err)
+{
+    *out = NULL;
+    struct nn_model *model = calloc(1, sizeof(*model));
+    if (!model)
+        return se_fail_memory(err, "a model", sizeof(*model));
+    nn_graph_init(&model->graph);
+    const int status = load(model, bytes, size, name, options, err);
+    if (status != SE_OK)
+        nn_model_free(model);
+    else
+        *out = model;
+    return status;
+}
+
+int nn_model_load(struct nn_model **out, const char *path, const struct nn_model_options *options,
+                  se_error *err)
+{
+    struct file_map map;
+    *out = NULL;
+    FORWARD_IF_ERROR(file_map_open(&map, path, err));
+    const int status = nn_model_load_memory(out, map.data, map.size, path, options, err);
+    file_map_close(&map);
+    return status;
+}
+
+void nn_model_free(struct nn_model *model)
+{
+    if (!model)
+        return;
+    for (int32_t i = 0; model->packed && i < model->graph.node_count; i++)
+        if (model->packed[i])
+            model->backend->pack_free(model->packed[i]);
+    free(model->packed);
+    nn_graph_free(&model->graph);
+    free(model);
+}
+
+const char *nn_model_metadata(const struct nn_model *model, const char *key, size_t *size)
+{
+    for (size_t i = 0; i < model->metadata.count; i++)
+        if (strcmp(model->metadata.properties[i].key, key) == 0) {
+            *size = model->metadata.properties[i].size;
+            return model->metadata.properties[i].value;
+        }
+    *size = 0;
+    return NULL;
+}
+
+struct nn_shape nn_model_input_shape(const struct nn_model *model)
+{
+    return model->graph.input_shape;
+}
+
+int64_t nn_model_output_columns(const struct nn_model *model)
+{
+    return model->output.rank ? model->output.dims[model->output.rank - 1] : -1;
+}
+
+const char *nn_model_backend_name(const struct nn_model *model)
+{
+    return model->backend->name;
+}

@@ -1,0 +1,21 @@
+/*
+ * Inside of nn_model, for the engine's own files and tests.
+ */
+#ifndef SE_NN_MODEL_H
+#define SE_NN_MODEL_H
+
+#include "nn/backend.h"
+#include "nn/graph.h"
+#include "nn/onnx/onnx.h"
+
+struct nn_model {
+    struct nn_graph graph;
+    struct onnx_metadata metadata; /* in the graph's arena */
+    const struct nn_backend *backend;
+    void **packed; /* [graph.node_count]; NULL entries where the backend needs nothing */
+    size_t packed_bytes;
+    const char *name;       /* the file, for messages */
+    struct nn_shape output; /* as declared in the file, before any fusion */
+};
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * Runs a model on the input tensor of a dump file and writes every tensor of the run, in the format
+ * of tools/oracle/FORMAT.md, so that compare.py can hold it against another runtime.
+ *
+ *   nn_dump MODEL INPUT.tensors OUTPUT.tensors [--backend ref|cpu] [--tier NAME] [--no-fusion]
+ *           [--threads N] [--time RUNS]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "nn/inspect.h"
+
+static const char magic[] = "SETENSR1";
+
+struct arguments {
+    const char *model, *input, *output;
+    struct nn_model_options options;
+    int threads, runs;
+};
+
+static int parse(struct arguments *a, int argc, char **argv, se_error *err)
+{
+    static const char *const tiers[] = {"auto", "portable", "avx2", "avx512"};
+    const char **positional[] = {&a->model, &a->input, &a->output};
+    size_t place = 0;
+    *a = (struct arguments){.threads = 1, .options = {.backend = NN_BACKEND_REF}};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--no-fusion") == 0) {
+            a->options.no_fusion = true;
+        } else if (strcmp(argv[i], "--backend") == 0) {
+            a->options.backend = strcmp(value, "cpu") == 0 ? NN_BACKEND_CPU : NN_BACKEND_REF;
+            i++;
+        } else if (strcmp(argv[i], "--tier") == 0) {
+            for (int t = 0; t < 4; t++)
+                if (strcmp(value, tiers[t]) == 0)
+                    a->options.cpu = (enum nn_cpu_tier)t;
+            i++;
+        } else if (strcmp(argv[i], "--threads") == 0) {
+            a->threads = atoi(value);
+            i++;
+        } else if (strcmp(argv[i], "--time") == 0) {
+            a->runs = atoi(value);
+            i++;
+        } else if (place < 3) {
+            *positional[place++] = argv[i];
+        }
+    }
+    RETURN_ERROR_IF(place < 3, err, SE_ERR_ARGUMENT, "usage: nn_dump MODEL INPUT OUTPUT [options]");
+    return SE_OK;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static bool take(const struct file_map *map, size_t *at, void *out, size_t size)
+{
+    if (map->size - *at < size)
+        return false;
+    memcpy(out, map->data + *at, size);
+    *at += size;
+    return true;
+}
+
+/* The first tensor of the file, which must be [n, c, h, w]; `data` points into the file. */
+static int first_tensor(const struct file_map *map, uint32_t dims[4], const unsigned char **data,
+                        se_error *err)
+{
+    char head[8];
+    uint32_t count, length, rank;
+    size_t at = 0, elements = 1;
+    bool fits = take(map, &at, head, 8) && memcmp(head, magic, 8) == 0 &&
+                take(map, &at, &count, 4) && count > 0 && take(map, &at, &length, 4) &&
+                length <= map->size - at;
+    if (fits)
+        at += length;
+    fits = fits && take(map, &at, &rank, 4) && rank == 4 && take(map, &at, dims, 16);
+    for (int i = 0; i < 4 && fits; i++)
+        fits = !__builtin_mul_overflow(elements, (size_t)dims[i], &elements);
+    RETURN_ERROR_IF(!fits || elements > (map->size - at) / 4, err, SE_ERR_ARGUMENT,
+                    "not a dump whose first tensor has 4 dimensions");
+    *data = map->data + at;
+    return SE_OK;
+}
+
+static void fill_input(float *to, const unsigned char *from, const uint32_t dims[4])
+{
+    const size_t c = dims[1], pixels = (size_t)dims[2] * dims[3];
+    for (size_t n = 0; n < dims[0]; n++)
+        for (size_t i = 0; i < c; i++)
+            for (size_t p = 0; p < pixels; p++)
+                memcpy(&to[(n * pixels + p) * c + i], from + 4 * ((n * c + i) * pixels + p), 4);
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static bool write_value(FILE *file, const struct nn_exec *exec, size_t index, const char *name,
+                        const struct nn_shape *shape, int64_t count)
+{
+    float *copy = malloc((size_t)count * sizeof(float));
+    if (!copy)
+        return false;
+    nn_exec_value_copy(exec, index, copy);
+    const uint32_t length = (uint32_t)strlen(name), rank = (uint32_t)shape->rank;
+    bool good = fwrite(&length, 4, 1, file) == 1 && fwrite(name, 1, length, file) == length &&
+                fwrite(&rank, 4, 1, file) == 1;
+    for (int i = 0; i < shape->rank && good; i++) {
+        const uint32_t dim = (uint32_t)shape->dims[i];
+        good = fwrite(&dim, 4, 1, file) == 1;
+    }
+    good = good && fwrite(copy, sizeof(float), (size_t)count, file) == (size_t)count;
+    free(copy);
+    return good;
+}
+
+static int write_all(const char *path, const struct nn_exec *exec, se_error *err)
+{
+    FILE *file = fopen(path, "wb");
+    RETURN_ERROR_IF(!file, err, SE_ERR_IO, "%s: cannot be written", path);
+    struct nn_shape shape;
+    int64_t count;
+    uint32_t total = 0;
+    for (size_t i = 0; i < nn_exec_value_count(exec); i++)
+        total += nn_exec_value_name(exec, i, &shape, &count) != NULL;
+    bool good = fwrite(magic, 1, 8, file) == 8 && fwrite(&total, 4, 1, file) == 1;
+    for (size_t i = 0; i < nn_exec_value_count(exec) && good; i++) {
+        const char *name = nn_exec_value_name(exec, i, &shape, &count);
+        if (name)
+            good = write_value(file, exec, i, name, &shape, count);
+    }
+    good = fclose(file) == 0 && good;
+    RETURN_ERROR_IF(!good, err, SE_ERR_IO, "%s: cannot be written", path);
+    return SE_OK;
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+/* Times runs of the plan as it is in use, with memory shared. */
+static int time_runs(const struct arguments *a, const struct nn_model *model, struct pool *pool,
+                     const int64_t nhwc[4], const struct nn_exec *inspected, se_error *err)
+{
+    struct nn_exec *exec = NULL;
+    int status = nn_exec_create(&exec, model, pool, 0, err);
+    if (status == SE_OK)
+        status = nn_exec_prepare(exec, nhwc, err);
+    double best = 0;
+    for (int i = 0; i < a->runs && status == SE_OK; i++) {
+        const size_t count = (size_t)(nhwc[0] * nhwc[1] * nhwc[2] * nhwc[3]);
+        memcpy(nn_exec_input(exec), nn_exec_planned(inspected)->input.data, count * sizeof(float));
+        const int64_t start = clock_now_ns();
+        status = nn_exec_run(exec, NULL, err);
+        const double ms = (double)(clock_now_ns() - start) * 1e-6;
+        best = i == 0 || ms < best ? ms : best;
+    }
+    if (status == SE_OK) {
+        const struct nn_planned *planned = nn_exec_planned(exec);
+        printf("%s: best of %d: %.2f ms, %.2f GMAC, %.1f GMAC/s, %d steps, arena %.1f MB, plan "
+               "%.2f MB\n",
+               nn_model_backend_name(model), a->runs, best, planned->macs * 1e-9,
+               planned->macs * 1e-6 / best, planned->plan.step_count,
+               (double)planned->arena_bytes * 1e-6, (double)planned->own_bytes * 1e-6);
+    }
+    nn_exec_free(exec);
+    return status;
+}
+
+static int run(const struct arguments *a, const struct file_map *map, se_error *err)
+{
+    struct nn_model *model = NULL;
+    struct nn_exec *exec = NULL;
+    struct pool *pool = NULL;
+    uint32_t dims[4];
+    const unsigned char *data = NULL;
+    FORWARD_IF_ERROR(first_tensor(map, dims, &data, err));
+    const int64_t nhwc[4] = {dims[0], dims[2], dims[3], dims[1]};
+    int status = pool_create(&pool, a->threads, err);
+    if (status == SE_OK)
+        status = nn_model_load(&model, a->model, &a->options, err);
+    if (status == SE_OK)
+        status = nn_exec_create_inspected(&exec, model, pool, err);
+    if (status == SE_OK)
+        status = nn_exec_prepare(exec, nhwc, err);
+    if (status == SE_OK) {
+        fill_input(nn_exec_input(exec), data, dims);
+        status = nn_exec_run(exec, NULL, err);
+    }
+    if (status == SE_OK)
+        status = write_all(a->output, exec, err);
+    if (status == SE_OK && a->runs)
+        status = time_runs(a, model, pool, nhwc, exec, err);
+    nn_exec_free(exec);
+    nn_model_free(model);
+    pool_free(pool);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    struct file_map map = {NULL, 0};
+    se_error error;
+    int status = parse(&arguments, argc, argv, &error);
+    if (status == SE_OK)
+        status = file_map_open(&map, arguments.input, &error);
+    if (status == SE_OK)
+        status = run(&arguments, &map, &error);
+    file_map_close(&map);
+    if (status != SE_OK)
+        fprintf(stderr, "nn_dump: %s\n", error.message);
+    return status == SE_OK ? 0 : 1;
+}
