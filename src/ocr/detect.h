@@ -1,5 +1,6 @@
 /*
- * Finds text lines in a picture with the detector network (DB: Liao et al. 2020).
+ * Finds text lines in a picture with the detector network (DB: Liao et al. 2020, "Real-time Scene
+ * Text Detection with Differentiable Binarization").
  */
 #ifndef SE_OCR_DETECT_H
 #define SE_OCR_DETECT_H
@@ -10,7 +11,8 @@
 
 struct detect_params {
     int max_side;      /* longer side of the network's input, pixels */
-    float max_upscale; /* how far a small picture may be enlarged, >= 1 */
+    int enlarge_to;    /* a picture whose longer side is shorter is enlarged up to this … */
+    float max_upscale; /* … but by this factor at most, >= 1 */
     float threshold;   /* of the probability map, 0 … 1 */
     float box_threshold;
     float unclip_ratio;
@@ -21,14 +23,15 @@ struct detect_params {
 extern const struct detect_params detect_defaults;
 
 /* One text line: corners clockwise from the presumed top left (text may still be upside down or run
- * along the other side: the recognizer decides), in pixels of the image given to ocr_detect. */
+ * along the other side: the recognizer decides), in pixels of the image given to ocr_detect. May
+ * reach a little beyond the image. */
 struct text_box {
     struct quad quad;
     float score; /* mean probability inside */
 };
 
 struct text_boxes {
-    struct text_box *items; /* owned; reading order: top to bottom, left to right */
+    struct text_box *items; /* owned; in reading order (ocr/reading_order.h) */
     int count;
 };
 
@@ -39,9 +42,14 @@ void detect_input_size(const struct detect_params *params, int width, int height
 
 /* Detects lines in a grey or RGB image. `exec` runs a detector model ([n,3,h,w] → [n,1,h,w] in
  * 0 … 1). Errors: those of nn_exec_prepare and nn_exec_run, SE_ERR_MEMORY, SE_ERR_MODEL for an
- * output of another shape. */
+ * output of another shape. After a failure *out is empty. */
 int ocr_detect(struct nn_exec *exec, const struct image *image, const struct detect_params *params,
                const struct budget *budget, struct text_boxes *out, se_error *err);
 void text_boxes_free(struct text_boxes *boxes);
+
+/* The second half alone: boxes in a probability map[height][width], in pixels of an image of which
+ * scale_x × scale_y map pixels make one. Values outside 0 … 1 are not text. */
+int detect_boxes(const float *map, int width, int height, float scale_x, float scale_y,
+                 const struct detect_params *params, struct text_boxes *out, se_error *err);
 
 #endif

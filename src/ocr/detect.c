@@ -1,0 +1,229 @@
+#include "ocr/detect.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/contour.h"
+#include "image/ops.h"
+#include "ocr/crop.h"
+#include "ocr/reading_order.h"
+
+const struct detect_params detect_defaults = {
+    .max_side = 1280,
+    .enlarge_to = 960,
+    .max_upscale = 1.5F,
+    .threshold = 0.3F,
+    .box_threshold = 0.5F,
+    .unclip_ratio = 1.6F,
+    .max_boxes = 1000,
+};
+
+enum {
+    INPUT_STEP = 32,   /* the network halves its input five times */
+    MIN_PIXELS = 3,    /* of a component */
+    MIN_SHORT_SIDE = 3 /* map pixels, before unclipping */
+};
+
+/* The network was trained on BGR with the channel statistics of ImageNet, given in RGB order. */
+static const float INPUT_MEAN[3] = {0.485F, 0.456F, 0.406F};
+static const float INPUT_DEVIATION[3] = {0.229F, 0.224F, 0.225F};
+
+static int round_to_step(double side)
+{
+    const int steps = (int)lrint(side / INPUT_STEP);
+    return (steps > 0 ? steps : 1) * INPUT_STEP;
+}
+
+void detect_input_size(const struct detect_params *params, int width, int height, int *input_w,
+                       int *input_h, float *scale_x, float *scale_y)
+{
+    const double longer = width > height ? width : height;
+    double scale = 1;
+    if (longer > params->max_side)
+        scale = params->max_side / longer;
+    else if (longer < params->enlarge_to)
+        scale = fmin(fmax(1, (double)params->max_upscale), params->enlarge_to / longer);
+    scale = fmin(scale, params->max_side / longer);
+    *input_w = round_to_step(width * scale);
+    *input_h = round_to_step(height * scale);
+    *scale_x = (float)*input_w / (float)width;
+    *scale_y = (float)*input_h / (float)height;
+}
+
+/* From v / 127.5 - 1, which img_to_tensor gives, to (v / 255 - mean) / deviation. */
+static void normalise(float *restrict tensor, size_t pixels)
+{
+    float factor[3], offset[3];
+    for (int c = 0; c < 3; c++) {
+        factor[c] = 0.5F / INPUT_DEVIATION[c];
+        offset[c] = (0.5F - INPUT_MEAN[c]) / INPUT_DEVIATION[c];
+    }
+    for (size_t i = 0; i < 3 * pixels; i += 3)
+        for (size_t c = 0; c < 3; c++)
+            tensor[i + c] = tensor[i + c] * factor[c] + offset[c];
+}
+
+/* ---- from the map to boxes ------------------------------------------------------------------ */
+
+/*
+ * Dilation adds a row and a column of pixels at the right and the bottom. Half of that is taken
+ * away on each side, so that a component's rectangle is that of its own pixels:
+ *
+ *   ┌───┬───┐               ┌─────┐
+ *   │ x │ + │    rectangle  │     │   moved by half a pixel to the left and up,
+ *   ├───┼───┤    ───────>   └─────┘   and half a pixel smaller on every side
+ *   │ + │ + │
+ *   └───┴───┘
+ */
+static struct quad undo_dilation(const struct quad *rect)
+{
+    struct quad out;
+    for (int i = 0; i < 4; i++) {
+        const struct point p = rect->p[i], next = rect->p[(i + 1) % 4], last = rect->p[(i + 3) % 4];
+        struct point inner = {p.x - 0.5F, p.y - 0.5F};
+        const struct point towards[2] = {next, last};
+        for (int k = 0; k < 2; k++) {
+            const float dx = towards[k].x - p.x, dy = towards[k].y - p.y;
+            const float length = hypotf(dx, dy);
+            const float part = length > 1 ? 0.5F / length : 0.5F;
+            inner.x += dx * part;
+            inner.y += dy * part;
+        }
+        out.p[i] = inner;
+    }
+    return out;
+}
+
+static float short_side(const struct quad *rect)
+{
+    return fminf(hypotf(rect->p[1].x - rect->p[0].x, rect->p[1].y - rect->p[0].y),
+                 hypotf(rect->p[3].x - rect->p[0].x, rect->p[3].y - rect->p[0].y));
+}
+
+struct finder {
+    const float *map;
+    int width, height;
+    float scale_x, scale_y;
+    const struct detect_params *params;
+};
+
+/* Adds the box of one component, unless it is too small or too faint. */
+static void add_box(const struct finder *finder, const struct component *component,
+                    struct text_boxes *out)
+{
+    if (component->outline_count < 3)
+        return;
+    const struct quad outer =
+        contour_min_area_rect(component->outline, component->outline_count, NULL);
+    const struct quad rect = undo_dilation(&outer);
+    if (short_side(&rect) < MIN_SHORT_SIDE)
+        return;
+    const float score = contour_mean_inside(finder->map, finder->width, finder->height, rect.p, 4);
+    if (!(score >= finder->params->box_threshold))
+        return;
+    struct text_box *box = &out->items[out->count++];
+    box->score = score;
+    box->quad = contour_unclip(&rect, finder->params->unclip_ratio);
+    for (int i = 0; i < 4; i++) {
+        box->quad.p[i].x /= finder->scale_x;
+        box->quad.p[i].y /= finder->scale_y;
+    }
+}
+
+static int sort_boxes(struct text_boxes *boxes, se_error *err)
+{
+    const size_t count = (size_t)boxes->count;
+    const size_t size = count * (sizeof(struct quad) + sizeof(int) + sizeof(struct text_box));
+    struct text_box *copy = malloc(size > 0 ? size : 1);
+    if (!copy)
+        return se_fail_memory(err, "the order of text boxes", size);
+    struct quad *quads = (struct quad *)(copy + count);
+    int *order = (int *)(quads + count);
+    for (size_t i = 0; i < count; i++)
+        quads[i] = crop_along_text(&boxes->items[i].quad);
+    const int status = ocr_reading_order(quads, boxes->count, order, err);
+    if (status == SE_OK && count > 0) {
+        memcpy(copy, boxes->items, count * sizeof(*copy));
+        for (size_t i = 0; i < count; i++)
+            boxes->items[i] = copy[order[i]];
+    }
+    free(copy);
+    return status;
+}
+
+/* binary[0 … 2 × pixels): the thresholded map, then its dilation. */
+static void binarize(const float *map, int width, int height, float threshold, uint8_t *binary)
+{
+    const size_t pixels = (size_t)width * (size_t)height;
+    for (size_t i = 0; i < pixels; i++)
+        binary[i] = map[i] > threshold && map[i] <= 1.001F;
+    contour_dilate2x2(binary, binary + pixels, width, height);
+}
+
+int detect_boxes(const float *map, int width, int height, float scale_x, float scale_y,
+                 const struct detect_params *params, struct text_boxes *out, se_error *err)
+{
+    *out = (struct text_boxes){0};
+    const size_t pixels = (size_t)width * (size_t)height;
+    uint8_t *binary = malloc(2 * pixels);
+    if (!binary)
+        return se_fail_memory(err, "the detector's map", 2 * pixels);
+    binarize(map, width, height, params->threshold, binary);
+    struct component_list list;
+    int status = contour_components(binary + pixels, width, height, MIN_PIXELS, params->max_boxes,
+                                    &list, err);
+    free(binary);
+    FORWARD_IF_ERROR(status);
+    if (list.count > 0) {
+        out->items = calloc((size_t)list.count, sizeof(*out->items));
+        if (!out->items)
+            status = se_fail_memory(err, "text boxes", (size_t)list.count * sizeof(*out->items));
+    }
+    if (status == SE_OK) {
+        const struct finder finder = {map, width, height, scale_x, scale_y, params};
+        for (int i = 0; i < list.count; i++)
+            add_box(&finder, &list.items[i], out);
+        status = sort_boxes(out, err);
+    }
+    contour_components_free(&list);
+    if (status != SE_OK)
+        text_boxes_free(out);
+    return status;
+}
+
+/* ---- the network ---------------------------------------------------------------------------- */
+
+int ocr_detect(struct nn_exec *exec, const struct image *image, const struct detect_params *params,
+               const struct budget *budget, struct text_boxes *out, se_error *err)
+{
+    *out = (struct text_boxes){0};
+    RETURN_ERROR_IF(!image->data || image->width < 1 || image->height < 1, err, SE_ERR_ARGUMENT,
+                    "text detection in an empty image");
+    RETURN_ERROR_IF(params->max_side < 1 || params->max_boxes < 1, err, SE_ERR_ARGUMENT,
+                    "text detection with max_side %d and max_boxes %d", params->max_side,
+                    params->max_boxes);
+    int width, height;
+    float scale_x, scale_y;
+    detect_input_size(params, image->width, image->height, &width, &height, &scale_x, &scale_y);
+    FORWARD_IF_ERROR(nn_exec_prepare(exec, (const int64_t[4]){1, height, width, 3}, err));
+    float *input = nn_exec_input(exec);
+    FORWARD_IF_ERROR(img_to_tensor(image, input, width, height, width, height, 0, err));
+    normalise(input, (size_t)width * (size_t)height);
+    FORWARD_IF_ERROR(nn_exec_run(exec, budget, err));
+    struct nn_shape shape;
+    const float *map = nn_exec_output(exec, &shape);
+    RETURN_ERROR_IF(shape.rank != 4 || shape.dims[0] != 1 || shape.dims[1] != height ||
+                        shape.dims[2] != width || shape.dims[3] != 1,
+                    err, SE_ERR_MODEL,
+                    "the detector's output is not a map of its input's size (%d x %d); use a "
+                    "PP-OCR detection model",
+                    width, height);
+    return detect_boxes(map, width, height, scale_x, scale_y, params, out, err);
+}
+
+void text_boxes_free(struct text_boxes *boxes)
+{
+    free(boxes->items);
+    *boxes = (struct text_boxes){0};
+}

@@ -1,0 +1,136 @@
+#include "ocr/lattice.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "nn/nn.h"
+
+/* What stands for the logarithm of zero: small enough to lose against anything, finite so that sums
+ * over any number of steps stay comparable. */
+static const float LOG_ZERO = -100.0F;
+
+int alphabet_column(const struct alphabet *alphabet, uint32_t code_point)
+{
+    for (int column = 1; column < alphabet->columns; column++)
+        if (alphabet->code_points[column] == code_point)
+            return column;
+    return -1;
+}
+
+struct lattice lattice_window(const struct lattice *lattice, int from, int to)
+{
+    struct lattice window = *lattice;
+    if (to > lattice->steps)
+        to = lattice->steps;
+    if (from < 0)
+        from = 0;
+    window.steps = to > from ? to - from : 0;
+    if (window.steps == 0)
+        return window;
+    window.logp += (size_t)from * lattice->stride;
+    window.reject += from;
+    window.best += from;
+    window.best_logp += from;
+    return window;
+}
+
+/* Storage that is being filled; lattices themselves are read-only. */
+struct rows {
+    float *logp, *reject, *best_logp;
+    int32_t *best;
+};
+
+static int allocate_rows(const struct alphabet *alphabet, int steps, struct arena *arena,
+                         struct rows *rows, struct lattice *out)
+{
+    const size_t count = (size_t)steps, stride = (size_t)alphabet->columns;
+    *out = (struct lattice){.alphabet = alphabet, .stride = stride};
+    rows->logp = arena_alloc(arena, count * stride, sizeof(float));
+    rows->reject = arena_alloc(arena, count, sizeof(float));
+    rows->best_logp = arena_alloc(arena, count, sizeof(float));
+    rows->best = arena_alloc(arena, count, sizeof(int32_t));
+    if (!rows->logp || !rows->reject || !rows->best_logp || !rows->best)
+        return -1;
+    *out = (struct lattice){steps,        alphabet,   rows->logp,     stride,
+                            rows->reject, rows->best, rows->best_logp};
+    return 0;
+}
+
+static float tame(float logp)
+{
+    return logp > LOG_ZERO ? (logp < 0 ? logp : 0) : LOG_ZERO; /* not a number: LOG_ZERO */
+}
+
+int lattice_from_head(const struct alphabet *alphabet, const float *rows, int steps, int classes,
+                      struct arena *arena, struct lattice *out)
+{
+    struct rows to;
+    if (allocate_rows(alphabet, steps, arena, &to, out) != 0)
+        return -1;
+    const size_t columns = (size_t)alphabet->columns;
+    for (size_t step = 0; step < (size_t)steps; step++) {
+        const float *from = rows + step * (columns + NN_SELECT_EXTRA);
+        for (size_t column = 0; column < columns; column++)
+            to.logp[step * columns + column] = tame(from[column]);
+        to.reject[step] = tame(from[columns]);
+        const float best = from[columns + 1];
+        to.best[step] = best >= 0 && best < (float)classes ? (int32_t)best : 0;
+        to.best_logp[step] = tame(from[columns + 2]);
+    }
+    return 0;
+}
+
+/* Steps of the left window's part of the overlap that are kept, 0 … overlap. */
+static int change_over(const struct lattice *left, const struct lattice *right, int overlap)
+{
+    int cut = overlap / 2;
+    float most = -INFINITY;
+    for (int i = 0; i < overlap; i++) {
+        const float *a = left->logp + (size_t)(left->steps - overlap + i) * left->stride;
+        const float *b = right->logp + (size_t)i * right->stride;
+        /* Windows read worst at their ends: among equals the middle is best. */
+        const float off_middle = fabsf((float)(2 * i + 1 - overlap)) / (float)overlap;
+        const float sure = a[0] + b[0] - 0.01F * off_middle;
+        if (sure > most) {
+            most = sure;
+            cut = i;
+        }
+    }
+    return cut;
+}
+
+int lattice_join(const struct lattice *windows, const int *overlap, int count, struct arena *arena,
+                 struct lattice *out)
+{
+    int steps = 0;
+    for (int i = 0; i < count; i++)
+        steps += windows[i].steps;
+    struct rows to;
+    if (allocate_rows(windows[0].alphabet, steps, arena, &to, out) != 0)
+        return -1;
+    size_t filled = 0;
+    int from = 0; /* first step of window i that is taken */
+    for (int i = 0; i < count; i++) {
+        const struct lattice *window = &windows[i];
+        int end = window->steps, next_from = 0;
+        if (i + 1 < count) {
+            int shared = overlap[i] < windows[i + 1].steps ? overlap[i] : windows[i + 1].steps;
+            if (shared > window->steps - from)
+                shared = window->steps - from;
+            if (shared > 0) {
+                next_from = change_over(window, &windows[i + 1], shared);
+                end = window->steps - shared + next_from;
+            }
+        }
+        for (int step = from; step < end; step++, filled++) {
+            memcpy(to.logp + filled * out->stride, window->logp + (size_t)step * window->stride,
+                   out->stride * sizeof(float));
+            to.reject[filled] = window->reject[step];
+            to.best[filled] = window->best[step];
+            to.best_logp[filled] = window->best_logp[step];
+        }
+        from = next_from;
+    }
+    out->steps = (int)filled;
+    return 0;
+}

@@ -1,0 +1,349 @@
+/*
+ * One line may take several runs of the network: both ways up, and a very long one in windows. A
+ * job is one such run. Jobs of like width go through the network together:
+ *
+ *   lines ── jobs, sorted by width ── batches ── lattices ── the likelier way up
+ *
+ * First all lines as they lie (steep ones both ways up at once), then those that read badly are
+ * turned and read again.
+ */
+#include "ocr/recognize.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/ops.h"
+#include "ocr/crop.h"
+#include "ocr/recognizer_state.h"
+
+const struct recognize_params recognize_defaults = {.batch_size = 8, .turn_below = 0.9F};
+
+enum {
+    MAX_BATCH = 64,
+    MAX_BATCH_WIDTH = 6400, /* pixels, all lines of a batch together: bounds the tensors */
+    MAX_WINDOWS = 4
+};
+
+/* Of the mean log-probability of a character when nothing was read. */
+static const float NOTHING_READ = -10.0F;
+
+/* What is known of a line besides its text_line. */
+struct state {
+    struct quad quad; /* along the text */
+    int width;        /* of the crop; 0: not readable */
+    float worth;      /* mean log-probability of the characters that were kept */
+    int waiting;      /* jobs that are not done */
+};
+
+struct job {
+    int line;
+    bool turned;
+    int window, windows; /* which of how many */
+    int x, width;        /* its part of the crop */
+    int bucket;
+};
+
+struct work {
+    const struct recognizer *recognizer;
+    struct nn_exec *exec;
+    const struct image *image;
+    const struct recognize_params *params;
+    const struct budget *budget;
+    struct arena *arena;
+    struct text_line *lines;
+    struct state *states;
+    struct job *jobs;
+    int job_count;
+    int batch_limit; /* lowered when the exec's memory does not suffice */
+    struct lattice windows[MAX_WINDOWS];
+    /* Of the batch under way. */
+    const struct job *batch;
+    int batch_count;
+    float *input;
+    int crop_status[MAX_BATCH];
+    se_error crop_error[MAX_BATCH];
+};
+
+/* ---- jobs ----------------------------------------------------------------------------------- */
+
+_Static_assert(CROP_MAX_WIDTH <=
+                   CROP_MAX_BUCKET + (MAX_WINDOWS - 1) * (CROP_MAX_BUCKET - CROP_OVERLAP),
+               "the windows cover the longest line");
+
+/* Windows are all of the same width, so that they share batches; the last two overlap more. */
+static void add_jobs(struct work *work, int line, bool turned)
+{
+    const int width = work->states[line].width;
+    const int stride = CROP_MAX_BUCKET - CROP_OVERLAP;
+    const int count =
+        width <= CROP_MAX_BUCKET ? 1 : 1 + (width - CROP_MAX_BUCKET + stride - 1) / stride;
+    for (int i = 0; i < count; i++) {
+        struct job job = {.line = line, .turned = turned, .window = i, .windows = count};
+        job.width = count == 1 ? width : CROP_MAX_BUCKET;
+        job.x = i + 1 < count ? i * stride : width - job.width;
+        job.x -= job.x % CROP_STEP;
+        if (i + 1 == count)
+            job.width = width - job.x < CROP_MAX_BUCKET ? width - job.x : CROP_MAX_BUCKET;
+        job.bucket = count == 1 ? crop_bucket(width) : CROP_MAX_BUCKET;
+        work->jobs[work->job_count++] = job;
+    }
+    work->states[line].waiting += count;
+}
+
+static int by_width(const void *left, const void *right)
+{
+    const struct job *a = left, *b = right;
+    int order = (a->bucket > b->bucket) - (a->bucket < b->bucket);
+    order = order ? order : (a->line > b->line) - (a->line < b->line);
+    order = order ? order : (a->turned > b->turned) - (a->turned < b->turned);
+    return order ? order : (a->window > b->window) - (a->window < b->window);
+}
+
+/* ---- input ---------------------------------------------------------------------------------- */
+
+/* RGB or grey bytes to the network's BGR floats; what is right of the crop becomes mid-grey. */
+static void fill_input(const struct image *crop, int x, int width, int bucket, float *out)
+{
+    const int channels = crop->channels;
+    for (int y = 0; y < CROP_HEIGHT; y++) {
+        const uint8_t *from = image_row(crop, y) + (size_t)x * (size_t)channels;
+        float *to = out + (size_t)y * (size_t)bucket * 3;
+        for (int i = 0; i < width; i++, from += channels, to += 3) {
+            to[0] = (float)from[channels - 1] / 127.5F - 1;
+            to[1] = (float)from[channels / 2] / 127.5F - 1;
+            to[2] = (float)from[0] / 127.5F - 1;
+        }
+        memset(to, 0, (size_t)(bucket - width) * 3 * sizeof(*to));
+    }
+}
+
+static int cut_out(const struct work *work, const struct job *job, float *out, se_error *err)
+{
+    const struct state *state = &work->states[job->line];
+    const struct quad quad = job->turned ? crop_turn(&state->quad) : state->quad;
+    float margin;
+    const struct quad outline = crop_outline(&quad, &margin);
+    struct image crop;
+    FORWARD_IF_ERROR(image_create(&crop, state->width, CROP_HEIGHT, work->image->channels, err));
+    const int status = img_warp_quad(work->image, &outline, &crop, err);
+    if (status == SE_OK)
+        fill_input(&crop, job->x, job->width, job->bucket, out);
+    image_free(&crop);
+    return status;
+}
+
+static void cut_out_piece(void *context, size_t piece, int thread)
+{
+    (void)thread;
+    struct work *work = context;
+    const struct job *job = &work->batch[piece];
+    float *out = work->input + piece * CROP_HEIGHT * (size_t)job->bucket * 3;
+    work->crop_status[piece] = cut_out(work, job, out, &work->crop_error[piece]);
+}
+
+static int fill_batch(struct work *work, se_error *err)
+{
+    struct pool *pool = work->params->parallel_crops ? work->params->pool : NULL;
+    pool_run(pool, cut_out_piece, work, (size_t)work->batch_count);
+    for (int i = 0; i < work->batch_count; i++) {
+        if (work->crop_status[i] != SE_OK) {
+            if (err)
+                *err = work->crop_error[i];
+            return work->crop_status[i];
+        }
+    }
+    return SE_OK;
+}
+
+/* ---- output --------------------------------------------------------------------------------- */
+
+static int out_of_arena(const struct work *work, se_error *err)
+{
+    return se_fail_memory(err, "the text of a picture", work->arena->max);
+}
+
+/* Takes a lattice as the reading of its line if it is likelier than what was read before. `length`:
+ * pixels that the lattice's steps cover. */
+static int take_lattice(struct work *work, const struct job *job, const struct lattice *lattice,
+                        int length, se_error *err)
+{
+    const struct recognizer *recognizer = work->recognizer;
+    struct state *state = &work->states[job->line];
+    struct text_line *line = &work->lines[job->line];
+    const size_t count = ctc_greedy(lattice, recognizer->code_points, recognizer->classes, NULL, 0);
+    struct text_char *chars = arena_alloc(work->arena, count, sizeof(*chars));
+    if (!chars)
+        return out_of_arena(work, err);
+    ctc_greedy(lattice, recognizer->code_points, recognizer->classes, chars, count);
+    const struct quad quad = job->turned ? crop_turn(&state->quad) : state->quad;
+    float margin, sum = 0, worth = 0;
+    crop_outline(&quad, &margin);
+    for (size_t i = 0; i < count; i++) {
+        struct text_char *c = &chars[i];
+        const float scale = (float)length / (float)state->width;
+        c->from = fminf(1, fmaxf(0, (c->from * scale - margin) / (1 - 2 * margin)));
+        c->to = fminf(1, fmaxf(0, (c->to * scale - margin) / (1 - 2 * margin)));
+        sum += c->p;
+        worth += logf(fmaxf(c->p, 1e-4F));
+    }
+    worth = count > 0 ? worth / (float)count : NOTHING_READ;
+    if (line->lattice.steps > 0 && worth <= state->worth)
+        return SE_OK;
+    state->worth = worth;
+    *line = (struct text_line){.quad = quad,
+                               .chars = chars,
+                               .count = count,
+                               .score = count > 0 ? sum / (float)count : 0,
+                               .lattice = *lattice};
+    return SE_OK;
+}
+
+/* `rows`: the job's part of the network's output. */
+static int take_output(struct work *work, const struct job *job, const float *rows, int steps,
+                       se_error *err)
+{
+    struct lattice *window = &work->windows[job->window];
+    if (lattice_from_head(&work->recognizer->alphabet, rows, steps, work->recognizer->classes,
+                          work->arena, window) != 0)
+        return out_of_arena(work, err);
+    work->states[job->line].waiting--;
+    if (job->windows == 1)
+        return take_lattice(work, job, window, job->bucket, err);
+    if (job->window + 1 < job->windows)
+        return SE_OK;
+    /* The jobs of a line follow each other: all of its windows are there. */
+    const struct job *first = job - (job->windows - 1);
+    int overlap[MAX_WINDOWS];
+    for (int i = 0; i + 1 < job->windows; i++) {
+        const int pixels = first[i].x + first[i].width - first[i + 1].x;
+        overlap[i] = pixels / (job->bucket / steps);
+    }
+    struct lattice whole;
+    if (lattice_join(work->windows, overlap, job->windows, work->arena, &whole) != 0)
+        return out_of_arena(work, err);
+    return take_lattice(work, job, &whole, job->x + job->bucket, err);
+}
+
+static int take_batch(struct work *work, se_error *err)
+{
+    struct nn_shape shape;
+    const float *rows = nn_exec_output(work->exec, &shape);
+    const int bucket = work->batch->bucket;
+    const int64_t columns = work->recognizer->alphabet.columns + NN_SELECT_EXTRA;
+    const bool fits = shape.rank == 3 && shape.dims[0] == work->batch_count && shape.dims[1] > 0 &&
+                      shape.dims[1] <= bucket && shape.dims[2] == columns;
+    RETURN_ERROR_IF(!fits, err, SE_ERR_MODEL,
+                    "the recognizer's output for %d lines of %d pixels has another shape than "
+                    "[lines, steps, %lld]; use a PP-OCR recognition model",
+                    work->batch_count, bucket, (long long)columns);
+    const size_t stride = (size_t)shape.dims[1] * (size_t)columns;
+    for (int i = 0; i < work->batch_count; i++)
+        FORWARD_IF_ERROR(
+            take_output(work, &work->batch[i], rows + (size_t)i * stride, (int)shape.dims[1], err));
+    return SE_OK;
+}
+
+/* ---- runs ----------------------------------------------------------------------------------- */
+
+/* Prepares the network for as many of the `most` jobs from `first` on as fit together. */
+static int prepare_batch(struct work *work, int first, int most, se_error *err)
+{
+    const int bucket = work->jobs[first].bucket;
+    int count = 1;
+    while (count < most && work->jobs[first + count].bucket == bucket &&
+           count < work->batch_limit && (count + 1) * bucket <= MAX_BATCH_WIDTH)
+        count++;
+    for (;;) {
+        const int64_t shape[4] = {count, CROP_HEIGHT, bucket, 3};
+        const int status = nn_exec_prepare(work->exec, shape, err);
+        if (status != SE_ERR_LIMIT || count == 1) {
+            work->batch = &work->jobs[first];
+            work->batch_count = count;
+            return status;
+        }
+        se_error_clear(err);
+        count /= 2;
+        work->batch_limit = count;
+    }
+}
+
+/* Runs all jobs; fewer when the budget is over. */
+static int run_jobs(struct work *work, se_error *err)
+{
+    qsort(work->jobs, (size_t)work->job_count, sizeof(*work->jobs), by_width);
+    for (int first = 0; first < work->job_count; first += work->batch_count) {
+        FORWARD_IF_ERROR(budget_check_cancel(work->budget, err));
+        if (budget_is_over(work->budget))
+            return SE_OK;
+        FORWARD_IF_ERROR(prepare_batch(work, first, work->job_count - first, err));
+        work->input = nn_exec_input(work->exec);
+        FORWARD_IF_ERROR(fill_batch(work, err));
+        FORWARD_IF_ERROR(nn_exec_run(work->exec, work->budget, err));
+        FORWARD_IF_ERROR(take_batch(work, err));
+    }
+    work->job_count = 0;
+    return SE_OK;
+}
+
+static void start_line(struct work *work, int line, const struct quad *quad)
+{
+    struct state *state = &work->states[line];
+    float margin;
+    state->quad = crop_along_text(quad);
+    const struct quad outline = crop_outline(&state->quad, &margin);
+    state->width = crop_width(&outline);
+    work->lines[line] = (struct text_line){.quad = state->quad};
+    if (state->width == 0)
+        return;
+    add_jobs(work, line, false);
+    if (crop_is_steep(&state->quad))
+        add_jobs(work, line, true);
+}
+
+static int read_lines(struct work *work, const struct quad *quads, int count, se_error *err)
+{
+    for (int i = 0; i < count; i++)
+        start_line(work, i, &quads[i]);
+    FORWARD_IF_ERROR(run_jobs(work, err));
+    if (work->job_count > 0)
+        return SE_OK; /* out of time */
+    for (int i = 0; i < count; i++) {
+        const struct state *state = &work->states[i];
+        if (state->width > 0 && work->lines[i].score < work->params->turn_below &&
+            !crop_is_steep(&state->quad))
+            add_jobs(work, i, true);
+    }
+    return run_jobs(work, err);
+}
+
+int ocr_recognize(const struct recognizer *recognizer, struct nn_exec *exec,
+                  const struct image *image, const struct quad *quads, int count,
+                  const struct recognize_params *params, const struct budget *budget,
+                  struct arena *arena, struct text_line *lines, int *done, se_error *err)
+{
+    *done = 0;
+    RETURN_ERROR_IF(count < 0 || params->batch_size < 1, err, SE_ERR_ARGUMENT,
+                    "%d lines in batches of %d", count, params->batch_size);
+    struct work work = {
+        .recognizer = recognizer,
+        .exec = exec,
+        .image = image,
+        .params = params,
+        .budget = budget,
+        .arena = arena,
+        .lines = lines,
+        .batch_limit = params->batch_size < MAX_BATCH ? params->batch_size : MAX_BATCH,
+    };
+    const size_t lines_count = (size_t)count;
+    const size_t size = lines_count * (sizeof(*work.states) + 2 * MAX_WINDOWS * sizeof(*work.jobs));
+    work.states = calloc(1, size > 0 ? size : 1);
+    if (!work.states)
+        return se_fail_memory(err, "the lines of a picture", size);
+    work.jobs = (struct job *)(work.states + lines_count);
+    const int status = read_lines(&work, quads, count, err);
+    for (int i = 0; i < count; i++)
+        *done += work.states[i].waiting == 0;
+    free(work.states);
+    return status;
+}

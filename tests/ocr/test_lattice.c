@@ -1,0 +1,182 @@
+/*
+ * Lattices: from a network's output, windows of them, and windows joined again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/nn.h"
+#include "ocr/ctc.h"
+#include "ocr/lattice.h"
+
+enum { COLUMNS = 27, ROW = COLUMNS + NN_SELECT_EXTRA, MAX_STEPS = 400 };
+
+static uint32_t points[COLUMNS];
+static const struct alphabet alphabet = {COLUMNS, points};
+static float head[MAX_STEPS * ROW];
+
+/* The head's output for a path, one character a step, '-' for the blank. */
+static void fill_head(const char *path)
+{
+    for (size_t step = 0; path[step]; step++) {
+        float *row = head + step * ROW;
+        for (int i = 0; i < ROW; i++)
+            row[i] = logf(0.001F);
+        const int best = path[step] == '-' ? 0 : path[step] - 'A' + 1;
+        row[best] = logf(0.9F);
+        row[COLUMNS + 1] = (float)best;
+        row[COLUMNS + 2] = logf(0.9F);
+    }
+}
+
+static struct lattice make_lattice(const char *path, struct arena *arena)
+{
+    struct lattice lattice;
+    fill_head(path);
+    assert_int_equal(
+        lattice_from_head(&alphabet, head, (int)strlen(path), COLUMNS, arena, &lattice), 0);
+    return lattice;
+}
+
+static void assert_reads(const struct lattice *lattice, const char *want)
+{
+    struct text_char chars[MAX_STEPS];
+    const size_t count = ctc_greedy(lattice, points, COLUMNS, chars, MAX_STEPS);
+    assert_int_equal(count, strlen(want));
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(chars[i].c, want[i]);
+}
+
+static int set_up(void **state)
+{
+    static struct arena arena;
+    arena_init(&arena, 16 << 20);
+    for (int i = 1; i < COLUMNS; i++)
+        points[i] = (uint32_t)('A' + i - 1);
+    *state = &arena;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    arena_free(*state);
+    return 0;
+}
+
+static void test_columns_are_found_by_code_point(void **state)
+{
+    (void)state;
+    assert_int_equal(alphabet_column(&alphabet, 'A'), 1);
+    assert_int_equal(alphabet_column(&alphabet, 'Z'), 26);
+    assert_int_equal(alphabet_column(&alphabet, 'a'), -1);
+    assert_int_equal(alphabet_column(&alphabet, 0), -1);
+}
+
+static void test_hostile_output_is_tamed(void **state)
+{
+    fill_head("AB");
+    head[0] = NAN;
+    head[1] = INFINITY;
+    head[2] = -INFINITY;
+    head[COLUMNS] = 3;
+    head[COLUMNS + 1] = NAN;
+    head[ROW + COLUMNS + 1] = 1e30F;
+    struct lattice lattice;
+    assert_int_equal(lattice_from_head(&alphabet, head, 2, COLUMNS, *state, &lattice), 0);
+    for (int i = 0; i < 2 * COLUMNS; i++)
+        assert_true(isfinite(lattice.logp[i]) && lattice.logp[i] <= 0);
+    assert_true(lattice.reject[0] == 0);
+    assert_int_equal(lattice.best[0], 0);
+    assert_int_equal(lattice.best[1], 0);
+}
+
+static void test_spent_arena_is_reported(void **state)
+{
+    (void)state;
+    struct arena small;
+    arena_init(&small, 256);
+    struct lattice lattice;
+    fill_head("ABCDEFGH");
+    assert_int_equal(lattice_from_head(&alphabet, head, 8, COLUMNS, &small, &lattice), -1);
+    arena_free(&small);
+}
+
+static void test_window_is_cut_to_what_there_is(void **state)
+{
+    const struct lattice lattice = make_lattice("A-B-C-D", *state);
+    const struct lattice middle = lattice_window(&lattice, 2, 5);
+    assert_reads(&middle, "BC");
+    const struct lattice end = lattice_window(&lattice, 4, 100);
+    assert_int_equal(end.steps, 3);
+    assert_reads(&end, "CD");
+    assert_int_equal(lattice_window(&lattice, 9, 12).steps, 0);
+    assert_int_equal(lattice_window(&lattice, -3, 1).steps, 1);
+}
+
+static void test_joined_windows_read_as_the_whole(void **state)
+{
+    const char *path = "HH-EE--LL-L-OO---W-OO-RR--LL-DD-";
+    const int steps = (int)strlen(path);
+    for (int overlap = 4; overlap <= 12; overlap++) {
+        for (int width = 2 * overlap; width < steps; width++) {
+            struct lattice windows[16];
+            int overlaps[16], count = 0;
+            for (int x = 0; count == 0 || x + overlap < steps; x += width - overlap) {
+                char part[64] = {0};
+                const int length = steps - x < width ? steps - x : width;
+                memcpy(part, path + x, (size_t)length);
+                overlaps[count] = overlap;
+                windows[count++] = make_lattice(part, *state);
+            }
+            struct lattice whole;
+            assert_int_equal(lattice_join(windows, overlaps, count, *state, &whole), 0);
+            assert_int_equal(whole.steps, steps);
+            assert_reads(&whole, "HELLOWORLD");
+        }
+    }
+}
+
+/* What a window sees of a character that its border cuts is not taken over. */
+static void test_characters_cut_by_a_border_are_read_whole(void **state)
+{
+    const struct lattice windows[] = {make_lattice("A-B-C-J", *state),
+                                      make_lattice("L-C-D-E", *state)};
+    const int overlap[] = {5};
+    struct lattice whole;
+    assert_int_equal(lattice_join(windows, overlap, 2, *state, &whole), 0);
+    assert_int_equal(whole.steps, 9);
+    assert_reads(&whole, "ABCDE");
+}
+
+static void test_overlaps_longer_than_windows_are_shortened(void **state)
+{
+    const struct lattice windows[] = {make_lattice("A-", *state), make_lattice("-", *state),
+                                      make_lattice("--B", *state)};
+    const int overlap[] = {9, 9};
+    struct lattice whole;
+    assert_int_equal(lattice_join(windows, overlap, 3, *state, &whole), 0);
+    assert_reads(&whole, "AB");
+    assert_int_equal(lattice_join(windows, overlap, 1, *state, &whole), 0);
+    assert_reads(&whole, "A");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_columns_are_found_by_code_point),
+        cmocka_unit_test(test_hostile_output_is_tamed),
+        cmocka_unit_test(test_spent_arena_is_reported),
+        cmocka_unit_test(test_window_is_cut_to_what_there_is),
+        cmocka_unit_test(test_joined_windows_read_as_the_whole),
+        cmocka_unit_test(test_characters_cut_by_a_border_are_read_whole),
+        cmocka_unit_test(test_overlaps_longer_than_windows_are_shortened),
+    };
+    return cmocka_run_group_tests_name("ocr/lattice", tests, set_up, tear_down);
+}

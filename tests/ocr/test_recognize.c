@@ -1,0 +1,471 @@
+/*
+ * The way of lines through the recognizer, with a network that is made up here: it reads characters
+ * drawn as blocks whose grey level is the letter, light at the top and dark at the bottom.
+ *
+ *   ████    ████    255
+ *   ▒▒▒▒    ░░░░    40 + 8 × letter, in the red channel alone
+ *                   0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/ops.h"
+#include "ocr/crop.h"
+#include "ocr/recognize.h"
+
+enum { LETTERS = 26, CLASSES = LETTERS + 2, HEIGHT = 48, BLOCK = 16 };
+
+/* ---- the network ---------------------------------------------------------------------------- */
+
+struct nn_model {
+    size_t columns;
+};
+
+struct nn_exec {
+    int64_t dims[4];
+    float *input, *output;
+    int runs;
+    int64_t most_lines;  /* more at once pass the limit; 0: none */
+    struct budget *ends; /* whose time is over … */
+    int ends_after;      /* … after so many runs */
+    bool wrong_shape;
+};
+
+static const char *metadata =
+    "A\nB\nC\nD\nE\nF\nG\nH\nI\nJ\nK\nL\nM\nN\nO\nP\nQ\nR\nS\nT\nU\nV\nW\nX\nY\nZ";
+static int64_t classes = CLASSES;
+
+int nn_model_load(struct nn_model **out, const char *path, const struct nn_model_options *options,
+                  se_error *err)
+{
+    (void)path;
+    *out = calloc(1, sizeof(**out));
+    if (!*out)
+        return se_fail_memory(err, "a model", sizeof(**out));
+    (*out)->columns = options->head_column_count;
+    return SE_OK;
+}
+
+void nn_model_free(struct nn_model *model)
+{
+    free(model);
+}
+
+const char *nn_model_metadata(const struct nn_model *model, const char *key, size_t *size)
+{
+    (void)model;
+    assert_string_equal(key, "character");
+    *size = metadata ? strlen(metadata) : 0;
+    return metadata;
+}
+
+int64_t nn_model_output_columns(const struct nn_model *model)
+{
+    (void)model;
+    return classes;
+}
+
+static void free_tensors(struct nn_exec *exec)
+{
+    free(exec->input);
+    free(exec->output);
+    exec->input = exec->output = NULL;
+}
+
+static size_t steps_of(const struct nn_exec *exec)
+{
+    return (size_t)exec->dims[2] / CROP_STEP;
+}
+
+int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+{
+    if (exec->most_lines > 0 && nhwc[0] > exec->most_lines)
+        return se_fail(err, SE_ERR_LIMIT, "too many lines");
+    free_tensors(exec);
+    memcpy(exec->dims, nhwc, sizeof(exec->dims));
+    const size_t pixels = (size_t)(nhwc[0] * nhwc[1] * nhwc[2]);
+    exec->input = malloc(pixels * 3 * sizeof(float));
+    exec->output =
+        malloc((size_t)nhwc[0] * steps_of(exec) * (CLASSES + NN_SELECT_EXTRA) * sizeof(float));
+    assert_true(exec->input && exec->output);
+    for (size_t i = 0; i < pixels * 3; i++)
+        exec->input[i] = NAN; /* all of it must be filled */
+    return SE_OK;
+}
+
+float *nn_exec_input(struct nn_exec *exec)
+{
+    return exec->input;
+}
+
+/* Red level in row `y` of a step, or -1 where its middle columns differ. */
+static int level_at(const float *line, size_t width, size_t y, size_t step)
+{
+    const float *p = line + (y * width + step * CROP_STEP + 3) * 3 + 2;
+    if (fabsf(p[0] - p[3]) > 0.02F || fabsf(p[3] - p[6]) > 0.02F)
+        return -1;
+    return (int)lrintf((p[3] + 1) * 127.5F);
+}
+
+static void read_step(const float *line, size_t width, size_t step, float *out)
+{
+    const int top = level_at(line, width, 6, step), bottom = level_at(line, width, 41, step);
+    const int letter = (int)lrint((level_at(line, width, 24, step) - 40) / 8.0);
+    const bool ink = letter >= 1 && letter <= LETTERS && abs(top - bottom) > 200;
+    const int class = ink ? letter : 0;
+    const float p = !ink || top > bottom ? 0.95F : 0.4F;
+    const size_t columns = CLASSES;
+    for (size_t i = 0; i < columns; i++)
+        out[i] = logf((1 - p) / (float)columns);
+    out[class] = logf(p);
+    out[columns] = logf((1 - p) / (float)columns);
+    out[columns + 1] = (float)class;
+    out[columns + 2] = logf(p);
+}
+
+int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err)
+{
+    if (budget_check_cancel(budget, err) != SE_OK)
+        return SE_ERR_CANCELLED;
+    const size_t width = (size_t)exec->dims[2], steps = steps_of(exec);
+    for (size_t i = 0; i < (size_t)exec->dims[0] * HEIGHT * width * 3; i++)
+        assert_true(exec->input[i] >= -1 && exec->input[i] <= 1);
+    for (size_t n = 0; n < (size_t)exec->dims[0]; n++)
+        for (size_t step = 0; step < steps; step++)
+            read_step(exec->input + n * HEIGHT * width * 3, width, step,
+                      exec->output + (n * steps + step) * (CLASSES + NN_SELECT_EXTRA));
+    if (++exec->runs == exec->ends_after)
+        exec->ends->deadline_ns = 1;
+    return SE_OK;
+}
+
+const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
+{
+    *shape = (struct nn_shape){
+        3,
+        {exec->dims[0], exec->dims[2] / CROP_STEP, CLASSES + NN_SELECT_EXTRA + exec->wrong_shape}};
+    return exec->output;
+}
+
+/* ---- pictures ------------------------------------------------------------------------------- */
+
+/* Text as blocks with as wide gaps, at the left of a line of its own image. */
+static struct image draw_line(const char *text, int channels)
+{
+    struct image line;
+    const int width = (int)strlen(text) * 2 * BLOCK + BLOCK;
+    assert_int_equal(image_create(&line, width, HEIGHT, channels, NULL), SE_OK);
+    for (int i = 0; text[i]; i++)
+        for (int y = 0; y < HEIGHT; y++)
+            for (int x = 0; x < BLOCK; x++) {
+                uint8_t *p =
+                    image_row(&line, y) + (size_t)((2 * i + 1) * BLOCK + x) * (size_t)channels;
+                const int letter = 40 + 8 * (text[i] - 'A' + 1);
+                p[0] = (uint8_t)(y < 12 ? 255 : y < 36 ? letter : 0);
+            }
+    return line;
+}
+
+static struct quad box(int x, int y, int width, int height)
+{
+    const float x0 = (float)x, y0 = (float)y, x1 = (float)(x + width), y1 = (float)(y + height);
+    return (struct quad){{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}}};
+}
+
+/* Pastes a line, turned by quarters, and gives its upright bounding box. */
+static struct quad paste(struct image *page, const char *text, int quarters, int x, int y)
+{
+    struct image line = draw_line(text, 3);
+    for (int turn = 0; turn < quarters; turn++) {
+        struct image turned;
+        assert_int_equal(img_turn(&line, 1, &turned, NULL), SE_OK);
+        image_free(&line);
+        line = turned;
+    }
+    for (int row = 0; row < line.height; row++)
+        memcpy(image_row(page, y + row) + (size_t)x * 3, image_row(&line, row),
+               (size_t)line.width * 3);
+    const struct quad quad = box(x, y, line.width, line.height);
+    image_free(&line);
+    return quad;
+}
+
+enum { LINES = 7 };
+static const char *const texts[LINES] = {"SERIAL",      "UPSIDEDOWN", "UPWARDS", "DOWNWARDS",
+                                         "ABRACADABRA", "XYZ",        "NUMBER"};
+static const int quarters[LINES] = {0, 2, 3, 1, 0, 0, 2};
+
+struct fixture {
+    struct recognizer *recognizer;
+    struct nn_exec exec;
+    struct image page;
+    struct quad quads[LINES];
+    struct arena arena;
+    struct text_line lines[LINES];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    const struct recognizer_options options = {.model = "made-up"};
+    assert_int_equal(recognizer_open(&f->recognizer, &options, NULL), SE_OK);
+    assert_int_equal(image_create(&f->page, 900, 500, 3, NULL), SE_OK);
+    const int places[LINES][2] = {{20, 20},  {20, 100}, {600, 20}, {700, 20},
+                                  {20, 180}, {20, 260}, {20, 340}};
+    for (int i = 0; i < LINES; i++)
+        f->quads[i] = paste(&f->page, texts[i], quarters[i], places[i][0], places[i][1]);
+    arena_init(&f->arena, 32 << 20);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    recognizer_close(f->recognizer);
+    free_tensors(&f->exec);
+    image_free(&f->page);
+    arena_free(&f->arena);
+    free(f);
+    return 0;
+}
+
+static void assert_text(const struct text_line *line, const char *want)
+{
+    assert_int_equal(line->count, strlen(want));
+    for (size_t i = 0; i < line->count; i++)
+        assert_int_equal(line->chars[i].c, want[i]);
+}
+
+static int read_page(struct fixture *f, const struct recognize_params *params,
+                     const struct budget *budget, int *done, se_error *err)
+{
+    return ocr_recognize(f->recognizer, &f->exec, &f->page, f->quads, LINES, params, budget,
+                         &f->arena, f->lines, done, err);
+}
+
+/* ---- tests ---------------------------------------------------------------------------------- */
+
+static void test_lines_are_read_whichever_way_up(void **state)
+{
+    struct fixture *f = *state;
+    int done;
+    assert_int_equal(read_page(f, &recognize_defaults, NULL, &done, NULL), SE_OK);
+    assert_int_equal(done, LINES);
+    for (int i = 0; i < LINES; i++) {
+        assert_text(&f->lines[i], texts[i]);
+        assert_true(fabsf(f->lines[i].score - 0.95F) < 1e-3F);
+        assert_true(f->lines[i].lattice.steps > 0);
+        /* The corner that is the text's own top left. */
+        const struct point p = f->lines[i].quad.p[0], q = f->quads[i].p[quarters[i]];
+        assert_true(p.x == q.x && p.y == q.y);
+    }
+}
+
+static void test_characters_know_their_places(void **state)
+{
+    struct fixture *f = *state;
+    int done;
+    assert_int_equal(read_page(f, &recognize_defaults, NULL, &done, NULL), SE_OK);
+    for (int line = 0; line < LINES; line++) {
+        const float count = (float)f->lines[line].count;
+        for (int i = 0; i < (int)count; i++) {
+            const struct text_char *c = &f->lines[line].chars[i];
+            const float middle = ((float)(2 * i + 1) + 0.5F) / (2 * count + 1);
+            assert_true(c->from < c->to && c->from >= 0 && c->to <= 1);
+            assert_true(fabsf((c->from + c->to) / 2 - middle) < 0.5F / (2 * count + 1));
+        }
+    }
+}
+
+static void assert_same(const struct text_line *a, const struct text_line *b)
+{
+    assert_int_equal(a->count, b->count);
+    assert_memory_equal(a->chars, b->chars, a->count * sizeof(*a->chars));
+    assert_memory_equal(&a->quad, &b->quad, sizeof(a->quad));
+    assert_int_equal(a->lattice.steps, b->lattice.steps);
+    assert_memory_equal(a->lattice.logp, b->lattice.logp,
+                        (size_t)a->lattice.steps * a->lattice.stride * sizeof(float));
+}
+
+static void test_a_line_does_not_depend_on_its_company(void **state)
+{
+    struct fixture *f = *state;
+    struct text_line first[LINES];
+    struct recognize_params params = recognize_defaults;
+    struct pool *pool;
+    int done;
+    assert_int_equal(pool_create(&pool, 3, NULL), SE_OK);
+    assert_int_equal(read_page(f, &params, NULL, &done, NULL), SE_OK);
+    memcpy(first, f->lines, sizeof(first));
+    for (int way = 0; way < 4; way++) {
+        params.batch_size = way == 0 ? 1 : way == 1 ? 3 : 1000;
+        params.pool = way == 2 ? pool : NULL;
+        params.parallel_crops = true;
+        f->exec.most_lines = way == 3 ? 1 : 0;
+        assert_int_equal(read_page(f, &params, NULL, &done, NULL), SE_OK);
+        for (int i = 0; i < LINES; i++)
+            assert_same(&first[i], &f->lines[i]);
+    }
+    for (int i = 0; i < LINES; i++) {
+        struct text_line alone;
+        assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, &f->quads[i], 1, &params,
+                                       NULL, &f->arena, &alone, &done, NULL),
+                         SE_OK);
+        assert_same(&first[i], &alone);
+    }
+    pool_free(pool);
+}
+
+static void test_lines_wider_than_a_window_are_read_whole(void **state)
+{
+    struct fixture *f = *state;
+    char text[280];
+    srand(4);
+    for (int letters = 90; letters < 270; letters += 29) {
+        for (int i = 0; i < letters; i++)
+            text[i] = (char)('A' + rand() % 26);
+        text[letters] = '\0';
+        struct image line = draw_line(text, 1);
+        const struct quad quad = box(0, 0, line.width, line.height);
+        struct recognize_params params = recognize_defaults;
+        struct text_line read;
+        for (params.batch_size = 1; params.batch_size <= 8; params.batch_size *= 8) {
+            int done;
+            assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &line, &quad, 1, &params, NULL,
+                                           &f->arena, &read, &done, NULL),
+                             SE_OK);
+            assert_int_equal(done, 1);
+            assert_text(&read, text);
+        }
+        const struct text_char *last = &read.chars[read.count - 1];
+        const float middle = 1 - 1.5F * BLOCK / (float)line.width;
+        assert_true(fabsf((last->from + last->to) / 2 - middle) < 0.01F);
+        image_free(&line);
+    }
+}
+
+static void test_quads_without_area_are_empty_lines(void **state)
+{
+    struct fixture *f = *state;
+    const struct quad quads[] = {box(5, 5, 0, 0),
+                                 box(5, 5, 100, 0),
+                                 {{{NAN, 0}, {1, 0}, {1, 1}, {0, 1}}},
+                                 {{{INFINITY, 0}, {50, 0}, {50, 50}, {0, 50}}},
+                                 box(5000, 5000, 100, 40),
+                                 f->quads[0]};
+    struct text_line lines[6];
+    int done;
+    assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, quads, 6, &recognize_defaults,
+                                   NULL, &f->arena, lines, &done, NULL),
+                     SE_OK);
+    assert_int_equal(done, 6);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(lines[i].count, 0);
+    assert_int_equal(lines[0].lattice.steps, 0);
+    assert_text(&lines[5], texts[0]);
+    assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, NULL, 0, &recognize_defaults,
+                                   NULL, &f->arena, NULL, &done, NULL),
+                     SE_OK);
+}
+
+static void test_time_may_run_out(void **state)
+{
+    struct fixture *f = *state;
+    struct recognize_params params = recognize_defaults;
+    params.batch_size = 1;
+    for (int runs = 0; runs <= 12; runs++) {
+        struct budget budget = {.deadline_ns = runs == 0};
+        int done, unread = 0;
+        f->exec.runs = 0;
+        f->exec.ends = &budget;
+        f->exec.ends_after = runs;
+        assert_int_equal(read_page(f, &params, &budget, &done, NULL), SE_OK);
+        for (int i = 0; i < LINES; i++)
+            unread += f->lines[i].lattice.steps == 0;
+        assert_int_equal(f->exec.runs, runs < 11 ? runs : 11);
+        assert_true(done <= LINES - unread);
+        assert_int_equal(done == LINES, runs >= 11);
+    }
+}
+
+static void test_failures_are_told(void **state)
+{
+    struct fixture *f = *state;
+    se_error err;
+    int done;
+    struct se_cancel cancel = {1};
+    const struct budget cancelled = {.cancel = &cancel};
+    assert_int_equal(read_page(f, &recognize_defaults, &cancelled, &done, &err), SE_ERR_CANCELLED);
+    f->exec.wrong_shape = true;
+    assert_int_equal(read_page(f, &recognize_defaults, NULL, &done, &err), SE_ERR_MODEL);
+    assert_non_null(strstr(err.message, "shape"));
+    f->exec.wrong_shape = false;
+    f->arena.max = f->arena.total;
+    int status = SE_OK;
+    for (int i = 0; i < 1000 && status == SE_OK; i++)
+        status = read_page(f, &recognize_defaults, NULL, &done, &err);
+    assert_int_equal(status, SE_ERR_MEMORY);
+    struct recognize_params params = recognize_defaults;
+    params.batch_size = 0;
+    assert_int_equal(read_page(f, &params, NULL, &done, &err), SE_ERR_ARGUMENT);
+}
+
+static void test_dictionary_and_model_must_fit(void **state)
+{
+    (void)state;
+    const char *whole = metadata;
+    const struct recognizer_options options = {.model = "made-up"};
+    struct recognizer *recognizer;
+    se_error err;
+    metadata = NULL;
+    assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_ERR_MODEL);
+    metadata = "A\nB\nC";
+    assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_ERR_MODEL);
+    assert_non_null(strstr(err.message, "3 characters"));
+    assert_null(recognizer);
+    metadata = "";
+    assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_ERR_MODEL);
+    metadata = "\xc3\x84\n\xc3\x96\n\xff";
+    classes = 4;
+    assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_ERR_MODEL);
+    metadata = "\xe4\xb8\xad\nb\nb\na";
+    classes = 6;
+    assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_OK);
+    const struct alphabet *alphabet = recognizer_alphabet(recognizer);
+    assert_int_equal(alphabet->columns, 4); /* blank, b, a, space */
+    assert_int_equal(alphabet->code_points[1], 'b');
+    assert_int_equal(alphabet->code_points[2], 'a');
+    assert_int_equal(alphabet->code_points[3], ' ');
+    recognizer_close(recognizer);
+    recognizer_close(NULL);
+    metadata = whole;
+    classes = CLASSES;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_lines_are_read_whichever_way_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_characters_know_their_places, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_line_does_not_depend_on_its_company, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_lines_wider_than_a_window_are_read_whole, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_quads_without_area_are_empty_lines, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_time_may_run_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failures_are_told, set_up, tear_down),
+        cmocka_unit_test(test_dictionary_and_model_must_fit),
+    };
+    return cmocka_run_group_tests_name("ocr/recognize", tests, NULL, NULL);
+}
