@@ -3,7 +3,8 @@
  * out.
  *
  * Depends on src/base alone: the caller turns what the OCR found into ser_line. All input is
- * hostile: any text, any numbers. Time and memory are bounded by the limits below.
+ * hostile: any text, any numbers. Time and memory are bounded by the limits below: the work takes
+ * at most SER_WORK_BYTES besides the arena, and well under a second.
  */
 #ifndef SE_SERIAL_SERIAL_H
 #define SE_SERIAL_SERIAL_H
@@ -16,9 +17,13 @@
 #include "base/status.h"
 
 enum {
-    SER_MAX_LINES = 2000, /* further lines are not looked at */
-    SER_MAX_LINE = 1024,  /* characters of a line that are looked at */
-    SER_MAX_READINGS = 32
+    SER_MAX_LINES = 2000,   /* further lines are not looked at */
+    SER_MAX_LINE = 1024,    /* characters of a line that are looked at */
+    SER_MAX_CHARS = 131072, /* characters of all lines and barcodes that are looked at */
+    SER_MAX_BARCODES = 64,
+    SER_MAX_READINGS = 32,
+    SER_MAX_ALTERNATIVES = 4,
+    SER_WORK_BYTES = 64 << 20
 };
 
 /* One recognized character. */
@@ -77,6 +82,7 @@ struct ser_reading {
     float quad[4][2];             /* of the identifier alone, not of the whole line */
     unsigned sources;             /* SER_FROM_… */
     const struct ser_char *chars; /* of `text` */
+    const char *const *rules;     /* [char_count]: what corrected a character; NULL: as read */
     size_t char_count;
     const struct ser_alternative *alternatives;
     size_t alternative_count;
@@ -96,7 +102,7 @@ struct ser_output {
     size_t count;
 };
 
-/* Finds and ranks identifiers. SE_ERR_MEMORY when the arena is spent. */
+/* Finds and ranks identifiers; `arena` holds the answer alone. SE_ERR_MEMORY when it is spent. */
 int ser_find(const struct ser_input *input, struct arena *arena, struct ser_output *out,
              se_error *err);
 

@@ -1,0 +1,449 @@
+#include "serial/anchors.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+enum { PATTERN_MAX = 32, WINDOW = PATTERN_MAX + 6, BUCKETS = 64 };
+
+/* A row made ready for matching. */
+struct pattern {
+    uint32_t c[PATTERN_MAX];
+    size_t count, letters;
+    bool unspaced;
+    const struct anchor_row *row; /* NULL for a number word */
+    struct pattern *next;         /* of its bucket */
+};
+
+struct matcher {
+    struct pattern *patterns;
+    size_t pattern_count;
+    struct pattern *numbers;
+    struct pattern *buckets[BUCKETS];
+    const struct work_text *text;
+    uint32_t fold[SER_MAX_LINE]; /* the text, folded */
+};
+
+struct match {
+    size_t end;
+    float cost;
+    bool has_number, cut;
+};
+
+/* Letters that may stand for each other at the start of a word share a bucket. */
+static size_t bucket_of(uint32_t c)
+{
+    static const char from[] = "0oqd1li|!j5s8b62zg9nmhuvyeca4t7fr";
+    static const char to[] = "ooooiiiiiissbbbzzggnnnuuueeaattff";
+    if (c < 0x80) {
+        const char *at = c ? strchr(from, (int)c) : NULL;
+        return (size_t)(at ? (uint32_t)to[at - from] : c) % BUCKETS;
+    }
+    return c % BUCKETS;
+}
+
+static void pattern_compile(struct pattern *pattern, const char *text)
+{
+    const size_t size = strlen(text);
+    pattern->unspaced = true;
+    for (size_t at = 0; at < size && pattern->count < PATTERN_MAX;) {
+        uint32_t c;
+        at += utf8_decode(text + at, size - at, &c);
+        pattern->c[pattern->count++] = c;
+        pattern->letters += fold_is_word(c);
+        pattern->unspaced &= fold_is_unspaced(c);
+    }
+}
+
+static struct matcher *matcher_new(struct arena *arena)
+{
+    struct matcher *m = arena_alloc(arena, 1, sizeof(*m));
+    if (!m)
+        return NULL;
+    m->patterns = arena_alloc(arena, anchor_row_count, sizeof(*m->patterns));
+    m->numbers = arena_alloc(arena, anchor_number_count, sizeof(*m->numbers));
+    if (!m->patterns || !m->numbers)
+        return NULL;
+    m->pattern_count = anchor_row_count;
+    for (size_t i = anchor_row_count; i-- > 0;) {
+        struct pattern *p = &m->patterns[i];
+        pattern_compile(p, anchor_rows[i].pattern);
+        p->row = &anchor_rows[i];
+        struct pattern **bucket = &m->buckets[bucket_of(p->c[0])];
+        p->next = *bucket;
+        *bucket = p;
+    }
+    for (size_t i = 0; i < anchor_number_count; i++)
+        pattern_compile(&m->numbers[i], anchor_numbers[i]);
+    return m;
+}
+
+/* Edits that still count as this word, `letters` of it being compared. */
+static float anchor_limit(const struct pattern *pattern, size_t letters)
+{
+    if (pattern->unspaced)
+        return letters <= 3 ? 0.0F : 1.0F;
+    return letters <= 3 ? 0.35F : letters <= 5 ? 0.65F : letters <= 8 ? 1.1F : 2.1F;
+}
+
+static bool is_space(uint32_t c)
+{
+    return fold_class(c) == FOLD_SPACE;
+}
+
+static bool is_gap(uint32_t c)
+{
+    return is_space(c) || (c < 0x80 && c != 0 && strchr(".,:;-_'`/", (int)c) != NULL) ||
+           c == 0x2019 || c == 0xB7 || c == 0xFF1A || c == 0x2013;
+}
+
+static float slash_cost(uint32_t c)
+{
+    if (c == '/' || c == '\\' || c == 0xFF0F)
+        return 0;
+    return c != 0 && c < 0x80 && strchr("|il1!", (int)c) ? 0.3F : 1;
+}
+
+static float letter_cost(uint32_t pattern, uint32_t c)
+{
+    return fold_is_word(pattern) ? fold_distance(c, pattern) : pattern == c ? 0 : 1;
+}
+
+/*
+ * Weighted edit distance of pattern[skip …] to a prefix of the text at `at`, row by row over the
+ * pattern; below[j] is the least cost of having used up j characters. Returns the least cost within
+ * `limit` and where it ends, or a cost above `limit`.
+ */
+static float pattern_match(const struct matcher *m, const struct pattern *pattern, size_t skip,
+                           size_t at, float limit, size_t *end)
+{
+    float row[WINDOW + 1], below[WINDOW + 1];
+    size_t width = m->text->count - at;
+    const size_t most = pattern->count - skip + 6;
+    width = width < most ? width : most;
+    const uint32_t *fold = m->fold + at;
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j == 0 ? 0 : INFINITY;
+    for (size_t i = skip; i < pattern->count; i++) {
+        const uint32_t p = pattern->c[i];
+        float least = INFINITY;
+        for (size_t j = 0; j <= width; j++) {
+            float cost = INFINITY;
+            if (p == ' ') {
+                cost = row[j];
+                if (j > 0 && is_gap(fold[j - 1]))
+                    cost = fminf(cost, below[j - 1]);
+            } else if (p == '/' || p == '#') {
+                if (j > 0 && is_space(fold[j - 1])) {
+                    cost = below[j - 1];
+                    row[j] = fminf(row[j], row[j - 1]);
+                } else if (j > 0 && p == '/') {
+                    cost = row[j - 1] + slash_cost(fold[j - 1]);
+                } else if (j > 0 && (fold[j - 1] == '#' || fold[j - 1] == 0x2116)) {
+                    cost = row[j - 1];
+                }
+            } else {
+                if (i > skip)
+                    cost = row[j] + 1;
+                if (j > 0) {
+                    cost = fminf(cost, row[j - 1] + letter_cost(p, fold[j - 1]));
+                    cost = fminf(cost, below[j - 1] + (is_gap(fold[j - 1]) ? 0.3F : 1));
+                }
+            }
+            below[j] = cost;
+            least = fminf(least, cost);
+        }
+        if (least > limit)
+            return INFINITY;
+        memcpy(row, below, (width + 1) * sizeof(row[0]));
+    }
+    size_t best = 0;
+    for (size_t j = 1; j <= width; j++)
+        if (row[j] < row[best])
+            best = j;
+    *end = at + best;
+    return best > 0 ? row[best] : INFINITY;
+}
+
+static enum fold_class class_at(const struct matcher *m, size_t at)
+{
+    return at < m->text->count ? fold_class(m->text->chars[at].c) : FOLD_SPACE;
+}
+
+static bool word_at(const struct matcher *m, size_t at)
+{
+    return at < m->text->count && fold_is_word(m->text->chars[at].c);
+}
+
+/* Digits and length of the run of digits and Latin letters at `at`. */
+static void code_run(const struct matcher *m, size_t at, int *digits, int *length)
+{
+    *digits = *length = 0;
+    for (; at < m->text->count; at++) {
+        const enum fold_class k = class_at(m, at);
+        if (k != FOLD_DIGIT && k != FOLD_UPPER && k != FOLD_LOWER)
+            break;
+        *digits += k == FOLD_DIGIT;
+        (*length)++;
+    }
+}
+
+/* Colon, dot, number sign, or a code right away: what a word that announces a number is followed
+ * by. */
+static bool announces(const struct matcher *m, size_t end, bool colon_only)
+{
+    size_t at = end;
+    int digits, length;
+    if (!colon_only && class_at(m, at) == FOLD_DIGIT)
+        return true;
+    while (at < m->text->count && at < end + 2 && is_space(m->fold[at]))
+        at++;
+    if (at >= m->text->count)
+        return false;
+    const uint32_t c = m->fold[at];
+    if (c == ':' || c == 0xFF1A)
+        return true;
+    if (colon_only)
+        return false;
+    if (c == '.' || c == '#' || c == '=' || c == 0x2116 || c == 0xB0)
+        return true;
+    code_run(m, at, &digits, &length);
+    return at > end && digits >= 4;
+}
+
+/* May the anchor end here, given what comes next? */
+static bool ends_well(const struct matcher *m, const struct pattern *pattern, size_t end)
+{
+    if (!word_at(m, end) || pattern->unspaced)
+        return true;
+    const uint32_t last = m->text->chars[end - 1].c;
+    if (!fold_is_word(last))
+        return true;
+    const enum fold_class k = class_at(m, end), before = fold_class(last);
+    int digits, length;
+    code_run(m, end, &digits, &length);
+    if (k == FOLD_LETTER && !fold_is_unspaced(m->text->chars[end].c))
+        return false;
+    if (k == FOLD_LETTER)
+        return true;
+    const unsigned flags = pattern->row ? pattern->row->flags : 0;
+    if (k == FOLD_DIGIT)
+        return pattern->letters >= 4 || (flags & (ANCHOR_GLUED | ANCHOR_MAYBE)) ||
+               (pattern->letters == 2 && digits >= 4 && (flags & ANCHOR_COLON));
+    if (!(flags & ANCHOR_GLUED))
+        return false;
+    if (before == FOLD_LOWER && k == FOLD_UPPER)
+        return digits >= 1 || length >= 8;
+    return digits >= 3 && length >= 6;
+}
+
+/* A word for "number" behind `end`, also after a gap; moves *end behind it. */
+static bool take_number(const struct matcher *m, size_t *end)
+{
+    size_t at = *end;
+    while (at < m->text->count && at < *end + 3 && m->fold[at] != ':' && is_gap(m->fold[at]))
+        at++;
+    for (size_t i = 0; at < m->text->count && i < anchor_number_count; i++) {
+        const struct pattern *p = &m->numbers[i];
+        size_t stop;
+        const float limit = p->letters > 4 ? 0.65F : p->letters > 1 ? 0.35F : 0;
+        if (pattern_match(m, p, 0, at, limit, &stop) > limit)
+            continue;
+        const enum fold_class k = class_at(m, stop);
+        const bool sign = !fold_is_word(m->text->chars[stop - 1].c) || p->unspaced;
+        if (!sign && word_at(m, stop) && !(k == FOLD_DIGIT && p->letters > 1))
+            continue;
+        *end = stop;
+        return true;
+    }
+    return false;
+}
+
+static bool all_upper(const struct matcher *m, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        if (class_at(m, i) == FOLD_LOWER)
+            return false;
+    return true;
+}
+
+/* Does the row's word stand at `at`, with all that its flags ask for? */
+static bool row_matches(const struct matcher *m, const struct pattern *p, size_t skip, size_t at,
+                        struct match *out)
+{
+    const unsigned flags = p->row->flags;
+    size_t letters = p->letters;
+    for (size_t i = 0; i < skip; i++)
+        letters -= fold_is_word(p->c[i]);
+    const float limit = anchor_limit(p, letters);
+    size_t end;
+    *out = (struct match){.cut = skip > 0};
+    out->cost = pattern_match(m, p, skip, at, limit, &end);
+    if (out->cost > limit)
+        return false;
+    const size_t head = end;
+    if (flags & (ANCHOR_NUMBER | ANCHOR_NEEDS_NUMBER))
+        out->has_number = take_number(m, &end);
+    out->end = end;
+    if (!out->has_number && ((flags & ANCHOR_NEEDS_NUMBER) || !ends_well(m, p, end)))
+        return false;
+    const bool colon = announces(m, end, p->letters == 1);
+    if ((flags & ANCHOR_COLON) && !out->has_number && !colon)
+        return false;
+    if (letters <= 3 && out->cost > 0 && !out->has_number && !colon)
+        return false;
+    if ((flags & ANCHOR_UPPER) && !all_upper(m, at, head) && !announces(m, end, true) &&
+        !out->has_number)
+        return false;
+    return true;
+}
+
+static bool may_start(const struct matcher *m, size_t at)
+{
+    const uint32_t c = m->text->chars[at].c;
+    if (c == '(' || c == '#' || c == 0x2116)
+        return true;
+    if (!fold_is_word(c))
+        return false;
+    if (at == 0 || fold_is_unspaced(c) || !word_at(m, at - 1))
+        return true;
+    const enum fold_class before = class_at(m, at - 1), k = class_at(m, at);
+    return (before == FOLD_LOWER && k == FOLD_UPPER) || (before == FOLD_DIGIT && k != FOLD_DIGIT) ||
+           fold_is_unspaced(m->text->chars[at - 1].c);
+}
+
+/* How much a match explains: its length, less what it had to bend. */
+static float match_worth(const struct match *match, size_t at)
+{
+    return (float)(match->end - at) - 3 * match->cost - (match->cut ? 2.0F : 0.0F);
+}
+
+static bool best_at(const struct matcher *m, size_t at, bool line_start, struct match *best,
+                    const struct pattern **which)
+{
+    *which = NULL;
+    struct match match;
+    const bool start = may_start(m, at);
+    for (const struct pattern *p = m->buckets[bucket_of(m->fold[at])]; p; p = p->next) {
+        if (!start && !(p->row->flags & ANCHOR_ANYWHERE))
+            continue;
+        if (!row_matches(m, p, 0, at, &match) || (!start && match.cost > 0))
+            continue;
+        if (!*which || match_worth(&match, at) > match_worth(best, at)) {
+            *best = match;
+            *which = p;
+        }
+    }
+    for (size_t i = 0; line_start && !*which && i < m->pattern_count; i++) {
+        const struct pattern *p = &m->patterns[i];
+        for (size_t skip = 1; (p->row->flags & ANCHOR_CUT) && skip + 4 <= p->count; skip++) {
+            if (p->c[skip] == ' ' || !row_matches(m, p, skip, at, &match))
+                continue;
+            if (!*which || match_worth(&match, at) > match_worth(best, at)) {
+                *best = match;
+                *which = p;
+            }
+        }
+    }
+    return *which != NULL;
+}
+
+/* The word right before `begin`, folded ASCII; its length, 0 when there is none. */
+static size_t word_before(const struct matcher *m, size_t begin, char word[16])
+{
+    size_t end = begin, length = 0;
+    while (end > 0 && begin - end < 2 && is_gap(m->fold[end - 1]))
+        end--;
+    size_t start = end;
+    while (start > 0 && word_at(m, start - 1) && class_at(m, start - 1) != FOLD_DIGIT)
+        start--;
+    if (start > 0 && class_at(m, start - 1) == FOLD_DIGIT)
+        return 0;
+    for (size_t i = start; i < end && length < 15; i++)
+        word[length++] = m->fold[i] < 0x80 ? (char)m->fold[i] : '?';
+    word[length] = '\0';
+    return length;
+}
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+    for (; *list; list++)
+        if (strcmp(word, *list) == 0)
+            return true;
+    return false;
+}
+
+/* "Battery S/N" is not the device's, "Product S/N" is, and "Licence No." announces no serial. */
+static void qualify(const struct matcher *m, const struct pattern *p, size_t begin,
+                    struct work_anchor *anchor)
+{
+    static const char *const parts[] = {
+        "gpon",    "pon",     "xpon",    "epon",   "battery",  "batt",     "bat",
+        "pcb",     "pcba",    "board",   "panel",  "lcd",      "hdd",      "ssd",
+        "disk",    "drive",   "adapter", "lens",   "motor",    "psu",      "modem",
+        "display", "charger", "cable",   "module", "keyboard", "customer", NULL};
+    static const char *const wholes[] = {"product", "device", "system",    "unit", "machine",
+                                         "main",    "set",    "equipment", NULL};
+    static const char *const units[] = {"hz",  "kwh", "kw", "kg", "wh", "va",
+                                        "rpm", "v",   "a",  "w",  NULL};
+    char word[16];
+    const size_t length = word_before(m, begin, word);
+    if (anchor->says != SAYS_SERIAL || length == 0)
+        return;
+    if (anchor->weight < 3.5F && p->letters > 1 && length >= 3 && !is_one_of(word, units) &&
+        !is_one_of(word, wholes)) {
+        anchor->says = SAYS_OTHER;
+    } else if (is_one_of(word, parts)) {
+        anchor->weight -= 1.5F;
+    } else if (is_one_of(word, wholes)) {
+        anchor->weight += 0.5F;
+    }
+}
+
+static void add_anchor(struct work *work, const struct matcher *m, size_t line, size_t begin,
+                       const struct match *match, const struct pattern *p)
+{
+    struct work_anchor *anchor = &work->anchors[work->anchor_count++];
+    const struct anchor_row *row = p->row;
+    *anchor = (struct work_anchor){
+        .line = line,
+        .begin = begin,
+        .end = match->end,
+        .says = row->says,
+        .weight = row->weight - match->cost * 1.2F - (match->cut ? 1.0F : 0.0F),
+        .may_be_value = (row->flags & ANCHOR_MAYBE) && class_at(m, match->end) == FOLD_DIGIT,
+        .name = row->pattern,
+    };
+    if (match->has_number && row->says == SAYS_SERIAL && row->weight < 3.5F)
+        anchor->weight += 0.5F;
+    qualify(m, p, begin, anchor);
+}
+
+int anchors_find(struct work *work, se_error *err)
+{
+    struct matcher *m = matcher_new(work->arena);
+    RETURN_ERROR_IF(!m, err, SE_ERR_MEMORY, "no memory for the table of anchor words");
+    for (size_t line = 0; line < work->text_count; line++) {
+        struct work_text *text = &work->texts[line];
+        m->text = text;
+        for (size_t i = 0; i < text->count; i++)
+            m->fold[i] = fold_letter(text->chars[i].c);
+        text->first_anchor = work->anchor_count;
+        bool line_start = !text->symbology;
+        for (size_t at = 0; at < text->count && work->anchor_count < WORK_MAX_ANCHORS;) {
+            struct match match;
+            const struct pattern *p;
+            const bool word = word_at(m, at);
+            if (best_at(m, at, line_start && word, &match, &p)) {
+                add_anchor(work, m, line, at, &match, p);
+                at = match.end;
+            } else {
+                at++;
+            }
+            line_start &= !word;
+        }
+        text->anchor_count = work->anchor_count - text->first_anchor;
+    }
+    return SE_OK;
+}

@@ -1,0 +1,316 @@
+#include "serial/formats.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ELEMENTS_MAX = 16, OPTIONS_MAX = 6, CHANGES_MAX = 3 };
+
+struct element {
+    uint64_t mask;
+    size_t min, max;
+};
+
+static uint64_t bit(char c)
+{
+    const uint8_t symbol = fold_symbol((uint32_t)(unsigned char)c);
+    return symbol == FOLD_NO_SYMBOL ? 0 : (uint64_t)1 << symbol;
+}
+
+static uint64_t range(char from, char to)
+{
+    uint64_t mask = 0;
+    for (int c = from; c <= to; c++)
+        mask |= bit((char)c);
+    return mask;
+}
+
+static uint64_t class_mask(char c)
+{
+    const uint64_t digits = range('0', '9'), letters = range('A', 'Z');
+    switch (c) {
+    case 'a':
+        return letters;
+    case 'd':
+        return digits;
+    case 'x':
+        return digits | letters;
+    case 'h':
+        return digits | range('A', 'F');
+    case 'n':
+        return (digits | letters) & ~(bit('I') | bit('O'));
+    case 'v':
+        return (digits | letters) & ~(bit('I') | bit('O') | bit('Q'));
+    default:
+        return bit(c);
+    }
+}
+
+static size_t number(const char **s)
+{
+    size_t value = 0;
+    for (; **s >= '0' && **s <= '9'; (*s)++)
+        value = value * 10 + (size_t)(**s - '0');
+    return value;
+}
+
+/* Reads [ABC0-9] behind its bracket. */
+static uint64_t set_mask(const char **s)
+{
+    uint64_t mask = 0;
+    for (; **s && **s != ']'; (*s)++) {
+        if ((*s)[1] == '-' && (*s)[2] && (*s)[2] != ']') {
+            mask |= range((*s)[0], (*s)[2]);
+            *s += 2;
+        } else {
+            mask |= bit(**s);
+        }
+    }
+    *s += **s == ']';
+    return mask;
+}
+
+static size_t parse(const char *s, struct element elements[ELEMENTS_MAX])
+{
+    size_t count = 0;
+    while (*s && count < ELEMENTS_MAX) {
+        struct element *e = &elements[count++];
+        *e = (struct element){.min = 1, .max = 1};
+        if (*s == '[') {
+            s++;
+            e->mask = set_mask(&s);
+        } else {
+            e->mask = class_mask(*s++);
+        }
+        if (*s != '{')
+            continue;
+        s++;
+        e->min = e->max = number(&s);
+        if (*s == ',') {
+            s++;
+            e->max = number(&s);
+        }
+        s += *s == '}';
+    }
+    return count;
+}
+
+bool format_masks(const struct format *format, size_t length, uint64_t masks[WORK_MAX_CODE])
+{
+    struct element elements[ELEMENTS_MAX];
+    const size_t count = parse(format->pattern, elements);
+    size_t least = 0, most = 0, at = 0;
+    for (size_t i = 0; i < count; i++) {
+        least += elements[i].min;
+        most += elements[i].max;
+    }
+    if (length < least || length > most || length > WORK_MAX_CODE)
+        return false;
+    size_t slack = length - least;
+    for (size_t i = 0; i < count; i++) {
+        const size_t room = elements[i].max - elements[i].min;
+        const size_t more = room < slack ? room : slack;
+        slack -= more;
+        for (size_t k = 0; k < elements[i].min + more; k++)
+            masks[at++] = elements[i].mask;
+    }
+    return true;
+}
+
+static bool is_mixed(const char *key, size_t length)
+{
+    bool letter = false, digit = false;
+    for (size_t i = 0; i < length; i++) {
+        digit |= key[i] >= '0' && key[i] <= '9';
+        letter |= key[i] >= 'A' && key[i] <= 'Z';
+    }
+    return letter && digit;
+}
+
+bool format_fits(const struct format *format, const char *key, size_t length)
+{
+    uint64_t masks[WORK_MAX_CODE];
+    if (!format_masks(format, length, masks))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!(masks[i] & bit(key[i])))
+            return false;
+    return !(format->flags & FORMAT_MIXED) || is_mixed(key, length);
+}
+
+bool format_passes(const struct format *format, const char *key, size_t length)
+{
+    return format_fits(format, key, length) && (!format->check || format->check(key, length));
+}
+
+/* Symbols that may stand at a position instead of the one read, with log of the ratio of their
+ * probabilities to that of the one read. */
+struct options {
+    size_t count;
+    char c[OPTIONS_MAX];
+    float cost[OPTIONS_MAX];
+};
+
+static void add_option(struct options *options, char c, float ratio)
+{
+    const float cost = logf(ratio < 1e-6F ? 1e-6F : ratio > 1 ? 1 : ratio);
+    for (size_t i = 0; i < options->count; i++) {
+        if (options->c[i] == c) {
+            options->cost[i] = fmaxf(options->cost[i], cost);
+            return;
+        }
+    }
+    if (options->count == OPTIONS_MAX)
+        return;
+    options->c[options->count] = c;
+    options->cost[options->count++] = cost;
+}
+
+static struct options options_at(const struct work_cand *cand, size_t i, uint64_t mask)
+{
+    struct options options = {0};
+    const struct ser_char *read = &cand->chars[cand->place[i]];
+    const uint8_t symbol = fold_symbol((uint32_t)(unsigned char)cand->key[i]);
+    if (read->alt && (mask & bit((char)read->alt)))
+        add_option(&options, (char)read->alt, read->alt_p / read->p);
+    for (uint8_t s = 0; s < FOLD_SYMBOLS; s++) {
+        const float confusion = fold_confusion(symbol, s);
+        if (s != symbol && confusion > 0 && (mask >> s & 1))
+            add_option(&options, fold_symbol_char(s), confusion * (1.02F - read->p));
+    }
+    return options;
+}
+
+static void change(struct repair *repair, size_t i, char c, float cost)
+{
+    repair->key[i] = c;
+    repair->changes += !repair->changed[i];
+    repair->changed[i] = 1;
+    repair->cost += cost;
+}
+
+/* Symbols outside the pattern become their most likely look-alike inside it. */
+static bool force(const struct work_cand *cand, const uint64_t masks[], size_t length,
+                  struct repair *out)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (masks[i] & bit(out->key[i]))
+            continue;
+        const struct options options = options_at(cand, i, masks[i]);
+        if (options.count == 0 || out->changes >= CHANGES_MAX)
+            return false;
+        size_t best = 0;
+        for (size_t k = 1; k < options.count; k++)
+            if (options.cost[k] > options.cost[best])
+                best = k;
+        change(out, i, options.c[best], options.cost[best]);
+    }
+    return true;
+}
+
+/* Sums up all codes one or two symbols away that pass the check, and keeps the likeliest. */
+struct search {
+    const struct format *format;
+    const struct work_cand *cand;
+    const uint64_t *masks;
+    size_t *effort;
+    struct repair best;
+    bool found;
+    float total; /* of the passing codes' likelihoods, relative to what was read */
+};
+
+static void search_near(struct search *search, const struct repair *from, size_t begin, int depth)
+{
+    for (size_t i = begin; i < from->length; i++) {
+        if (from->changed[i])
+            continue;
+        const struct options options = options_at(search->cand, i, search->masks[i]);
+        for (size_t k = 0; k < options.count; k++) {
+            if (*search->effort == 0)
+                return;
+            (*search->effort)--;
+            struct repair code = *from;
+            change(&code, i, options.c[k], options.cost[k]);
+            if (search->format->check(code.key, code.length)) {
+                search->total += expf(code.cost);
+                if (!search->found || code.cost > search->best.cost)
+                    search->best = code;
+                search->found = true;
+            }
+            if (depth > 1)
+                search_near(search, &code, i + 1, depth - 1);
+        }
+    }
+}
+
+/* Weighs the code as read, whose check fails, against its neighbours that pass. */
+static bool repair_check(const struct format *format, const struct work_cand *cand,
+                         const uint64_t masks[], size_t *effort, struct repair *out)
+{
+    struct search search = {.format = format, .cand = cand, .masks = masks, .effort = effort};
+    const struct repair start = *out;
+    const bool veto = format->flags & FORMAT_VETO;
+    search_near(&search, &start, 0, 2);
+    const float as_read = expf(start.cost) * (1 - format->conform);
+    const float passing = search.total * format->conform;
+    const float best = search.found ? expf(search.best.cost) * format->conform : 0;
+    if (best <= as_read && !veto) {
+        out->sure = as_read / (as_read + passing);
+        return true;
+    }
+    /* A hit far from what was read is chance. */
+    if (!search.found || search.best.cost < -9)
+        return !veto;
+    *out = search.best;
+    out->sure = best / (as_read + passing);
+    out->checked = true;
+    return true;
+}
+
+/* The symbol at the end that makes the check agree, where just one does. */
+static bool complete(const struct format *format, struct repair *out)
+{
+    char found = 0;
+    for (char d = '0'; d <= '9'; d++) {
+        out->key[out->length] = d;
+        if (!format_passes(format, out->key, out->length + 1))
+            continue;
+        if (found)
+            return false;
+        found = d;
+    }
+    if (!found)
+        return false;
+    out->key[out->length] = found;
+    out->key[out->length + 1] = '\0';
+    out->changed[out->length++] = 1;
+    out->completed = true;
+    return true;
+}
+
+bool format_repair(const struct format *format, const struct work_cand *cand, size_t *effort,
+                   struct repair *out)
+{
+    uint64_t masks[WORK_MAX_CODE];
+    const size_t length = cand->key_length;
+    *out = (struct repair){.length = length, .sure = 1};
+    memcpy(out->key, cand->key, length + 1);
+    if ((format->flags & FORMAT_COMPLETE) && length + 1 < WORK_MAX_CODE &&
+        format_masks(format, length + 1, masks)) {
+        /* Without its check digit nothing shows a symbol to be wrong: as read, or not at all. */
+        for (size_t i = 0; i < length; i++)
+            if (!(masks[i] & bit(out->key[i])))
+                return false;
+        return complete(format, out);
+    }
+    if (!format_masks(format, length, masks) || !force(cand, masks, length, out))
+        return false;
+    if ((format->flags & FORMAT_MIXED) && !is_mixed(out->key, length))
+        return false;
+    if (!format->check)
+        return true;
+    if (format->check(out->key, length)) {
+        out->checked = true;
+        return true;
+    }
+    return repair_check(format, cand, masks, effort, out);
+}
