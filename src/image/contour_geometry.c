@@ -31,12 +31,16 @@ int contour_convex_hull(struct point *points, int count, struct point *out)
     for (int i = 1; i < count; i++)
         if (contour_compare_points(&points[i], &points[distinct - 1]) != 0)
             points[distinct++] = points[i];
-    if (distinct == 1) {
-        out[0] = points[0];
+    out[0] = points[0];
+    if (distinct == 1)
         return 1;
-    }
-    int n = 0;
-    for (int i = 0; i < distinct; i++) {
+    /* Each point goes to the side of the line from first to last on which it lies, so that both
+     * chains together never hold more than `count`. */
+    const struct point first = points[0], last = points[distinct - 1];
+    int n = 1;
+    for (int i = 1; i < distinct; i++) {
+        if (i < distinct - 1 && contour_cross(first, last, points[i]) >= 0)
+            continue;
         while (n >= 2 && contour_cross(out[n - 2], out[n - 1], points[i]) <= 0)
             n--;
         out[n++] = points[i];
@@ -44,6 +48,8 @@ int contour_convex_hull(struct point *points, int count, struct point *out)
     /* Back along the other side. The first point closes the chain and is not stored again. */
     const int base = n;
     for (int i = distinct - 2; i >= 0; i--) {
+        if (i > 0 && contour_cross(first, last, points[i]) <= 0)
+            continue;
         while (n > base && contour_cross(out[n - 2], out[n - 1], points[i]) <= 0)
             n--;
         if (i > 0)
