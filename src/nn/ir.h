@@ -146,7 +146,7 @@ struct nn_shape_attr {
 
 struct nn_node {
     enum nn_op op;
-    const char *name;      /* of the ONNX node (the last of a fused group), for messages */
+    const char *name;      /* of the ONNX node (the main one of a fused group), for messages */
     const char *type;      /* its ONNX operation, for messages */
     int32_t in[NN_INPUTS]; /* values by slot; NN_NO_VALUE where there is none */
     /* All inputs of CONCAT; x, then shape, starts, ends, axes, steps, scales, sizes of the
