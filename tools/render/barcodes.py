@@ -33,14 +33,16 @@ _EAN_PARITY = "LLLLLL LLGLGG LLGGLG LLGGGL LGLLGG LGGLLG LGGGLL LGLGLG LGLGGL LG
 def code128(text: str) -> list[int]:
     """Widths for Code 128: set C for runs of digits (an even number, four or more), else set B."""
     values: list[int] = []
-    place, digits_set = 0, None
+    place = 0
+    digits_set: bool | None = None
     while place < len(text):
         run = 0
         while place + run < len(text) and text[place + run].isdigit():
             run += 1
         use_c = run >= 4
         if use_c != digits_set:
-            values.append({None: (104, 105)}.get(digits_set, (100, 99))[use_c])
+            start, switch = (105, 99) if use_c else (104, 100)
+            values.append(switch if values else start)
             digits_set = use_c
         if use_c:
             values += [int(text[i:i + 2]) for i in range(place, place + run - run % 2, 2)]

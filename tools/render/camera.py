@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 import surroundings
 import textures
@@ -18,9 +18,6 @@ from panel import Placed
 from subject import Subject
 
 Array = np.ndarray
-
-# surfaces that are the body of a device, with seams and screws
-FURNISHED = ("plastic", "aluminium", "brushed", "painted")
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,7 @@ def take(rng: Random, difficulty: str, cap: float) -> Shot:
     detail = min(1.0, cap / 26)
     tilt = 4 + 20 * level
     has = rng.random
+    red, green, blue = (1 + rng.uniform(-0.02, 0.02) * (1 + 1.5 * level) for _ in range(3))
     return Shot(
         cap=cap,
         yaw=rng.uniform(-tilt, tilt), pitch=rng.uniform(-tilt, tilt),
@@ -67,7 +65,7 @@ def take(rng: Random, difficulty: str, cap: float) -> Shot:
         quality=rng.randrange(*((88, 96) if level == 0 else (72, 95) if level < 1 else (55, 90)))
         if cap > 14 else rng.randrange(82, 96),
         sharpen=rng.uniform(0.2, 1.0) if has() < 0.5 else 0.0,
-        cast=tuple(1 + rng.uniform(-0.02, 0.02) * (1 + 1.5 * level) for _ in range(3)),
+        cast=(red, green, blue),
         exposure=rng.uniform(0.94, 1.06) if level == 0 else rng.uniform(0.72, 1.1))
 
 
@@ -110,27 +108,43 @@ def corners(box: tuple[float, float, float, float]) -> list[tuple[float, float]]
 
 def aim(rng: Random, subject: Subject, shot: Shot, focus: Placed,
         size: tuple[int, int]) -> Array:
-    """The homography that shows the middle of the panel, and `focus` inside the picture."""
+    """The homography that shows the middle of the panel, and `focus` inside the picture.
+
+    The word that announces it stays in view too, where both fit.
+    """
     width, height = size
     panel_width, panel_height = subject.panel.image.size
     left, top, right, bottom = focus.box
     centre = ((left + right) / 2, (top + bottom) / 2)
+    wanted = _with_anchor(subject.panel.texts, focus)
     scale = shot.cap / subject.cap
     focal = 2.2 * max(width, height)
     margin = 0.02 * min(width, height) + 3
     while True:
         matrix = homography(shot, scale, centre, focal, (0.0, 0.0))
-        quad = np.array(project(matrix, corners(focus.box)))
+        quad = np.array(project(matrix, corners(wanted)))
         low, high = quad.min(axis=0) - margin, quad.max(axis=0) + margin
         if high[0] - low[0] <= width and high[1] - low[1] <= height:
             break
-        scale *= 0.93
+        if wanted != focus.box:
+            wanted = focus.box
+        else:
+            scale *= 0.93
     middle = project(matrix, [(panel_width / 2, panel_height / 2)])[0]
     place = []
     for axis, length in enumerate((width, height)):
-        wanted = length * (0.5 + rng.uniform(-0.06, 0.06)) - middle[axis]
-        place.append(float(np.clip(wanted, -low[axis], length - high[axis])))
+        best = length * (0.5 + rng.uniform(-0.06, 0.06)) - middle[axis]
+        place.append(float(np.clip(best, -low[axis], length - high[axis])))
     return homography(shot, scale, centre, focal, (place[0], place[1]))
+
+
+def _with_anchor(texts: list[Placed], focus: Placed) -> tuple[float, float, float, float]:
+    """The box round `focus` and its anchor, or that of `focus` where it has none."""
+    known = [i for i, text in enumerate(texts) if text is focus]
+    anchors = [t for t in texts[max(0, known[0] - 2):known[0]] if t.role == "anchor"]
+    boxes = [focus.box, *(anchor.box for anchor in anchors[-1:])]
+    return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes),
+            max(b[3] for b in boxes))
 
 
 def _warp(image: Image.Image, matrix: Array, size: tuple[int, int]) -> Array:
@@ -159,7 +173,7 @@ def _join(rng: Random, subject: Subject, matrix: Array, size: tuple[int, int],
     width, height = size
     grain = rng.uniform(1.0, 2.0)
     ground = textures.SURFACES[subject.surface](rng, width, height, grain)
-    if subject.surface in FURNISHED:
+    if subject.surface in textures.BODIES:
         ground = surroundings.furnish(rng, ground, matrix, subject.panel.image.size, subject.cap)
     layer = _warp(subject.panel.image, matrix, size)
     alpha = layer[:, :, 3:] / 255
@@ -170,7 +184,8 @@ def _join(rng: Random, subject: Subject, matrix: Array, size: tuple[int, int],
         mask = Image.fromarray((alpha[:, :, 0] * 255).astype(np.uint8))
         far = max(1.0, 0.12 * cap)
         shadow = np.asarray(mask.filter(ImageFilter.GaussianBlur(far)), np.float32) / 255
-        shadow = np.roll(shadow, (round(rng.uniform(0, far)), round(rng.uniform(-far, far))), (0, 1))
+        fall = round(rng.uniform(0, far)), round(rng.uniform(-far, far))
+        shadow = np.roll(shadow, fall, (0, 1))
         ground = ground * (1 - 0.45 * shadow[:, :, None])
         source = textures.noise_source(rng)
         paper = 1 + 0.012 * textures.clouds(source, width, height, 12 * cap, 3)

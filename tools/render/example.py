@@ -64,7 +64,8 @@ def main() -> int:
     shot = camera.Shot(cap=cap, yaw=-9, pitch=13, roll=-2.5, quarter_turns=0, uneven=0.3, glare=0.0,
                        blur=0.5, motion=0.0, noise=1.6, quality=82, sharpen=0.4,
                        cast=(1.01, 1.0, 0.985), exposure=0.97)
-    picture, _ = camera.photograph(rng, Subject(panel, "aluminium", "sticker", 1.5 * cap), shot, focus)
+    subject = Subject(panel, "aluminium", "sticker", 1.5 * cap)
+    picture, _ = camera.photograph(rng, subject, shot, focus)
     picture.save(options.out, "JPEG", quality=shot.quality)
     return 0
 

@@ -147,7 +147,8 @@ class Writer:
         cap = self.rng.uniform(1.1, 1.7) * self.u
         self.y += 0.2 * cap + cap
         x = self.left
-        for mark in self.rng.sample(("CE", "FC", "UL", "RoHS", "KC", "EAC"), self.rng.randrange(2, 5)):
+        marks = self.rng.sample(("CE", "FC", "UL", "RoHS", "KC", "EAC"), self.rng.randrange(2, 5))
+        for mark in marks:
             x = self.panel.text(x, self.y, mark, self.bold, cap, self.ink) + 0.8 * cap
         line = max(1, round(cap / 12))
         for inset in (0.0, 0.22 * cap):
@@ -180,7 +181,8 @@ def product_label(rng: Random, u: float, with_serial: bool) -> Subject:
                                            other()))
     if rng.random() < 0.55:
         blocks.append(lambda: writer.identifier(serials.part(rng), other(), rng.random() < 0.8))
-    if rng.random() < 0.4:
+    has_mac = rng.random() < 0.4
+    if has_mac:
         blocks.append(lambda: writer.identifier(serials.mac(rng), other(), rng.random() < 0.6))
     if rng.random() < 0.35:
         blocks.append(lambda: writer.identifier(serials.fcc_id(rng), other(), True))
@@ -190,9 +192,12 @@ def product_label(rng: Random, u: float, with_serial: bool) -> Subject:
         blocks.append(lambda: writer.words(words.legal(rng), rng.uniform(0.5, 0.8) * u))
     if with_serial:
         code = serials.any_serial(rng)
+        if not has_mac and rng.random() < 0.08:
+            code = rng.choice((serials.mac, serials.imei))(rng)
         blocks.insert(rng.randrange(1, len(blocks) + 1), lambda: writer.identifier(code, u))
         if code.format == "dell-7" and rng.random() < 0.5:
-            express = Identifier(str(int(code.text, 36)), str(int(code.text, 36)), "code", "express")
+            number = str(int(code.text, 36))
+            express = Identifier(number, number, "code", "express")
             blocks.append(lambda: writer.field("Express Service Code:", express, other()))
     elif rng.random() < 0.4:
         blocks.append(lambda: writer.barcode_above("", serials.ean13(rng), other()))
@@ -258,14 +263,16 @@ def box_label(rng: Random, u: float, with_serial: bool) -> Subject:
                  bold=True)
     code = serials.any_serial(rng)
     blocks = [lambda: writer.field(rng.choice(writer.lang.model), words.model_name(rng), 0.9 * u),
-              lambda: writer.barcode_above(rng.choice(writer.lang.part), serials.part(rng), 0.9 * u)]
+              lambda: writer.barcode_above(rng.choice(writer.lang.part), serials.part(rng),
+                                           0.9 * u)]
     if rng.random() < 0.6:
         blocks.append(lambda: writer.barcode_above("", serials.ean13(rng), 0.9 * u))
     if rng.random() < 0.35:
         blocks.append(lambda: writer.barcode_above(rng.choice(("IMEI:", "IMEI 1:", "IMEI/MEID")),
                                                    serials.imei(rng), 0.9 * u))
     if rng.random() < 0.3:
-        blocks.append(lambda: writer.barcode_below(words.mac_anchor(rng), serials.mac(rng), 0.9 * u))
+        blocks.append(lambda: writer.barcode_below(words.mac_anchor(rng), serials.mac(rng),
+                                                   0.9 * u))
     if with_serial:
         anchor = words.serial_anchor(rng, writer.lang, code)
         arrange = rng.choice((writer.barcode_above, writer.barcode_above, writer.barcode_below,

@@ -12,9 +12,10 @@ from subject import Subject
 
 def dot_matrix(rng: Random, u: float, with_serial: bool) -> Subject:
     """Lines of an ink-jet coder on plastic, card or painted metal."""
-    surface = rng.choice(("cardboard", "plastic", "painted", "aluminium"))
+    surface = rng.choice(("cardboard", "pale-plastic", "pale-paint", "aluminium", "dark-plastic",
+                          "dark-paint"))
     inks: tuple[Colour, ...] = ((22, 20, 24, 225), (22, 20, 24, 225), (20, 24, 70, 225))
-    ink = rng.choice(inks if surface != "painted" else (*inks, (238, 236, 225, 230)))
+    ink = (238, 236, 225, 230) if surface.startswith("dark") else rng.choice(inks)
     panel = Panel(60 * u, 24 * u, CLEAR)
     fill = rng.uniform(0.42, 0.66)
     code = rng.choice((serials.digits, serials.generic, serials.any_serial))(rng)
@@ -25,8 +26,8 @@ def dot_matrix(rng: Random, u: float, with_serial: bool) -> Subject:
                                   f"{rng.randrange(24):02d}:{rng.randrange(60):02d} LINE "
                                   f"{rng.randrange(1, 9)}")), None))
     if with_serial:
-        lines.insert(rng.randrange(len(lines) + 1),
-                     (rng.choice(("S/N ", "S/N:", "SN:", "SER.NO. ", "SN ", "SERIAL ", "NO. ")), code))
+        anchor = rng.choice(("S/N ", "S/N:", "SN:", "SER.NO. ", "SN ", "SERIAL ", "NO. "))
+        lines.insert(rng.randrange(len(lines) + 1), (anchor, code))
     if rng.random() < 0.35 or not lines:
         lines.append((rng.choice(("MADE IN PRC", "QC PASS 07", "110V 60HZ", "NET 12 KG")), None))
     x, y = 4 * u, 5 * u
@@ -44,7 +45,7 @@ def dot_matrix(rng: Random, u: float, with_serial: bool) -> Subject:
 def container_wall(rng: Random, u: float, with_serial: bool) -> Subject:
     """The painted code on a container, with its type and weights."""
     panel = Panel(40 * u, 40 * u, CLEAR)
-    ink: Colour = rng.choice(((236, 236, 230, 240), (236, 236, 230, 240), (28, 28, 28, 235)))
+    ink: Colour = (236, 236, 230, 240)
     code = serials.container(rng)
     face = rng.choice(("arial-bold", "narrow-bold", "roboto-bold", "din"))
     owner, number, check = code.printed.split()

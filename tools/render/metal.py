@@ -24,7 +24,8 @@ LIGHT_TONES: tuple[Colour, ...] = ((196, 197, 198, 255), (176, 177, 178, 255),
 def engraved(rng: Random, u: float, with_serial: bool) -> Subject:
     """The small legal lines on the underside of a notebook; the serial number ends one of them."""
     face = rng.choice(("inter", "inter", "inter-light", "inter-medium", "roboto", "din", "arial"))
-    surface = rng.choice(("aluminium", "aluminium", "aluminium", "brushed", "plastic"))
+    surface = rng.choice(("aluminium", "aluminium", "aluminium", "dark-aluminium", "brushed",
+                          "dark-plastic", "pale-plastic"))
     code = rng.choice((serials.apple12, serials.apple12, serials.randomized,
                        serials.any_serial))(rng)
     anchor = rng.choice(("Serial", "Serial", "Serial", "Serial:", "Serial No.", "S/N", "SN:"))
@@ -34,7 +35,8 @@ def engraved(rng: Random, u: float, with_serial: bool) -> Subject:
                        "Designed by Orchard in California  Assembled in Vietnam",
                        "Designed in Helsinki  Product of Thailand"))
     power = f"Rated {rng.choice((14.5, 14.85, 16.5, 20.3, 20.5))}V DC {rng.uniform(2, 5):.1f}A max."
-    head = [made, f"Model {model}"] + ([power] if rng.random() < 0.7 else [])
+    head: list[str | Identifier] = [made, f"Model {model}",
+                                    *([power] if rng.random() < 0.7 else [])]
     tail: list[str | Identifier] = [
         *(["CAN ICES-3 (B)/NMB-3(B)"] if rng.random() < 0.6 else []), "FCC ID:", fcc,
         *([f"and IC: 579C-{model}"] if rng.random() < 0.6 else [])]
@@ -44,12 +46,13 @@ def engraved(rng: Random, u: float, with_serial: bool) -> Subject:
     if with_serial and rng.random() < 0.15:
         lines = [head, tail[:-2], [anchor, code]]
     if rng.random() < 0.35:
-        lines += [["IS 13252 (Part 1)/IEC 60950-1"], [f"R-{serials.pick(rng, '0123456789', 8)}"]]
+        lines.append(["IS 13252 (Part 1)/IEC 60950-1"])
+        lines.append([f"R-{serials.pick(rng, serials.DIGITS, 8)}"])
 
     panel = Panel(130 * u, 24 * u, CLEAR)
-    is_light = rng.random() < (0.6 if surface == "plastic" else 0.25)
-    strength = rng.randrange(95, 200)
-    ink: Colour = (250, 250, 252, strength) if is_light else (28, 28, 32, strength)
+    strength = rng.randrange(95, 200) if u > 26 else rng.randrange(135, 215)
+    shade = (250, 250, 252) if surface.startswith("dark") else (28, 28, 32)
+    ink: Colour = (*shade, strength)
     tracking = rng.choice((0.0, 0.04, 0.08))
     y = 6 * u
     for line in lines:
@@ -77,16 +80,16 @@ def _metal_sheet(rng: Random, width: int, height: int, tone: Colour) -> Image.Im
     return sheet
 
 
-def stamp(panel: Panel, mask: Image.Image, u: float, rng: Random, raised: bool) -> None:
-    """Press the shapes of `mask` into the panel (or out of it), lit from one side."""
+def stamp(panel: Panel, mask: Image.Image, u: float, rng: Random) -> None:
+    """Press the shapes of `mask` into the panel, lit from one side."""
     relief = mask.filter(ImageFilter.GaussianBlur(max(0.5, u * 0.045)))
     angle = rng.uniform(0, 2 * np.pi)
     shift = max(1.0, u * 0.05)
     dx, dy = round(shift * np.cos(angle)) or 1, round(shift * np.sin(angle))
     high = np.asarray(relief, np.float32)
     moved = np.asarray(ImageChops.offset(relief, dx, dy), np.float32)
-    slope = (high - moved) / 255 * (1 if raised else -1)
-    floor = high / 255 * (-0.22 if not raised else 0.1)
+    slope = (moved - high) / 255
+    floor = high / 255 * rng.uniform(-0.42, -0.24)
     light = 1 + rng.uniform(0.5, 0.8) * slope + floor
     rgb = np.asarray(panel.image.convert("RGB"), np.float32) * light[:, :, None]
     lit = Image.fromarray(np.clip(rgb, 0, 255).astype(np.uint8))
@@ -100,7 +103,8 @@ class _Plate:
 
     def __init__(self, rng: Random, width: float, height: float, u: float) -> None:
         self.rng, self.u = rng, u
-        self.style = rng.choice(("stamped", "stamped", "peened", "printed", "printed"))
+        self.style = rng.choice(("stamped", "stamped", "peened", "printed", "printed")
+                                if u > 19 else ("printed",))
         is_dark = self.style == "printed" and rng.random() < 0.5
         tone, self.ink = rng.choice(DARK_TONES if is_dark else LIGHT_TONES), BLACK
         if is_dark:
@@ -140,7 +144,7 @@ class _Plate:
     def close(self, right: float, bottom: float) -> Panel:
         """The plate cut to size, with its values pressed in."""
         if self.style != "printed":
-            stamp(self.panel, self.values.image.getchannel("A"), self.u, self.rng, raised=False)
+            stamp(self.panel, self.values.image.getchannel("A"), self.u, self.rng)
             self.panel.texts += self.values.texts
         self.panel.crop((0, 0, right, bottom))
         return self.panel
@@ -156,7 +160,8 @@ def nameplate(rng: Random, u: float, with_serial: bool) -> Subject:
         (rng.choice(lang.model).rstrip(" :："), words.model_name(rng)),
         (rng.choice(lang.date).rstrip(" :："), str(rng.randrange(1994, 2026))),
         ("kW", f"{rng.choice((0.37, 0.75, 1.5, 2.2, 5.5, 11))}"),
-        ("V", rng.choice(("230", "400", "230/400", "24 DC"))), ("Hz", rng.choice(("50", "60", "50/60"))),
+        ("V", rng.choice(("230", "400", "230/400", "24 DC"))),
+        ("Hz", rng.choice(("50", "60", "50/60"))),
         ("A", f"{rng.uniform(0.4, 25):.1f}"), (f"{lang.weight} kg", str(rng.randrange(2, 400))),
         ("IP", rng.choice(("20", "54", "65"))), ("min-1", rng.choice(("1450", "2880", "960")))]
     if rng.random() < 0.4:
@@ -219,7 +224,8 @@ def nameplate(rng: Random, u: float, with_serial: bool) -> Subject:
                      plate.ink, align="m")
     panel = _closed_with_holes(plate, rng, width, y + small + inset + 0.6 * u, inset)
     panel.round_corners(rng.uniform(0.2, 1.0) * u)
-    return Subject(panel, rng.choice(("painted", "painted", "aluminium", "steel-wall")), "sticker", u)
+    surface = rng.choice(("painted", "painted", "aluminium", "steel-wall"))
+    return Subject(panel, surface, "sticker", u)
 
 
 def _closed_with_holes(plate: _Plate, rng: Random, right: float, bottom: float,
@@ -235,8 +241,9 @@ def vin_plate(rng: Random, u: float, with_serial: bool) -> Subject:
     """A vehicle's number: on the maker's label with stripes, or struck into a plate."""
     code = serials.vin(rng)
     if rng.random() < 0.5:
-        panel = Panel(44 * u, 22 * u, rng.choice(((240, 240, 238, 255), (26, 26, 28, 255))))
-        ink = BLACK if panel.image.getpixel((0, 0))[0] > 128 else (225, 225, 225, 255)
+        paper, ink = rng.choice((((240, 240, 238, 255), BLACK),
+                                 ((26, 26, 28, 255), (225, 225, 225, 255))))
+        panel = Panel(44 * u, 22 * u, paper)
         face = rng.choice(("narrow", "roboto-cond", "arial"))
         y = 2 * u
         panel.text(2 * u, y, f"MFD BY {rng.choice(words.MAKERS).upper()}   "

@@ -43,8 +43,10 @@ class Panel:
 
     def remember(self, text: str, box: tuple[float, float, float, float],
                  code: Identifier | None = None, role: str = "other") -> None:
-        """Note that `text` stands in `box`; a code's own kind is its role unless another is given."""
-        self.texts.append(Placed(text, code.kind if code and role == "other" else role, box, code))
+        """Note that `text` stands in `box`; a code's kind is its role unless another is given."""
+        if code and role == "other":
+            role = code.kind
+        self.texts.append(Placed(text, role, box, code))
 
     def text(self, x: float, y: float, text: str, face: str, cap: float, ink: Colour = BLACK,
              code: Identifier | None = None, role: str = "other", tracking: float = 0.0,
@@ -121,7 +123,7 @@ class Panel:
 
     def ink_box(self, margin: float) -> tuple[float, float, float, float]:
         """The box of everything drawn on a clear panel, with `margin` round it."""
-        left, top, right, bottom = self.image.getchannel("A").getbbox()
+        left, top, right, bottom = self.image.getbbox() or (0, 0, 1, 1)
         return left - margin, top - margin, right + margin, bottom + margin
 
 

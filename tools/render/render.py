@@ -145,14 +145,14 @@ def render(job: Job) -> Picture:
     data, ending, orientation = encode(rng, picture, shot)
     name = f"{kind if with_serial else 'none'}/{job.index:05d}.{ending}"
     codes = [t.text for t in visible if t.code and t.role != "barcode"]
-    accepted = [t.code.text for t in found if t in visible] if found else ["none"]
+    accepted = [t.code.text for t in found if t.code and t in visible] or ["none"]
     note = f"rendered, {difficulty}, capitals {shot.cap:.0f} px"
     row = {"file": name, "kind": name.split("/")[0], "serial": "|".join(dict.fromkeys(accepted)),
            "codes": "|".join(dict.fromkeys(codes)), "source": "tools/render",
            "commit": f"seed {job.seed} index {job.index}", "licence": "Apache-2.0", "note": note}
-    truth = {
+    truth: dict[str, object] = {
         "file": name, "kind": row["kind"], "serial": row["serial"],
-        "format": focus.code.format if found else None,
+        "format": focus.code.format if found and focus.code else None,
         "quad": _rounded(quads[id(focus)]) if found else None,
         "cap_height": round(shot.cap, 1), "difficulty": difficulty, "width": picture.width,
         "height": picture.height, "orientation": orientation,

@@ -120,7 +120,7 @@ def terminal(rng: Random, with_serial: bool) -> Subject:
     separator = rng.choice((": ", " : ", "  ", " = "))
     pad = max(len(word) for word, _ in rows)
     panel = Panel(cap * 60, cap * (6 + 2.1 * len(rows)), paper)
-    y = 3 * cap
+    y = 3.0 * cap
     for word, value in rows:
         text, known = (value, None) if isinstance(value, str) else (value.printed, value)
         role = "anchor" if known and known.kind == "serial" else "other"

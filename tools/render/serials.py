@@ -128,7 +128,8 @@ def digits(rng: Random) -> Identifier:
 
 def samsung11(rng: Random) -> Identifier:
     """Eleven characters behind R, as on phones and tablets."""
-    return serial(rng.choice(("R5", "R3", "R9", "RF", "RZ")) + mixed(rng, NO_VOWELS, 9), "samsung-11")
+    head = rng.choice(("R5", "R3", "R9", "RF", "RZ"))
+    return serial(head + mixed(rng, NO_VOWELS, 9), "samsung-11")
 
 
 def generic(rng: Random) -> Identifier:
@@ -145,13 +146,15 @@ def generic(rng: Random) -> Identifier:
         text = rng.choice("123456789") + pick(rng, DIGITS, 11)
         return serial(text, "generic", " ".join((text[:4], text[4:8], text[8:])))
     if shape == 3:
-        return serial(f"{pick(rng, LETTERS, 4)}{rng.randrange(22, 26)}{pick(rng, DIGITS, 6)}", "generic")
+        text = f"{pick(rng, LETTERS, 4)}{rng.randrange(22, 26)}{pick(rng, DIGITS, 6)}"
+        return serial(text, "generic")
     if shape == 4:
         return serial(f"{pick(rng, DIGITS, 2)}{mixed(rng, ALNUM, 9)}{run}", "generic")
     if shape == 5:
-        parts = (f"20{year:02d}", pick(rng, DIGITS, 5))
-        return serial("".join(parts), "generic", "/".join(parts))
-    return serial(f"{rng.choice(LETTERS)}{run}{pick(rng, DIGITS, 3)}{rng.choice(LETTERS)}", "generic")
+        number = pick(rng, DIGITS, 5)
+        return serial(f"20{year:02d}{number}", "generic", f"20{year:02d}/{number}")
+    text = f"{rng.choice(LETTERS)}{run}{pick(rng, DIGITS, 3)}{rng.choice(LETTERS)}"
+    return serial(text, "generic")
 
 
 def imei(rng: Random) -> Identifier:
@@ -171,7 +174,8 @@ def mac(rng: Random) -> Identifier:
 
 def vin(rng: Random) -> Identifier:
     """A vehicle identification number with a right check digit."""
-    maker = rng.choice(("WDB", "WVW", "WBA", "1HG", "2HG", "JTD", "JM1", "KMH", "VF1", "YV1", "5YJ"))
+    maker = rng.choice(("WDB", "WVW", "WBA", "1HG", "2HG", "JTD", "JM1", "KMH", "VF1", "YV1",
+                        "5YJ"))
     raw = (maker + pick(rng, ALNUM, 5) + "0" + rng.choice("ABCDEFGHJKLMNPRSTVWXY123456789")
            + rng.choice(ALNUM) + pick(rng, DIGITS, 6))
     text = raw[:8] + vin_digit(raw) + raw[9:]
@@ -193,10 +197,10 @@ def asset(rng: Random) -> Identifier:
         text = pick(rng, DIGITS, rng.choice((6, 7, 8)))
         return Identifier(text, text, "asset", "asset")
     if shape == 1:
-        parts = (pick(rng, LETTERS, 2), pick(rng, DIGITS, 3), pick(rng, DIGITS, 3))
+        parts = [pick(rng, LETTERS, 2), pick(rng, DIGITS, 3), pick(rng, DIGITS, 3)]
         return Identifier("".join(parts), " ".join(parts), "asset", "asset")
     if shape == 2:
-        parts = (rng.choice(("IT", "LAP", "INV", "AST")), pick(rng, DIGITS, 6))
+        parts = [rng.choice(("IT", "LAP", "INV", "AST")), pick(rng, DIGITS, 6)]
         return Identifier("".join(parts), "-".join(parts), "asset", "asset")
     text = f"COMP{pick(rng, DIGITS, 9)}"
     return Identifier(text, text, "asset", "asset")
@@ -206,15 +210,15 @@ def part(rng: Random) -> Identifier:
     """A part number."""
     shape = rng.randrange(4)
     if shape == 0:
-        parts = (pick(rng, DIGITS, 3), pick(rng, DIGITS, 5), pick(rng, DIGITS, 2))
+        text = f"{pick(rng, DIGITS, 3)}-{pick(rng, DIGITS, 5)}-{pick(rng, DIGITS, 2)}"
     elif shape == 1:
-        parts = (pick(rng, LETTERS, 2) + pick(rng, DIGITS, 4), pick(rng, DIGITS, 3))
+        text = f"{pick(rng, LETTERS, 2)}{pick(rng, DIGITS, 4)}-{pick(rng, DIGITS, 3)}"
     elif shape == 2:
-        parts = (pick(rng, DIGITS, 6), "00" + rng.choice("123456789"))
+        text = f"{pick(rng, DIGITS, 6)}-00{rng.choice('123456789')}"
     else:
-        parts = (f"{rng.choice(DIGITS)}{pick(rng, LETTERS, 3)}{pick(rng, DIGITS, 3)}"
-                 f"{rng.choice(LETTERS)}{pick(rng, DIGITS, 2)}",)
-    return Identifier("-".join(parts), "-".join(parts), "part", "part")
+        text = (f"{rng.choice(DIGITS)}{pick(rng, LETTERS, 3)}{pick(rng, DIGITS, 3)}"
+                f"{rng.choice(LETTERS)}{pick(rng, DIGITS, 2)}")
+    return Identifier(text, text, "part", "part")
 
 
 def ean13(rng: Random) -> Identifier:

@@ -56,8 +56,9 @@ def _bar(x: float, y: float, width: float, height: float,
     cut = min(0.5 * min(width, height), radius)
     quarter = np.linspace(0, np.pi / 2, 6)
     outline = []
-    for cx, cy, start in ((x + width - cut, y + cut, -np.pi / 2), (x + width - cut, y + height - cut, 0),
-                          (x + cut, y + height - cut, np.pi / 2), (x + cut, y + cut, np.pi)):
+    right, bottom = x + width - cut, y + height - cut
+    for cx, cy, start in ((right, y + cut, -np.pi / 2), (right, bottom, 0.0),
+                          (x + cut, bottom, np.pi / 2), (x + cut, y + cut, np.pi)):
         outline += [(cx + cut * np.cos(start + a), cy + cut * np.sin(start + a)) for a in quarter]
     return outline
 

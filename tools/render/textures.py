@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
+from typing import Callable
 
 import numpy as np
 from PIL import Image
@@ -46,20 +48,30 @@ def _turned(width: int, height: int, grey: Array, angle: float) -> Array:
     return np.asarray(turned)[top:top + height, left:left + width]
 
 
-def plastic(rng: Random, width: int, height: int, grain: float) -> Array:
-    """Moulded plastic, light or dark, with a fine grain."""
+DARK_PLASTIC = (28, 36, 45, 60, 80)
+PALE_PLASTIC = (150, 170, 190, 215, 228)
+DARK_ALUMINIUM = (58, 72, 88)
+PALE_ALUMINIUM = (118, 135, 165, 185, 200, 210)
+DARK_PAINT = ((70, 76, 82), (40, 62, 88), (30, 70, 60), (90, 30, 28), (52, 54, 56))
+PALE_PAINT = ((150, 150, 142), (195, 170, 60), (205, 205, 198), (178, 190, 196))
+
+
+def plastic(rng: Random, width: int, height: int, grain: float,
+            tones: tuple[int, ...] = DARK_PLASTIC + PALE_PLASTIC) -> Array:
+    """Moulded plastic with a fine grain."""
     source = noise_source(rng)
-    base = rng.choice((28, 36, 45, 60, 95, 150, 190, 215, 228))
+    base = rng.choice(tones)
     tone = (base * rng.uniform(0.96, 1.04), base, base * rng.uniform(0.94, 1.05))
     grey = (1 + 0.035 * smooth(source, width, height, grain, grain)
             + 0.012 * clouds(source, width, height, 400, 3))
     return _tint(grey, tone)
 
 
-def aluminium(rng: Random, width: int, height: int, grain: float) -> Array:
+def aluminium(rng: Random, width: int, height: int, grain: float,
+              tones: tuple[int, ...] = PALE_ALUMINIUM) -> Array:
     """Blasted and anodised aluminium: silver or grey, a glittering grain."""
     source = noise_source(rng)
-    base = rng.choice((118, 135, 165, 185, 200, 210))
+    base = rng.choice(tones)
     tone = (base * rng.uniform(0.97, 1.02), base, base * rng.uniform(0.98, 1.04))
     grey = (1 + 0.035 * smooth(source, width, height, grain, grain)
             + 0.015 * smooth(source, width, height, 2 * grain, 2 * grain)
@@ -79,11 +91,11 @@ def brushed(rng: Random, width: int, height: int, grain: float, angle: float = 0
     return _tint(grey, (base, base * 0.995, base * 0.98))
 
 
-def painted(rng: Random, width: int, height: int, grain: float) -> Array:
+def painted(rng: Random, width: int, height: int, grain: float,
+            tones: tuple[tuple[int, int, int], ...] = DARK_PAINT + PALE_PAINT) -> Array:
     """Painted sheet metal with orange peel, marks and scratches."""
     source = noise_source(rng)
-    tone = rng.choice(((70, 76, 82), (40, 62, 88), (30, 70, 60), (150, 150, 142), (90, 30, 28),
-                       (195, 170, 60), (205, 205, 198), (52, 54, 56)))
+    tone = rng.choice(tones)
     grey = (1 + 0.03 * smooth(source, width, height, 3 * grain, 3 * grain)
             + 0.018 * clouds(source, width, height, 400, 3))
     marks = np.clip(smooth(source, width, height, 90, 1.2 * grain) - 2.6, 0, 1)
@@ -158,7 +170,8 @@ def circuit_board(rng: Random, width: int, height: int, grain: float) -> Array:
     parts = ((188, 186, 176), (30, 30, 34), (150, 110, 70), (120, 92, 60))
     for _ in range(140):
         x, y = int(source.integers(width)), int(source.integers(height))
-        long, short = int(source.integers(6, 18 * grain + 8)), int(source.integers(4, 8 * grain + 6))
+        long = int(source.integers(6, int(18 * grain + 8)))
+        short = int(source.integers(4, int(8 * grain + 6)))
         down, across = (long, short) if source.random() < 0.5 else (short, long)
         pad = max(1, long // 4)
         image[y:y + down, x:x + across] = (196, 194, 186)
@@ -168,6 +181,14 @@ def circuit_board(rng: Random, width: int, height: int, grain: float) -> Array:
     return image
 
 
-SURFACES = {"plastic": plastic, "aluminium": aluminium, "brushed": brushed, "painted": painted,
-            "cardboard": cardboard, "wood": wood, "cloth": cloth, "steel-wall": steel_wall,
-            "circuit-board": circuit_board}
+SURFACES: dict[str, Callable[[Random, int, int, float], Array]] = {
+    "plastic": plastic, "dark-plastic": partial(plastic, tones=DARK_PLASTIC),
+    "pale-plastic": partial(plastic, tones=PALE_PLASTIC), "painted": painted,
+    "dark-paint": partial(painted, tones=DARK_PAINT),
+    "pale-paint": partial(painted, tones=PALE_PAINT), "aluminium": aluminium,
+    "dark-aluminium": partial(aluminium, tones=DARK_ALUMINIUM), "brushed": brushed,
+    "cardboard": cardboard, "wood": wood, "cloth": cloth, "steel-wall": steel_wall,
+    "circuit-board": circuit_board}
+# those that are the body of a device, with seams and screws
+BODIES = ("plastic", "dark-plastic", "pale-plastic", "painted", "dark-paint", "pale-paint",
+          "aluminium", "dark-aluminium", "brushed")

@@ -28,9 +28,9 @@ class Language:
 
 LANGUAGES: tuple[tuple[int, Language], ...] = (
     (60, Language(
-        ("S/N", "S/N:", "S/N:", "SN:", "SN", "Serial No.", "Serial No.:", "Serial No:", "SERIAL NO.",
-         "Serial Number", "Serial Number:", "SERIAL NUMBER:", "Serial #:", "SERIAL #:", "Serial",
-         "Ser. No.", "SER NO", "(S) S/N:", "S/No.", "Serial ID:"),
+        ("S/N", "S/N:", "S/N:", "SN:", "SN", "Serial No.", "Serial No.:", "Serial No:",
+         "SERIAL NO.", "Serial Number", "Serial Number:", "SERIAL NUMBER:", "Serial #:",
+         "SERIAL #:", "Serial", "Ser. No.", "SER NO", "(S) S/N:", "S/No.", "Serial ID:"),
         ("Model:", "Model", "MODEL NO.", "Model No.:", "M/N:", "Type:", "Product:"),
         ("P/N:", "PN:", "Part No.", "P/N", "(1P) P/N:", "SKU:"),
         ("ASSET TAG", "Asset No.", "Asset ID:", "PROPERTY TAG", "Inventory No."),
@@ -64,8 +64,8 @@ LANGUAGES: tuple[tuple[int, Language], ...] = (
         ("型号:", "产品型号:", "型号"), ("料号:", "物料编码:"), ("资产编号",),
         ("生产日期:", "出厂日期"), ("中国制造",), ("输入:", "额定电压:"), "重量", "cjk")),
     (2, Language(
-        ("製造番号", "製造番号:", "シリアル番号:"), ("型名", "形式:"), ("部品番号:",), ("管理番号",),
-        ("製造年月",), ("日本製",), ("入力:", "電源:"), "質量", "cjk")),
+        ("製造番号", "製造番号:", "シリアル番号:"), ("型名", "形式:"), ("部品番号:",),
+        ("管理番号",), ("製造年月",), ("日本製",), ("入力:", "電源:"), "質量", "cjk")),
     (2, Language(
         ("Серийный номер:", "Серийный №", "Зав. №", "Заводской №:"), ("Модель:", "Тип:"),
         ("Артикул:",), ("Инв. №",), ("Дата:",), ("Сделано в России",), ("Питание:",), "Масса")),
@@ -110,11 +110,12 @@ def mac_anchor(rng: Random) -> str:
 
 def model_name(rng: Random) -> str:
     """A model's name, as short codes go."""
+    grade = rng.choice(("Pro", "Plus", "Mini", "G3"))
     return rng.choice((
         f"{pick(rng, LETTERS, 2)}-{pick(rng, DIGITS, 4)}",
         f"{pick(rng, LETTERS, 1)}{pick(rng, DIGITS, 4)}{pick(rng, LETTERS, 1)}",
         f"{pick(rng, LETTERS, 3)}{pick(rng, DIGITS, 3)}",
-        f"{pick(rng, LETTERS, 2)}{pick(rng, DIGITS, 2)} {rng.choice(('Pro', 'Plus', 'Mini', 'G3'))}"))
+        f"{pick(rng, LETTERS, 2)}{pick(rng, DIGITS, 2)} {grade}"))
 
 
 def rating(rng: Random) -> str:
@@ -122,7 +123,7 @@ def rating(rng: Random) -> str:
     return rng.choice((
         f"100-240V~ 50/60Hz {rng.uniform(0.3, 3):.1f}A",
         f"DC {rng.choice((5, 12, 19, 24, 48))}V {rng.uniform(0.5, 6):.2f}A",
-        f"{rng.choice((110, 120, 230, 400))} V AC  {rng.choice((50, 60))} Hz  {rng.randrange(20, 900)} W",
+        f"{rng.choice((110, 120, 230))} V AC  {rng.choice((50, 60))} Hz  {rng.randrange(2, 90)}0 W",
         f"~ 230 V; 50 Hz; P max: {rng.uniform(0.4, 3.6):.1f} kW",
         f"{rng.choice((12, 20))}V DC, {rng.uniform(1, 5):.1f}A max."))
 
@@ -130,19 +131,20 @@ def rating(rng: Random) -> str:
 def date(rng: Random) -> str:
     """A date of manufacture."""
     year, month, day = rng.randrange(2009, 2026), rng.randrange(1, 13), rng.randrange(1, 29)
-    return rng.choice((f"{year}-{month:02d}-{day:02d}", f"{month:02d}/{year}", f"{year}/{month:02d}",
-                       f"{day:02d}.{month:02d}.{year}", f"{year}"))
+    return rng.choice((f"{year}-{month:02d}-{day:02d}", f"{month:02d}/{year}",
+                       f"{year}/{month:02d}", f"{day:02d}.{month:02d}.{year}", f"{year}"))
 
 
 def legal(rng: Random) -> str:
     """A line that identifies nothing."""
+    phone = " ".join(pick(rng, DIGITS, n) for n in (3, 3, 4))
     return rng.choice((
         "This device complies with Part 15 of the FCC Rules.",
         "CAN ICES-3 (B)/NMB-3(B)", "Complies with 21 CFR 1040.10 and 1040.11",
         "For indoor use only", "CAUTION: Risk of electric shock. Do not open.",
         f"IC: {pick(rng, DIGITS, 4)}A-{pick(rng, ALNUM, 6)}", f"R-{pick(rng, DIGITS, 8)}",
         "IS 13252 (Part 1)/IEC 60950-1", f"E{pick(rng, DIGITS, 6)}  UL LISTED  I.T.E.",
-        f"Rev. {rng.choice('ABCD')}{rng.randrange(1, 9)}   HW: {rng.randrange(1, 4)}.{rng.randrange(9)}",
+        f"Rev. {rng.choice('ABCD')}{rng.randrange(1, 9)}   HW: 1.{rng.randrange(9)}",
         f"FW {rng.randrange(1, 9)}.{rng.randrange(20)}.{rng.randrange(200)}",
-        f"Tel. +{rng.randrange(1, 90)} {pick(rng, DIGITS, 3)} {pick(rng, DIGITS, 3)} {pick(rng, DIGITS, 4)}",
+        f"Tel. +{rng.randrange(1, 90)} {phone}",
         "www.example.com/support", "Patents pending. All rights reserved."))
