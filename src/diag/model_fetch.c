@@ -265,7 +265,8 @@ int model_fetch_folder(const se_settings *settings, char **out, se_error *err)
     FORWARD_IF_ERROR(model_folders_find(settings_values_of(settings), &folders, err));
     int status = SE_OK;
     if (folders.count == 0)
-        status = se_fail(err, SE_ERR_SETTING, "no folder for models is known: use --set models=DIR");
+        status =
+            se_fail(err, SE_ERR_SETTING, "no folder for models is known: use --set models=DIR");
     else if (!(*out = strdup(folders.path[0])))
         status = se_fail_memory(err, "the path of the models folder", strlen(folders.path[0]));
     model_folders_free(&folders);

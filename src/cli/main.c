@@ -1,0 +1,105 @@
+/*
+ * serialeye, the command: finds the subcommand and runs it.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command *const commands[] = {
+    &command_read,
+    &command_doctor,
+    &command_models,
+    &command_config,
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+int cli_print_usage(const struct command *command)
+{
+    fputs(command->usage, stdout);
+    return cli_flush_stdout();
+}
+
+int cli_misuse(const struct command *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "serialeye %s: ", command->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\n\"serialeye help %s\" says more.\n", command->name);
+    va_end(args);
+    return STATUS_WRONG_USE;
+}
+
+int cli_fail(const se_error *error)
+{
+    fprintf(stderr, "serialeye: %s\n", error->message);
+    return STATUS_WRONG_USE;
+}
+
+int cli_flush_stdout(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return STATUS_ALL_DONE;
+    fprintf(stderr, "serialeye: standard output: %s\n", strerror(errno));
+    return STATUS_SOME_FAILED;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static void print_overview(FILE *out)
+{
+    fputs("Reads serial numbers off photographs of devices.\n\n"
+          "usage: serialeye COMMAND [OPTION]… [ARGUMENT]…\n\n",
+          out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-9s%s\n", commands[i]->name, commands[i]->summary);
+    fputs("  help     says more about a command: serialeye help read\n\n"
+          "Exit status: 0 all done, also when no serial number was found; 1 some pictures failed;\n"
+          "2 wrong use or settings.\n",
+          out);
+}
+
+static int run_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(stdout);
+        return cli_flush_stdout();
+    }
+    const struct command *command = find_command(argv[1]);
+    if (command)
+        return cli_print_usage(command);
+    fprintf(stderr, "serialeye: there is no command \"%s\"\n", argv[1]);
+    print_overview(stderr);
+    return STATUS_WRONG_USE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(stderr);
+        return STATUS_WRONG_USE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        printf("serialeye %s\n", se_version());
+        return cli_flush_stdout();
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return run_help(argc - 1, argv + 1);
+    const struct command *command = find_command(name);
+    if (command)
+        return command->run(argc - 1, argv + 1);
+    fprintf(stderr, "serialeye: there is no command \"%s\"\n", name);
+    print_overview(stderr);
+    return STATUS_WRONG_USE;
+}

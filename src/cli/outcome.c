@@ -1,0 +1,175 @@
+#include "cli/outcome.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/text.h"
+
+const char outcome_csv_header[] = "file,text,kind,format,score,status,printed,error\r\n";
+
+static int append_text(struct buffer *out, const char *text, se_error *err)
+{
+    return buffer_append(out, text, strlen(text), err);
+}
+
+/* ---- plain ---------------------------------------------------------------------------------- */
+
+static int append_printable(struct buffer *out, const char *text, se_error *err)
+{
+    char *clean = text_printable(text);
+    if (!clean)
+        return se_fail_memory(err, "a line of text", strlen(text));
+    const int status = append_text(out, clean, err);
+    free(clean);
+    return status;
+}
+
+static int append_name(const struct outcome *outcome, const struct outcome_style *style,
+                       struct buffer *out, se_error *err)
+{
+    if (!style->name_files)
+        return SE_OK;
+    FORWARD_IF_ERROR(append_printable(out, outcome->file, err));
+    return append_text(out, ": ", err);
+}
+
+static bool was_cut_short(const se_result *result)
+{
+    json_t *all = json_loads(se_result_json(result), 0, NULL);
+    const bool cut = json_object_get(all, "limit") != NULL;
+    json_decref(all);
+    return cut;
+}
+
+static int append_reading(const se_reading *reading, struct buffer *out, se_error *err)
+{
+    FORWARD_IF_ERROR(append_printable(out, reading->text, err));
+    return buffer_printf(out, err, "  %s  score %.3f%s%s\n", reading->kind, reading->score,
+                         reading->status ? " " : " (not calibrated)",
+                         reading->status ? reading->status : "");
+}
+
+static int append_plain(const struct outcome *outcome, const struct outcome_style *style,
+                        struct buffer *out, se_error *err)
+{
+    const se_result *result = outcome->result;
+    if (!result)
+        return SE_OK;
+    const size_t readings = se_result_reading_count(result);
+    if (readings == 0) {
+        FORWARD_IF_ERROR(append_name(outcome, style, out, err));
+        FORWARD_IF_ERROR(append_text(out,
+                                     was_cut_short(result)
+                                         ? "no serial number found within the time limit\n"
+                                         : "no serial number found\n",
+                                     err));
+    }
+    for (size_t i = 0; i < readings; i++) {
+        FORWARD_IF_ERROR(append_name(outcome, style, out, err));
+        FORWARD_IF_ERROR(append_reading(se_result_reading(result, i), out, err));
+    }
+    for (size_t i = 0; style->lines && i < se_result_line_count(result); i++) {
+        FORWARD_IF_ERROR(append_name(outcome, style, out, err));
+        FORWARD_IF_ERROR(append_text(out, "| ", err));
+        FORWARD_IF_ERROR(append_printable(out, se_result_line(result, i)->text, err));
+        FORWARD_IF_ERROR(append_text(out, "\n", err));
+    }
+    return SE_OK;
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static char *failure_json(const struct outcome *outcome)
+{
+    json_t *all = json_object();
+    json_t *error = json_object();
+    const char *code = se_status_name(outcome->error.code);
+    int failed = json_object_set_new(all, "file", text_json(outcome->file));
+    failed |= json_object_set_new(error, "code", json_string(code));
+    failed |= json_object_set_new(error, "message", text_json(outcome->error.message));
+    failed |= json_object_set_new(all, "error", error);
+    char *line = failed ? NULL : json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    return line;
+}
+
+static int append_json(const struct outcome *outcome, struct buffer *out, se_error *err)
+{
+    int status;
+    if (outcome->result) {
+        status = append_text(out, se_result_json(outcome->result), err);
+    } else {
+        char *line = failure_json(outcome);
+        status = line ? append_text(out, line, err)
+                      : se_fail_memory(err, "the JSON of a failure", strlen(outcome->file));
+        free(line);
+    }
+    return status == SE_OK ? append_text(out, "\n", err) : status;
+}
+
+/* ---- CSV ------------------------------------------------------------------------------------ */
+
+static int append_field(struct buffer *out, const char *text, const char *end, se_error *err)
+{
+    char *clean = text_as_utf8(text);
+    if (!clean)
+        return se_fail_memory(err, "a CSV field", strlen(text));
+    int status = SE_OK;
+    if (!strpbrk(clean, ",\"\r\n")) {
+        status = append_text(out, clean, err);
+    } else {
+        status = append_text(out, "\"", err);
+        for (const char *at = clean; *at && status == SE_OK;) {
+            const size_t length = strcspn(at, "\"");
+            status = buffer_append(out, at, length, err);
+            at += length;
+            if (status == SE_OK && *at == '"') {
+                status = append_text(out, "\"\"", err);
+                at++;
+            }
+        }
+        if (status == SE_OK)
+            status = append_text(out, "\"", err);
+    }
+    free(clean);
+    return status == SE_OK ? append_text(out, end, err) : status;
+}
+
+static int append_csv(const struct outcome *outcome, struct buffer *out, se_error *err)
+{
+    const se_reading *best = outcome->result ? se_result_reading(outcome->result, 0) : NULL;
+    FORWARD_IF_ERROR(append_field(out, outcome->file, ",", err));
+    if (best) {
+        FORWARD_IF_ERROR(append_field(out, best->text, ",", err));
+        FORWARD_IF_ERROR(append_field(out, best->kind, ",", err));
+        FORWARD_IF_ERROR(append_field(out, best->format, ",", err));
+        FORWARD_IF_ERROR(buffer_printf(out, err, "%.6g,", best->score));
+        FORWARD_IF_ERROR(append_field(out, best->status ? best->status : "", ",", err));
+        FORWARD_IF_ERROR(append_field(out, best->printed, ",", err));
+    } else {
+        FORWARD_IF_ERROR(append_text(out, ",,,,,,", err));
+    }
+    if (!outcome->result) {
+        char why[sizeof(outcome->error.message) + 32];
+        snprintf(why, sizeof(why), "%s: %s", se_status_name(outcome->error.code),
+                 outcome->error.message);
+        FORWARD_IF_ERROR(append_field(out, why, "", err));
+    }
+    return append_text(out, "\r\n", err);
+}
+
+int outcome_append(const struct outcome *outcome, const struct outcome_style *style,
+                   struct buffer *out, se_error *err)
+{
+    switch (style->format) {
+    case OUTCOME_JSON:
+        return append_json(outcome, out, err);
+    case OUTCOME_CSV:
+        return append_csv(outcome, out, err);
+    case OUTCOME_PLAIN:
+        break;
+    }
+    return append_plain(outcome, style, out, err);
+}

@@ -1,0 +1,70 @@
+#include "cli/setting_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+
+int setting_options_init(struct setting_options *options, int argc, se_error *err)
+{
+    const size_t room = argc > 0 ? (size_t)argc : 1;
+    *options = (struct setting_options){.items = calloc(room, sizeof(*options->items))};
+    if (!options->items)
+        return se_fail_memory(err, "the command line", room * sizeof(*options->items));
+    return SE_OK;
+}
+
+void setting_options_free(struct setting_options *options)
+{
+    free(options->items);
+    options->items = NULL;
+}
+
+int setting_options_take(struct setting_options *options, int option, const char *argument,
+                         se_error *err)
+{
+    if (option == OPTION_CONFIG) {
+        options->config = argument;
+        return SE_OK;
+    }
+    const char *equals = strchr(argument, '=');
+    RETURN_ERROR_IF(!equals || equals == argument, err, SE_ERR_SETTING,
+                    "--set takes NAME=VALUE, not \"%.100s\"", argument);
+    options->items[options->count++] =
+        (struct setting_option){argument, equals + 1, (size_t)(equals - argument), "--set"};
+    return SE_OK;
+}
+
+void setting_options_take_short(struct setting_options *options, const struct short_form *form,
+                                const char *argument)
+{
+    options->items[options->count++] = (struct setting_option){
+        form->setting, form->value ? form->value : argument, strlen(form->setting), form->option};
+}
+
+static int apply_one(const struct setting_option *item, se_settings *settings, se_error *err)
+{
+    char *name = strndup(item->name, item->name_length);
+    if (!name)
+        return se_fail_memory(err, "the name of a setting", item->name_length);
+    se_error why;
+    const int status = se_settings_set(settings, name, item->value, item->origin, &why);
+    free(name);
+    RETURN_ERROR_IF(status != SE_OK, err, status, "%s: %s", item->origin, why.message);
+    return SE_OK;
+}
+
+int setting_options_apply(const struct setting_options *options, se_settings **out, se_error *err)
+{
+    FORWARD_IF_ERROR(se_settings_new(out, err));
+    int status = options->config ? se_settings_load_ini(*out, options->config, err) : SE_OK;
+    if (status == SE_OK)
+        status = se_settings_load_environment(*out, err);
+    for (size_t i = 0; i < options->count && status == SE_OK; i++)
+        status = apply_one(&options->items[i], *out, err);
+    if (status != SE_OK) {
+        se_settings_free(*out);
+        *out = NULL;
+    }
+    return status;
+}

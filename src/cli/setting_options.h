@@ -1,0 +1,54 @@
+/*
+ * Settings given on the command line: --config FILE, --set NAME=VALUE, and short forms such as
+ * --threads N. They are gathered while options are parsed and then applied in one order: defaults,
+ * the file, the environment, the command line.
+ */
+#ifndef SE_CLI_SETTING_OPTIONS_H
+#define SE_CLI_SETTING_OPTIONS_H
+
+#include <getopt.h>
+#include <stddef.h>
+
+#include "cli/cli.h"
+
+/* Values of struct option that stand for the options below. */
+enum { OPTION_CONFIG = 0x1000, OPTION_SET, OPTION_SHORT_FORM };
+
+#define SETTING_OPTIONS                                                                            \
+    {"config", required_argument, NULL, OPTION_CONFIG},                                            \
+    {                                                                                              \
+        "set", required_argument, NULL, OPTION_SET                                                 \
+    }
+
+/* An option that stands for a setting. */
+struct short_form {
+    const char *option, *setting;
+    const char *value; /* NULL: the option's argument */
+};
+
+struct setting_option {
+    const char *name, *value; /* name is not '\0'-terminated */
+    size_t name_length;
+    const char *origin;
+};
+
+struct setting_options {
+    const char *config;
+    struct setting_option *items; /* owned; room for one an argument */
+    size_t count;
+};
+
+/* Makes an empty list for a command line of `argc` arguments. SE_ERR_MEMORY. */
+int setting_options_init(struct setting_options *options, int argc, se_error *err);
+void setting_options_free(struct setting_options *options);
+/* Takes OPTION_CONFIG or OPTION_SET with its argument; SE_ERR_SETTING when that of --set is not of
+ * the form NAME=VALUE. */
+int setting_options_take(struct setting_options *options, int option, const char *argument,
+                         se_error *err);
+/* Takes a short form with its argument (which may be NULL where the form has a value). */
+void setting_options_take_short(struct setting_options *options, const struct short_form *form,
+                                const char *argument);
+/* Makes the settings in force. Everything se_settings_set and the loaders refuse. */
+int setting_options_apply(const struct setting_options *options, se_settings **out, se_error *err);
+
+#endif

@@ -1,0 +1,191 @@
+#define _GNU_SOURCE
+#include "diag/doctor.h"
+
+#include <ini.h>
+#include <jansson.h>
+#include <jpeglib.h>
+#include <spng.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <webp/decode.h>
+
+#include "base/pool.h"
+#include "diag/model_check.h"
+#include "image/decode.h"
+#include "nn/nn.h"
+#include "ocr/recognize.h"
+
+enum { ARENA_BYTES = 1 << 20 };
+
+const char *doctor_state_name(enum doctor_state state)
+{
+    static const char *const names[] = {"ok", "note", "fault"};
+    return names[state];
+}
+
+void doctor_add(struct doctor_report *report, enum doctor_state state, const char *topic,
+                const char *name, const char *format, ...)
+{
+    char value[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(value, sizeof(value), format, args);
+    va_end(args);
+    struct doctor_finding finding = {.state = state};
+    finding.topic = arena_copy(&report->arena, topic, strlen(topic));
+    finding.name = arena_copy(&report->arena, name, strlen(name));
+    finding.value = arena_copy(&report->arena, value, strlen(value));
+    if (!finding.topic || !finding.name || !finding.value || report->count == DOCTOR_MAX_FINDINGS)
+        report->incomplete = true;
+    else
+        report->findings[report->count++] = finding;
+}
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+static int add_model_file(struct doctor_report *report, const se_settings *settings, int model,
+                          se_error *err)
+{
+    struct model_report found;
+    FORWARD_IF_ERROR(model_report_make(settings, model, &found, err));
+    if (found.message[0])
+        doctor_add(report, DOCTOR_FAULT, "models", found.file->what, "%s", found.message);
+    else
+        doctor_add(report, DOCTOR_OK, "models", found.file->what, "%s (%s)", found.path,
+                   found.state == MODEL_STATE_OWN ? "set by hand" : "SHA-256 right");
+    model_report_free(&found);
+    return SE_OK;
+}
+
+static int load_detector(const struct settings_values *values, const char *path, char *backend,
+                         size_t size, se_error *err)
+{
+    struct nn_model *model;
+    const struct nn_model_options options = {.backend = values->backend, .cpu = values->cpu};
+    FORWARD_IF_ERROR(nn_model_load(&model, path, &options, err));
+    snprintf(backend, size, "%s", nn_model_backend_name(model));
+    nn_model_free(model);
+    return SE_OK;
+}
+
+static int load_recognizer(const struct settings_values *values, const char *path, se_error *err)
+{
+    struct recognizer *recognizer;
+    const struct recognizer_options options = {
+        .model = path,
+        .dictionary = values->dictionary[0] ? values->dictionary : NULL,
+        .backend = values->backend,
+        .cpu = values->cpu,
+    };
+    FORWARD_IF_ERROR(recognizer_open(&recognizer, &options, err));
+    recognizer_close(recognizer);
+    return SE_OK;
+}
+
+/* Loads both as se_open does; `backend` becomes what runs them, "" when nothing can. */
+static void add_loading(struct doctor_report *report, const struct settings_values *values,
+                        char *backend, size_t size)
+{
+    struct model_paths paths;
+    se_error err;
+    backend[0] = '\0';
+    if (models_find(values, &paths, &err) != SE_OK) {
+        doctor_add(report, DOCTOR_FAULT, "models", "loading", "%s", err.message);
+        return;
+    }
+    int status = load_detector(values, paths.detector, backend, size, &err);
+    if (status == SE_OK)
+        status = load_recognizer(values, paths.recognizer, &err);
+    if (status == SE_OK) {
+        doctor_add(report, DOCTOR_OK, "models", "loading", "both are understood");
+    } else {
+        backend[0] = '\0';
+        doctor_add(report, DOCTOR_FAULT, "models", "loading", "%s", err.message);
+    }
+    model_paths_free(&paths);
+}
+
+/* ---- libraries ------------------------------------------------------------------------------ */
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+
+static void add_libraries(struct doctor_report *report)
+{
+    const int webp = WebPGetDecoderVersion();
+    char heif[256];
+    doctor_add(report, DOCTOR_OK, "libraries", "libjpeg-turbo", "%s",
+               STRING(LIBJPEG_TURBO_VERSION));
+    doctor_add(report, DOCTOR_OK, "libraries", "libspng", "%s", spng_version_string());
+    doctor_add(report, DOCTOR_OK, "libraries", "libwebp", "%d.%d.%d", webp >> 16, webp >> 8 & 255,
+               webp & 255);
+    const bool heic = img_heic_available(heif, sizeof(heif));
+    doctor_add(report, heic ? DOCTOR_OK : DOCTOR_NOTE, "libraries", "libheif", "%s%s", heif,
+               heic ? "" : ": HEIC and AVIF cannot be read");
+    doctor_add(report, DOCTOR_OK, "libraries", "zxing-cpp", "%s", ZXING_VERSION);
+    doctor_add(report, DOCTOR_OK, "libraries", "jansson", "%s", jansson_version_str());
+}
+
+/* ---- use ------------------------------------------------------------------------------------ */
+
+static void add_use(struct doctor_report *report, const struct settings_values *values,
+                    const char *backend, int nvidia)
+{
+    const int cpus = pool_default_threads();
+    if (nvidia > 0)
+        doctor_add(report, DOCTOR_NOTE, "use", "gpu", "not used: this build has no GPU support");
+    if (values->use_gpu == SETTING_TRUE)
+        doctor_add(report, DOCTOR_FAULT, "use", "setting use_gpu",
+                   "true, but this build has no GPU support: use auto or false");
+    if (backend[0])
+        doctor_add(report, DOCTOR_OK, "use", "networks", "%s: %s", backend,
+                   values->cpu == NN_CPU_AUTO ? "the fastest that this processor runs"
+                                              : "by the setting cpu");
+    doctor_add(report, DOCTOR_OK, "use", "one picture", "%d threads (%s)",
+               values->threads ? values->threads : cpus,
+               values->threads ? "setting threads" : "cores granted");
+    doctor_add(report, DOCTOR_OK, "use", "several pictures", "%d side by side, %d threads each",
+               values->jobs ? values->jobs : cpus, values->threads ? values->threads : 1);
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+int doctor_examine(const se_settings *settings, const char *root, struct doctor_report *out,
+                   se_error *err)
+{
+    const struct settings_values *values = settings_values_of(settings);
+    char backend[64];
+    *out = (struct doctor_report){.count = 0};
+    arena_init(&out->arena, ARENA_BYTES);
+    doctor_add(out, DOCTOR_OK, "program", "version", "%s", se_version());
+    doctor_add_machine(out, root);
+    int status = SE_OK;
+    for (int model = 0; model < MODEL_COUNT && status == SE_OK; model++)
+        status = add_model_file(out, settings, model, err);
+    if (status == SE_OK) {
+        add_loading(out, values, backend, sizeof(backend));
+        add_libraries(out);
+        add_use(out, values, backend, doctor_add_gpus(out, root));
+    }
+    if (status == SE_OK && out->incomplete)
+        status = se_fail_memory(err, "the report", 0);
+    if (status != SE_OK)
+        doctor_free(out);
+    return status;
+}
+
+bool doctor_has_fault(const struct doctor_report *report)
+{
+    for (size_t i = 0; i < report->count; i++)
+        if (report->findings[i].state == DOCTOR_FAULT)
+            return true;
+    return false;
+}
+
+void doctor_free(struct doctor_report *report)
+{
+    arena_free(&report->arena);
+    report->count = 0;
+}
