@@ -1,0 +1,165 @@
+/*
+ * The CPU backend: one struct nn_backend per tier over the operations of cpu_step.h.
+ */
+#include <stdint.h>
+
+#include "base/status.h"
+#include "nn/cpu/cpu_detect.h"
+#include "nn/cpu/cpu_step.h"
+
+static const struct cpu_op *const cpu_ops[NN_OP_BACKEND_END] = {
+    [NN_OP_CONV] = &cpu_op_conv,
+    [NN_OP_DWCONV] = &cpu_op_dwconv,
+    [NN_OP_DECONV] = &cpu_op_deconv,
+    [NN_OP_GEMM] = &cpu_op_gemm,
+    [NN_OP_FFN] = &cpu_op_ffn,
+    [NN_OP_MAXPOOL] = &cpu_op_maxpool,
+    [NN_OP_AVGPOOL] = &cpu_op_avgpool,
+    [NN_OP_GAP] = &cpu_op_gap,
+    [NN_OP_UNARY] = &cpu_op_unary,
+    [NN_OP_BINARY] = &cpu_op_binary,
+    [NN_OP_REDUCE_MEAN] = &cpu_op_reduce_mean,
+    [NN_OP_LAYERNORM] = &cpu_op_layernorm,
+    [NN_OP_MATMUL] = &cpu_op_matmul,
+    [NN_OP_SOFTMAX] = &cpu_op_softmax,
+    [NN_OP_RESIZE] = &cpu_op_resize,
+    [NN_OP_SELECT] = &cpu_op_select,
+    [NN_OP_COPY] = &cpu_op_copy,
+};
+
+int cpu_unsupported(const struct nn_node *node, const char *what, se_error *err)
+{
+    return se_fail(err, SE_ERR_UNSUPPORTED, "node %s (%s): the CPU backend lacks %s", node->name,
+                   node->type, what);
+}
+
+static int cpu_supports(const struct nn_node *node, se_error *err)
+{
+    if (node->op >= NN_OP_BACKEND_END)
+        return cpu_unsupported(node, "this operation", err);
+    const struct cpu_op *op = cpu_ops[node->op];
+    return op->supports ? op->supports(node, err) : SE_OK;
+}
+
+/* Floats → bytes at a 64-byte boundary; false on overflow. */
+static bool bytes_of(size_t floats, size_t *bytes)
+{
+    if (floats > (SIZE_MAX - 63) / sizeof(float))
+        return false;
+    *bytes = (floats * sizeof(float) + 63) / 64 * 64;
+    return true;
+}
+
+static int cpu_compile(const struct cpu_kernels *kernels, struct nn_plan *plan, se_error *err)
+{
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        struct nn_step *step = &plan->steps[i];
+        struct cpu_need need = {0};
+        cpu_ops[step->op]->plan(kernels, step, &need);
+        size_t shared, per_thread, all;
+        RETURN_ERROR_IF(!bytes_of(need.shared, &shared) ||
+                            !bytes_of(need.per_thread, &per_thread) ||
+                            __builtin_mul_overflow(per_thread, (size_t)plan->threads, &all) ||
+                            __builtin_add_overflow(all, shared, &all),
+                        err, SE_ERR_LIMIT, "node %s: scratch memory past the address space",
+                        step->node ? step->node->name : "copy");
+        step->scratch_bytes = all;
+        step->tune[CPU_TUNE_PIECES] = (int64_t)need.pieces;
+        step->tune[CPU_TUNE_SHARED_BYTES] = (int64_t)shared;
+        step->tune[CPU_TUNE_THREAD_BYTES] = (int64_t)per_thread;
+        step->tune[CPU_TUNE_ROWS] = need.rows;
+    }
+    return SE_OK;
+}
+
+static void cpu_piece(void *context, size_t piece, int thread)
+{
+    const struct cpu_job *job = context;
+    const int64_t *tune = job->step->tune;
+    char *scratch = job->step->scratch;
+    if (scratch)
+        scratch += tune[CPU_TUNE_SHARED_BYTES] + thread * tune[CPU_TUNE_THREAD_BYTES];
+    cpu_ops[job->step->op]->work(job, piece, (float *)(void *)scratch);
+}
+
+static int cpu_run(const struct cpu_kernels *kernels, const struct nn_plan *plan, struct pool *pool,
+                   const struct budget *budget, se_error *err)
+{
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        const struct nn_step *step = &plan->steps[i];
+        FORWARD_IF_ERROR(budget_check_cancel(budget, err));
+        struct cpu_job job = {.kernels = kernels, .step = step, .packed = step->packed};
+        pool_run(pool, cpu_piece, &job, (size_t)step->tune[CPU_TUNE_PIECES]);
+        if (cpu_ops[step->op]->finish)
+            cpu_ops[step->op]->finish(&job);
+    }
+    return SE_OK;
+}
+
+/* A backend of a tier: the same functions with the tier's kernels. */
+#define CPU_BACKEND(tier)                                                                          \
+    static int pack_##tier(const struct nn_node *node, void **packed, size_t *bytes,               \
+                           se_error *err)                                                          \
+    {                                                                                              \
+        return cpu_pack(&cpu_kernels_##tier, node, packed, bytes, err);                            \
+    }                                                                                              \
+    static int compile_##tier(struct nn_plan *plan, se_error *err)                                 \
+    {                                                                                              \
+        return cpu_compile(&cpu_kernels_##tier, plan, err);                                        \
+    }                                                                                              \
+    static int run_##tier(const struct nn_plan *plan, struct pool *pool,                           \
+                          const struct budget *budget, se_error *err)                              \
+    {                                                                                              \
+        return cpu_run(&cpu_kernels_##tier, plan, pool, budget, err);                              \
+    }                                                                                              \
+    static const struct nn_backend backend_##tier = {                                              \
+        .name = "cpu " #tier,                                                                      \
+        .owns_weights = true,                                                                      \
+        .supports = cpu_supports,                                                                  \
+        .pack = pack_##tier,                                                                       \
+        .pack_free = cpu_pack_free,                                                                \
+        .compile = compile_##tier,                                                                 \
+        .run = run_##tier,                                                                         \
+    };
+
+CPU_BACKEND(portable)
+#if defined(__x86_64__)
+CPU_BACKEND(avx2)
+CPU_BACKEND(avx512)
+#endif
+
+static const struct nn_backend *backend_of(enum nn_cpu_tier tier)
+{
+    switch (tier) {
+#if defined(__x86_64__)
+    case NN_CPU_AVX2:
+        return &backend_avx2;
+    case NN_CPU_AVX512:
+        return &backend_avx512;
+#else
+    case NN_CPU_AVX2:
+    case NN_CPU_AVX512:
+        return NULL;
+#endif
+    case NN_CPU_AUTO:
+    case NN_CPU_PORTABLE:
+        break;
+    }
+    return &backend_portable;
+}
+
+const struct nn_backend *nn_cpu_backend(enum nn_cpu_tier tier, se_error *err)
+{
+    const char *missing;
+    if (tier != NN_CPU_AUTO) {
+        if (cpu_has_tier(tier, &missing))
+            return backend_of(tier);
+        se_fail(err, SE_ERR_UNSUPPORTED, "CPU tier %s: this machine lacks %s",
+                tier == NN_CPU_AVX2 ? "avx2" : "avx512", missing);
+        return NULL;
+    }
+    for (tier = NN_CPU_AVX512; tier > NN_CPU_PORTABLE; tier--)
+        if (cpu_has_tier(tier, &missing))
+            return backend_of(tier);
+    return &backend_portable;
+}

@@ -1,0 +1,394 @@
+/*
+ * Steps that are matrix products: GEMM, FFN, MATMUL, SELECT. A piece is a block of rows, of GEMM
+ * and SELECT also a chunk of columns.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "nn/cpu/cpu_step.h"
+
+enum {
+    GEMM_BLOCK = 48,         /* rows of a piece */
+    GEMM_CHUNK_VECTORS = 48, /* columns of a piece, where they are cut: multiple of 2 and 3 */
+    GEMM_WIDE_VECTORS = 96,  /* cut columns from here on … */
+    GEMM_FEW_BLOCKS = 4,     /* … when there are no more blocks of rows than this */
+    FFN_PAD = 16,            /* floats between rows of the hidden block: spreads cache sets */
+    MATMUL_BLOCK = 192,
+    SELECT_BLOCK = 96,
+};
+
+/* Block of rows [row, row + rows) of an image. */
+struct block {
+    int64_t image, row, rows;
+};
+
+static struct block block_of_piece(const struct nn_tensor *x, size_t piece, int64_t size)
+{
+    const int64_t per_image = (x->dims[1] + size - 1) / size;
+    const int64_t image = (int64_t)piece / per_image, row = (int64_t)piece % per_image * size;
+    return (struct block){image, row, cpu_least(size, x->dims[1] - row)};
+}
+
+static const float *block_at(const struct nn_tensor *t, const struct block *b)
+{
+    return t->data + b->image * t->strides[0] + b->row * t->strides[1];
+}
+
+/* Rows of x times the image's scale per channel, dense, in `scratch`; x itself without a scale. */
+static const float *block_scaled(const struct cpu_job *job, const struct block *b, float *scratch,
+                                 int64_t *pitch)
+{
+    const struct nn_tensor *x = &job->step->in[NN_IN_X], *scale = &job->step->in[NN_IN_SCALE];
+    const float *in = block_at(x, b);
+    *pitch = x->strides[1];
+    if (!cpu_has(scale))
+        return in;
+    const int64_t c = x->dims[2];
+    for (int64_t i = 0; i < b->rows; i++) {
+        const struct cpu_binary product = {
+            .a = in + i * x->strides[1],
+            .b = scale->data + b->image * scale->strides[0],
+            .a_stride = 1,
+            .b_stride = 1,
+            .y = scratch + i * c,
+            .count = (size_t)c,
+            .op = NN_BINARY_MUL,
+        };
+        job->kernels->binary(&product);
+    }
+    *pitch = c;
+    return scratch;
+}
+
+static size_t scaled_floats(const struct nn_step *step)
+{
+    return cpu_has(&step->in[NN_IN_SCALE]) ? GEMM_BLOCK * (size_t)step->in[NN_IN_X].dims[2] : 0;
+}
+
+/* --- GEMM --- */
+
+/* Chunks of columns; the last takes what is left over. */
+static size_t gemm_chunks(const struct nn_step *step)
+{
+    const struct cpu_packed *packed = step->packed;
+    const size_t vectors = packed->panels[0].vectors;
+    const bool few = step->in[NN_IN_X].dims[1] <= (int64_t)GEMM_FEW_BLOCKS * GEMM_BLOCK;
+    return few && vectors >= GEMM_WIDE_VECTORS ? vectors / GEMM_CHUNK_VECTORS : 1;
+}
+
+static void gemm_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                      struct cpu_need *need)
+{
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    (void)kernels;
+    need->pieces = (size_t)x->dims[0] * cpu_pieces_of(x->dims[1], GEMM_BLOCK) * gemm_chunks(step);
+    need->per_thread = scaled_floats(step);
+}
+
+static struct cpu_panels chunk_of(const struct cpu_kernels *kernels,
+                                  const struct cpu_panels *panels, size_t chunk, size_t chunks)
+{
+    const size_t first = chunk * GEMM_CHUNK_VECTORS;
+    return cpu_panels_part(&kernels->tile, panels, first,
+                           chunk + 1 == chunks ? panels->vectors - first : GEMM_CHUNK_VECTORS);
+}
+
+static void gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
+{
+    const struct nn_step *step = job->step;
+    const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
+    const size_t chunks = gemm_chunks(step), chunk = piece % chunks;
+    const struct block b = block_of_piece(&step->in[NN_IN_X], piece / chunks, GEMM_BLOCK);
+    const struct cpu_panels panels = chunk_of(job->kernels, &job->packed->panels[0], chunk, chunks);
+    const ptrdiff_t column = (ptrdiff_t)(chunk * GEMM_CHUNK_VECTORS * job->kernels->tile.vl);
+    int64_t lda;
+    const float *a = block_scaled(job, &b, scratch, &lda);
+    struct cpu_gemm g = {
+        .rows = (size_t)b.rows,
+        .a = &a,
+        .segments = 1,
+        .depth = panels.k,
+        .lda = lda,
+        .b = &panels,
+        .c =
+            step->out.data + b.image * step->out.strides[0] + b.row * step->out.strides[1] + column,
+        .ldc = step->out.strides[1],
+        .residual_mode = step->attr.residual,
+        .act = step->attr.act,
+    };
+    if (g.residual_mode != NN_RESIDUAL_NONE) {
+        g.residual = block_at(residual, &b) + column;
+        g.ldr = residual->strides[1];
+    }
+    job->kernels->gemm(&g);
+}
+
+const struct cpu_op cpu_op_gemm = {.plan = gemm_plan, .work = gemm_work};
+
+/* --- FFN: both products over one block of rows; what is between them never leaves the cache --- */
+
+static ptrdiff_t ffn_hidden_pitch(const struct cpu_packed *packed)
+{
+    return (ptrdiff_t)packed->panels[0].n + FFN_PAD;
+}
+
+static void ffn_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                     struct cpu_need *need)
+{
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    (void)kernels;
+    need->pieces = (size_t)x->dims[0] * cpu_pieces_of(x->dims[1], GEMM_BLOCK);
+    need->per_thread = scaled_floats(step) + GEMM_BLOCK * (size_t)ffn_hidden_pitch(step->packed);
+}
+
+static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
+{
+    const struct nn_step *step = job->step;
+    const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
+    const struct block b = block_of_piece(&step->in[NN_IN_X], piece, GEMM_BLOCK);
+    int64_t lda;
+    const float *a = block_scaled(job, &b, scratch, &lda);
+    float *hidden = scratch + scaled_floats(step);
+    const struct cpu_gemm expand = {
+        .rows = (size_t)b.rows,
+        .a = &a,
+        .segments = 1,
+        .depth = job->packed->panels[0].k,
+        .lda = lda,
+        .b = &job->packed->panels[0],
+        .c = hidden,
+        .ldc = ffn_hidden_pitch(job->packed),
+        .act = step->attr.hidden,
+    };
+    job->kernels->gemm(&expand);
+    struct cpu_gemm project = {
+        .rows = (size_t)b.rows,
+        .a = (const float *const *)&hidden,
+        .segments = 1,
+        .depth = job->packed->panels[1].k,
+        .lda = expand.ldc,
+        .b = &job->packed->panels[1],
+        .c = step->out.data + b.image * step->out.strides[0] + b.row * step->out.strides[1],
+        .ldc = step->out.strides[1],
+        .residual_mode = step->attr.residual,
+        .act = step->attr.act,
+    };
+    if (step->attr.residual_self) {
+        project.residual = a;
+        project.ldr = lda;
+    } else if (project.residual_mode != NN_RESIDUAL_NONE) {
+        project.residual = block_at(residual, &b);
+        project.ldr = residual->strides[1];
+    }
+    job->kernels->gemm(&project);
+}
+
+const struct cpu_op cpu_op_ffn = {.plan = ffn_plan, .work = ffn_work};
+
+/* --- MATMUL: b is packed on the way; rows of x and out pass through scratch where their elements
+ * do not follow one another --- */
+
+struct matmul_scratch {
+    size_t panels, bias, x, out, total; /* offsets in floats */
+};
+
+static struct matmul_scratch matmul_layout(const struct cpu_kernels *kernels,
+                                           const struct nn_step *step)
+{
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    const size_t k = (size_t)x->dims[3], n = (size_t)step->out.dims[3];
+    struct matmul_scratch s = {0};
+    s.bias = (cpu_panels_floats(&kernels->tile, k, n) + 15) / 16 * 16;
+    s.x = s.bias + (cpu_panels_bias_floats(&kernels->tile, n) + 15) / 16 * 16;
+    s.out = s.x + (x->strides[3] == 1 ? 0 : MATMUL_BLOCK * k);
+    s.total = s.out + (step->out.strides[3] == 1 ? 0 : MATMUL_BLOCK * n);
+    return s;
+}
+
+static void matmul_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                        struct cpu_need *need)
+{
+    const struct nn_tensor *out = &step->out;
+    need->pieces =
+        (size_t)(out->dims[0] * out->dims[1]) * cpu_pieces_of(out->dims[2], MATMUL_BLOCK);
+    need->per_thread = matmul_layout(kernels, step).total;
+}
+
+static void matmul_work(const struct cpu_job *job, size_t piece, float *scratch)
+{
+    const struct nn_tensor *x = &job->step->in[NN_IN_X], *b = &job->step->in[NN_IN_B];
+    const struct nn_tensor *out = &job->step->out;
+    const struct matmul_scratch s = matmul_layout(job->kernels, job->step);
+    const int64_t blocks = (out->dims[2] + MATMUL_BLOCK - 1) / MATMUL_BLOCK;
+    const int64_t row = (int64_t)piece % blocks * MATMUL_BLOCK, batch = (int64_t)piece / blocks;
+    const int64_t b0 = batch / out->dims[1], b1 = batch % out->dims[1];
+    const int64_t rows = cpu_least(MATMUL_BLOCK, out->dims[2] - row);
+    const int64_t k = x->dims[3], n = out->dims[3];
+    cpu_panels_fill(&job->kernels->tile, scratch, b->data + b0 * b->strides[0] + b1 * b->strides[1],
+                    (size_t)k, (size_t)n, b->strides[2], b->strides[3], NULL, NULL);
+    const size_t bias = cpu_panels_bias_floats(&job->kernels->tile, (size_t)n);
+    memset(scratch + s.bias, 0, bias * sizeof(float));
+    const struct cpu_panels panels = {.k = (size_t)k,
+                                      .n = (size_t)n,
+                                      .vectors = bias / job->kernels->tile.vl,
+                                      .b = scratch,
+                                      .bias = scratch + s.bias};
+    const float *a = x->data + b0 * x->strides[0] + b1 * x->strides[1] + row * x->strides[2];
+    float *c = out->data + b0 * out->strides[0] + b1 * out->strides[1] + row * out->strides[2];
+    const bool x_dense = x->strides[3] == 1, out_dense = out->strides[3] == 1;
+    for (int64_t i = 0; !x_dense && i < rows; i++)
+        for (int64_t j = 0; j < k; j++)
+            scratch[(int64_t)s.x + i * k + j] = a[i * x->strides[2] + j * x->strides[3]];
+    if (!x_dense)
+        a = scratch + s.x;
+    const struct cpu_gemm g = {
+        .rows = (size_t)rows,
+        .a = &a,
+        .segments = 1,
+        .depth = (size_t)k,
+        .lda = x_dense ? x->strides[2] : k,
+        .b = &panels,
+        .c = out_dense ? c : scratch + s.out,
+        .ldc = out_dense ? out->strides[2] : n,
+        .act = job->step->attr.act,
+    };
+    job->kernels->gemm(&g);
+    for (int64_t i = 0; !out_dense && i < rows; i++)
+        for (int64_t j = 0; j < n; j++)
+            c[i * out->strides[2] + j * out->strides[3]] = scratch[(int64_t)s.out + i * n + j];
+}
+
+const struct cpu_op cpu_op_matmul = {.plan = matmul_plan, .work = matmul_work};
+
+/*
+ * --- SELECT: the logits of the columns that were not chosen pass chunk by chunk through scratch
+ * and leave three numbers a row; those of the chosen columns go to the output, where finish
+ * subtracts the logarithm of the sum over all. Shared scratch, by parts of m·chunks: largest, sum,
+ * where. ---
+ */
+
+static size_t select_chunks(const struct nn_step *step)
+{
+    const struct cpu_packed *packed = step->packed;
+    const size_t chunks = packed->panels[0].vectors / GEMM_CHUNK_VECTORS;
+    return chunks > 0 ? chunks : 1;
+}
+
+static size_t select_blocks(const struct nn_step *step)
+{
+    return cpu_pieces_of(step->in[NN_IN_X].dims[0], SELECT_BLOCK);
+}
+
+static void select_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                        struct cpu_need *need)
+{
+    const struct cpu_packed *packed = step->packed;
+    const size_t chunks = select_chunks(step), m = (size_t)step->in[NN_IN_X].dims[0];
+    /* The last chunk has less than twice the vectors of the others. */
+    const size_t widest = packed->panels[0].vectors < 2 * (size_t)GEMM_CHUNK_VECTORS
+                              ? packed->panels[0].vectors
+                              : 2 * (size_t)GEMM_CHUNK_VECTORS;
+    need->pieces = select_blocks(step) * (chunks + 1);
+    need->shared = 3 * m * chunks;
+    need->per_thread = SELECT_BLOCK * (widest * kernels->tile.vl + FFN_PAD);
+}
+
+static void select_work(const struct cpu_job *job, size_t piece, float *scratch)
+{
+    const struct nn_step *step = job->step;
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    const size_t chunks = select_chunks(step), chunk = piece % (chunks + 1);
+    const int64_t row = (int64_t)(piece / (chunks + 1)) * SELECT_BLOCK;
+    const size_t m = (size_t)x->dims[0];
+    const float *a = x->data + row * x->strides[0];
+    struct cpu_gemm g = {
+        .rows = (size_t)cpu_least(SELECT_BLOCK, x->dims[0] - row),
+        .a = &a,
+        .segments = 1,
+        .depth = (size_t)x->dims[1],
+        .lda = x->strides[0],
+        .b = &job->packed->panels[1],
+        .c = step->out.data + row * step->out.strides[0],
+        .ldc = step->out.strides[0],
+    };
+    if (chunk == chunks) {
+        job->kernels->gemm(&g);
+        return;
+    }
+    const struct cpu_panels panels = chunk_of(job->kernels, &job->packed->panels[0], chunk, chunks);
+    g.b = &panels;
+    g.c = scratch;
+    g.ldc = (ptrdiff_t)panels.n + FFN_PAD;
+    job->kernels->gemm(&g);
+    float *shared = cpu_shared(job) + chunk * m + (size_t)row;
+    const struct cpu_logsum s = {
+        .x = scratch,
+        .ldx = g.ldc,
+        .rows = g.rows,
+        .c = panels.n,
+        .largest = shared,
+        .sum = shared + m * chunks,
+        .where = (int32_t *)(void *)(shared + 2 * m * chunks),
+    };
+    if (panels.n > 0)
+        job->kernels->logsum(&s);
+}
+
+/* Sum and maximum over all columns of a row, the chosen ones included. */
+struct select_total {
+    double largest, others; /* Σ exp(logit - largest) over the columns not chosen */
+    double all;
+    int32_t best; /* the column of the largest logit, the first of equals */
+};
+
+static struct select_total select_row(const struct cpu_job *job, size_t row, const float *chosen)
+{
+    const struct cpu_packed *packed = job->packed;
+    const size_t chunks = packed->panels[0].n > 0 ? select_chunks(job->step) : 0;
+    const size_t m = (size_t)job->step->in[NN_IN_X].dims[0], count = packed->panels[1].n;
+    const size_t parts = m * select_chunks(job->step);
+    const float *largest = cpu_shared(job) + row, *sum = largest + parts;
+    const int32_t *where = (const int32_t *)(const void *)(largest + 2 * parts);
+    const size_t step = GEMM_CHUNK_VECTORS * job->kernels->tile.vl;
+    struct select_total t = {.largest = -INFINITY, .best = -1};
+    for (size_t i = 0; i < chunks; i++) {
+        if (t.best < 0 || (double)largest[i * m] > t.largest) {
+            t.largest = (double)largest[i * m];
+            t.best = packed->columns[i * step + (size_t)where[i * m]];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int32_t column = packed->columns[packed->panels[0].n + i];
+        const double logit = (double)chosen[i];
+        if (t.best < 0 || logit > t.largest || (logit == t.largest && column < t.best)) {
+            t.largest = logit;
+            t.best = column;
+        }
+    }
+    for (size_t i = 0; i < chunks; i++)
+        t.others += (double)sum[i * m] * exp((double)largest[i * m] - t.largest);
+    t.all = t.others;
+    for (size_t i = 0; i < count; i++)
+        t.all += exp((double)chosen[i] - t.largest);
+    return t;
+}
+
+static void select_finish(const struct cpu_job *job)
+{
+    const struct nn_tensor *out = &job->step->out;
+    const size_t count = job->packed->panels[1].n;
+    for (int64_t row = 0; row < out->dims[0]; row++) {
+        float *y = out->data + row * out->strides[0];
+        const struct select_total t = select_row(job, (size_t)row, y);
+        const double norm = t.largest + log(t.all);
+        for (size_t i = 0; i < count; i++)
+            y[i] = (float)((double)y[i] - norm);
+        y[count] = (float)(t.largest + log(t.others) - norm);
+        y[count + 1] = (float)t.best;
+        y[count + 2] = (float)(t.largest - norm);
+    }
+}
+
+const struct cpu_op cpu_op_select = {
+    .plan = select_plan, .work = select_work, .finish = select_finish};

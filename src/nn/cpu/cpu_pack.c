@@ -1,0 +1,312 @@
+#include "nn/cpu/cpu_pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+
+size_t cpu_panels_bias_floats(const struct cpu_tile *tile, size_t n)
+{
+    return (n + tile->vl - 1) / tile->vl * tile->vl;
+}
+
+size_t cpu_panels_floats(const struct cpu_tile *tile, size_t k, size_t n)
+{
+    return k * cpu_panels_bias_floats(tile, n);
+}
+
+void cpu_panels_fill(const struct cpu_tile *tile, float *b, const float *source, size_t k, size_t n,
+                     ptrdiff_t k_step, ptrdiff_t n_step, const size_t *rows, const int32_t *columns)
+{
+    const size_t all = (n + tile->vl - 1) / tile->vl;
+    for (size_t v = 0, vectors; v < all; v += vectors) {
+        vectors = cpu_panel_vectors(tile, all - v);
+        for (size_t i = 0; i < k; i++) {
+            const float *row = source + (rows ? (ptrdiff_t)rows[i] : (ptrdiff_t)i * k_step);
+            for (size_t j = v * tile->vl; j < (v + vectors) * tile->vl; j++) {
+                const ptrdiff_t column = columns && j < n ? (ptrdiff_t)columns[j] : (ptrdiff_t)j;
+                *b++ = j < n ? row[column * n_step] : 0.0f;
+            }
+        }
+    }
+}
+
+struct cpu_panels cpu_panels_part(const struct cpu_tile *tile, const struct cpu_panels *panels,
+                                  size_t first, size_t vectors)
+{
+    const size_t end = first + vectors;
+    return (struct cpu_panels){
+        .k = panels->k,
+        .n = (end == panels->vectors ? panels->n : end * tile->vl) - first * tile->vl,
+        .vectors = vectors,
+        .b = panels->b + first * tile->vl * panels->k,
+        .bias = panels->bias + first * tile->vl,
+    };
+}
+
+/* Memory for a node's packed form, handed out in 64-byte steps. Measures first, then serves. */
+struct pack_memory {
+    char *base; /* NULL while measuring */
+    size_t used;
+};
+
+static void *pack_take(struct pack_memory *m, size_t count, size_t size)
+{
+    void *p = m->base ? m->base + m->used : NULL;
+    m->used += (count * size + 63) / 64 * 64;
+    return p;
+}
+
+struct pack_context {
+    const struct cpu_tile *tile;
+    const struct nn_node *node;
+    struct pack_memory memory;
+    struct cpu_packed *packed; /* NULL while measuring */
+};
+
+/* Where a panel's numbers come from: as for cpu_panels_fill, bias by the same columns. */
+struct pack_source {
+    const float *weight, *bias; /* bias may be NULL */
+    size_t k, n;
+    ptrdiff_t k_step, n_step;
+    const size_t *rows;
+    const int32_t *columns;
+};
+
+static void pack_panels(struct pack_context *c, size_t index, const struct pack_source *s)
+{
+    const size_t bias_floats = cpu_panels_bias_floats(c->tile, s->n);
+    float *b = pack_take(&c->memory, cpu_panels_floats(c->tile, s->k, s->n), sizeof(float));
+    float *bias = pack_take(&c->memory, bias_floats, sizeof(float));
+    if (!c->packed)
+        return;
+    cpu_panels_fill(c->tile, b, s->weight, s->k, s->n, s->k_step, s->n_step, s->rows, s->columns);
+    for (size_t j = 0; j < bias_floats; j++)
+        bias[j] = s->bias && j < s->n ? s->bias[s->columns ? (size_t)s->columns[j] : j] : 0.0f;
+    c->packed->panels[index] = (struct cpu_panels){
+        .k = s->k, .n = s->n, .vectors = bias_floats / c->tile->vl, .b = b, .bias = bias};
+}
+
+static void pack_panel_list(struct pack_context *c, size_t count)
+{
+    struct cpu_panels *panels = pack_take(&c->memory, count, sizeof(struct cpu_panels));
+    if (c->packed) {
+        c->packed->panel_count = count;
+        c->packed->panels = panels;
+    }
+}
+
+/* A weight [n, k] with its bias in the slot behind it. */
+static void pack_linear(struct pack_context *c, size_t index, int slot)
+{
+    const struct nn_weight *w = &c->node->weight[slot];
+    const struct pack_source source = {
+        .weight = w->data,
+        .bias = c->node->weight[slot + 1].data,
+        .k = (size_t)w->dims[1],
+        .n = (size_t)w->dims[0],
+        .k_step = 1,
+        .n_step = (ptrdiff_t)w->dims[1],
+    };
+    pack_panels(c, index, &source);
+}
+
+static void pack_conv(struct pack_context *c)
+{
+    const struct nn_weight *w = &c->node->weight[0];
+    const size_t groups = (size_t)c->node->attr.groups, co = (size_t)w->dims[0] / groups;
+    const size_t ci = (size_t)w->dims[1], taps = (size_t)w->dims[2] * (size_t)w->dims[3];
+    pack_panel_list(c, groups);
+    size_t *rows = pack_take(&c->memory, taps * ci, sizeof(size_t));
+    for (size_t i = 0; rows && i < taps * ci; i++)
+        rows[i] = i % ci * taps + i / ci;
+    const float *bias = c->node->weight[1].data;
+    for (size_t g = 0; g < groups; g++) {
+        const struct pack_source source = {
+            .weight = w->data + g * co * ci * taps,
+            .bias = bias ? bias + g * co : NULL,
+            .k = taps * ci,
+            .n = co,
+            .n_step = (ptrdiff_t)(ci * taps),
+            .rows = rows,
+        };
+        pack_panels(c, g, &source);
+    }
+}
+
+static void pack_deconv(struct pack_context *c)
+{
+    const struct nn_weight *w = &c->node->weight[0];
+    const size_t ci = (size_t)w->dims[0], co = (size_t)w->dims[1];
+    const size_t taps = (size_t)w->dims[2] * (size_t)w->dims[3];
+    const float *bias = c->node->weight[1].data;
+    struct pack_source source = {.weight = w->data,
+                                 .bias = bias,
+                                 .k = ci,
+                                 .n = co,
+                                 .k_step = (ptrdiff_t)(co * taps),
+                                 .n_step = (ptrdiff_t)taps};
+    if (co * 2 > c->tile->vl) {
+        pack_panel_list(c, taps);
+        for (size_t t = 0; t < taps; t++) {
+            pack_panels(c, t, &source);
+            source.weight++;
+        }
+        return;
+    }
+    /* Columns in the order [tap][co] are the columns [co][tap] of the file, moved. */
+    pack_panel_list(c, 1);
+    int32_t *columns = pack_take(&c->memory, taps * co, sizeof(int32_t));
+    float *biases = pack_take(&c->memory, taps * co, sizeof(float));
+    for (size_t i = 0; columns && i < taps * co; i++) {
+        columns[i] = (int32_t)(i % co * taps + i / co);
+        biases[columns[i]] = bias ? bias[i % co] : 0.0f;
+    }
+    source.n = taps * co;
+    source.n_step = 1;
+    source.columns = columns;
+    source.bias = biases;
+    pack_panels(c, 0, &source);
+}
+
+static void pack_dwconv(struct pack_context *c)
+{
+    const struct nn_weight *w = &c->node->weight[0];
+    const size_t channels = (size_t)w->dims[0];
+    const size_t taps = (size_t)c->node->attr.kernel[0] * (size_t)c->node->attr.kernel[1];
+    const size_t padded = cpu_panels_bias_floats(c->tile, channels);
+    float *weight = pack_take(&c->memory, taps * padded, sizeof(float));
+    float *bias = pack_take(&c->memory, padded, sizeof(float));
+    if (!c->packed)
+        return;
+    for (size_t i = 0; i < padded; i++) {
+        for (size_t t = 0; t < taps; t++)
+            weight[t * padded + i] = i < channels ? w->data[i * taps + t] : 0.0f;
+        bias[i] = c->node->weight[1].data && i < channels ? c->node->weight[1].data[i] : 0.0f;
+    }
+    c->packed->weight = weight;
+    c->packed->bias = bias;
+    c->packed->c_padded = padded;
+}
+
+static const float *pack_copy(struct pack_context *c, const struct nn_weight *w)
+{
+    if (!w->data)
+        return NULL;
+    size_t count = 1;
+    for (int i = 0; i < w->rank; i++)
+        count *= (size_t)w->dims[i];
+    float *copy = pack_take(&c->memory, count, sizeof(float));
+    if (copy)
+        memcpy(copy, w->data, count * sizeof(float));
+    return copy;
+}
+
+static void pack_layernorm(struct pack_context *c)
+{
+    const float *gamma = pack_copy(c, &c->node->weight[0]);
+    const float *beta = pack_copy(c, &c->node->weight[1]);
+    if (c->packed) {
+        c->packed->weight = gamma;
+        c->packed->bias = beta;
+    }
+}
+
+static void pack_select(struct pack_context *c)
+{
+    const struct nn_weight *w = &c->node->weight[0];
+    const struct nn_attr *attr = &c->node->attr;
+    const size_t classes = (size_t)w->dims[0], rest = classes - attr->column_count;
+    pack_panel_list(c, 2);
+    char *chosen = pack_take(&c->memory, classes, 1);
+    int32_t *columns = pack_take(&c->memory, classes, sizeof(int32_t));
+    if (c->packed) {
+        memset(chosen, 0, classes);
+        for (size_t i = 0; i < attr->column_count; i++) {
+            chosen[attr->columns[i]] = 1;
+            columns[rest + i] = attr->columns[i];
+        }
+        for (size_t i = 0, next = 0; i < classes; i++)
+            if (!chosen[i])
+                columns[next++] = (int32_t)i;
+        c->packed->columns = columns;
+    }
+    for (size_t part = 0; part < 2; part++) {
+        const struct pack_source source = {
+            .weight = w->data,
+            .bias = c->node->weight[1].data,
+            .k = (size_t)w->dims[1],
+            .n = part == 0 ? rest : attr->column_count,
+            .k_step = 1,
+            .n_step = (ptrdiff_t)w->dims[1],
+            .columns = columns ? columns + (part == 0 ? 0 : rest) : NULL,
+        };
+        pack_panels(c, part, &source);
+    }
+}
+
+static void pack_node(struct pack_context *c)
+{
+    struct cpu_packed *header = pack_take(&c->memory, 1, sizeof(struct cpu_packed));
+    c->packed = header;
+    switch (c->node->op) {
+    case NN_OP_CONV:
+        pack_conv(c);
+        break;
+    case NN_OP_DECONV:
+        pack_deconv(c);
+        break;
+    case NN_OP_DWCONV:
+        pack_dwconv(c);
+        break;
+    case NN_OP_GEMM:
+        pack_panel_list(c, 1);
+        pack_linear(c, 0, 0);
+        break;
+    case NN_OP_FFN:
+        pack_panel_list(c, 2);
+        pack_linear(c, 0, 0);
+        pack_linear(c, 1, 2);
+        break;
+    case NN_OP_LAYERNORM:
+        pack_layernorm(c);
+        break;
+    case NN_OP_SELECT:
+        pack_select(c);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool pack_has_weights(enum nn_op op)
+{
+    return op == NN_OP_CONV || op == NN_OP_DECONV || op == NN_OP_DWCONV || op == NN_OP_GEMM ||
+           op == NN_OP_FFN || op == NN_OP_LAYERNORM || op == NN_OP_SELECT;
+}
+
+int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
+             size_t *bytes, se_error *err)
+{
+    *packed = NULL;
+    *bytes = 0;
+    if (!pack_has_weights(node->op))
+        return SE_OK;
+    struct pack_context context = {.tile = &kernels->tile, .node = node};
+    pack_node(&context);
+    const size_t size = context.memory.used;
+    char *memory = aligned_alloc(64, size);
+    if (!memory)
+        return se_fail_memory(err, node->name, size);
+    memset(memory, 0, sizeof(struct cpu_packed));
+    context.memory = (struct pack_memory){.base = memory};
+    pack_node(&context);
+    *packed = memory;
+    *bytes = size;
+    return SE_OK;
+}
+
+void cpu_pack_free(void *packed)
+{
+    free(packed);
+}

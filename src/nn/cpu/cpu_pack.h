@@ -1,0 +1,49 @@
+/*
+ * Weights in the form the kernels want.
+ */
+#ifndef SE_NN_CPU_PACK_H
+#define SE_NN_CPU_PACK_H
+
+#include "nn/cpu/kernels.h"
+
+/*
+ * What pack makes of a node, one allocation:
+ *
+ *   CONV    panels[g]: k = kh·kw·(ci/groups) in the order [ky][kx][ci], n = co/groups
+ *   DECONV  panels[0 … taps): each tap alone, k = ci, n = co; or, when co is less than half a
+ *           vector, panels[0] alone: n = taps·co in the order [ky][kx][co]
+ *   GEMM    panels[0]
+ *   FFN     panels[0], panels[1]
+ *   SELECT  panels[0]: the columns that are not chosen, in rising order; panels[1]: the chosen
+ *           ones in the caller's order; columns: their numbers, in the same two runs
+ *   DWCONV  weight [taps, c_padded], bias [c_padded]
+ *   LAYERNORM weight = gamma, bias = beta; NULL where absent
+ */
+struct cpu_packed {
+    size_t panel_count;
+    struct cpu_panels *panels;
+    const float *weight, *bias;
+    size_t c_padded;
+    const int32_t *columns;
+};
+
+int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
+             size_t *bytes, se_error *err);
+void cpu_pack_free(void *packed);
+
+/* Floats of the panels' b for a matrix [k, n], and of its bias. */
+size_t cpu_panels_floats(const struct cpu_tile *tile, size_t k, size_t n);
+size_t cpu_panels_bias_floats(const struct cpu_tile *tile, size_t n);
+/*
+ * Fills panels of a matrix [k, n] into b: element (i, j) is at source[rows ? rows[i] : i·k_step]
+ * plus columns ? columns[j]·n_step : j·n_step.
+ */
+void cpu_panels_fill(const struct cpu_tile *tile, float *b, const float *source, size_t k, size_t n,
+                     ptrdiff_t k_step, ptrdiff_t n_step, const size_t *rows,
+                     const int32_t *columns);
+/* The columns from vector `first` on, `vectors` of them (a multiple of tile->vectors unless they
+ * reach the end, and `first` always one). */
+struct cpu_panels cpu_panels_part(const struct cpu_tile *tile, const struct cpu_panels *panels,
+                                  size_t first, size_t vectors);
+
+#endif

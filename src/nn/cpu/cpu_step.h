@@ -1,0 +1,69 @@
+/*
+ * How the CPU backend does a step: cut into pieces that threads claim, then an optional end.
+ *
+ *   scratch of a step: [shared][thread 0][thread 1] …      each part at a 64-byte boundary
+ *
+ * Pieces depend on shapes alone and none writes what another reads or writes, so results are the
+ * same whatever the threads.
+ */
+#ifndef SE_NN_CPU_STEP_H
+#define SE_NN_CPU_STEP_H
+
+#include "nn/backend.h"
+#include "nn/cpu/cpu_pack.h"
+#include "nn/cpu/kernels.h"
+
+/* step->tune of this backend. */
+enum { CPU_TUNE_PIECES, CPU_TUNE_SHARED_BYTES, CPU_TUNE_THREAD_BYTES, CPU_TUNE_ROWS };
+
+struct cpu_job {
+    const struct cpu_kernels *kernels;
+    const struct nn_step *step;
+    const struct cpu_packed *packed; /* NULL for steps without weights */
+};
+
+/* What a step needs, in floats; filled in by plan. */
+struct cpu_need {
+    size_t pieces;
+    size_t shared, per_thread;
+    int64_t rows; /* kept as tune[CPU_TUNE_ROWS] */
+};
+
+struct cpu_op {
+    /* SE_OK or SE_ERR_UNSUPPORTED; NULL: every node of the operation is supported. */
+    int (*supports)(const struct nn_node *node, se_error *err);
+    void (*plan)(const struct cpu_kernels *kernels, const struct nn_step *step,
+                 struct cpu_need *need);
+    void (*work)(const struct cpu_job *job, size_t piece, float *scratch);
+    void (*finish)(const struct cpu_job *job); /* on the caller, behind all pieces; may be NULL */
+};
+
+extern const struct cpu_op cpu_op_conv, cpu_op_dwconv, cpu_op_deconv, cpu_op_maxpool,
+    cpu_op_avgpool, cpu_op_gap, cpu_op_resize, cpu_op_gemm, cpu_op_ffn, cpu_op_matmul,
+    cpu_op_select, cpu_op_unary, cpu_op_binary, cpu_op_copy, cpu_op_reduce_mean, cpu_op_layernorm,
+    cpu_op_softmax;
+
+/* SE_ERR_UNSUPPORTED naming the node. */
+int cpu_unsupported(const struct nn_node *node, const char *what, se_error *err);
+
+static inline float *cpu_shared(const struct cpu_job *job)
+{
+    return job->step->scratch;
+}
+
+static inline size_t cpu_pieces_of(int64_t items, int64_t per_piece)
+{
+    return (size_t)((items + per_piece - 1) / per_piece);
+}
+
+static inline int64_t cpu_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline bool cpu_has(const struct nn_tensor *tensor)
+{
+    return tensor->rank > 0;
+}
+
+#endif

@@ -1,0 +1,291 @@
+/*
+ * Kernels over windows of pixels, vectors along the channels: depthwise convolution, pooling, sums.
+ * Included by tier_*.c.
+ *
+ * Depthwise convolution keeps DW_PIXELS neighbouring outputs of one vector of channels in
+ * registers; a row of the kernel then loads each input pixel once for all outputs that see it:
+ *
+ *     inputs   i0 i1 i2 i3 i4 i5        4 outputs of a 3-wide kernel at stride 1:
+ *     outputs     o0 o1 o2 o3           6 loads for 12 products
+ *
+ * The last block of a row is moved back to end at the row's end, so it computes some pixels twice
+ * and never one outside. Pixels whose window hangs over the left or right edge are done singly.
+ */
+#ifndef SE_NN_CPU_KERNEL_CONV_H
+#define SE_NN_CPU_KERNEL_CONV_H
+
+#include "nn/cpu/kernel_math.h"
+#include "nn/cpu/kernels.h"
+
+enum { DW_PIXELS = 4 };
+
+/* Of a kernel at `origin` (may be negative) in `size` inputs: taps [*first, *end) lie inside. */
+INLINE void window_clip(ptrdiff_t origin, ptrdiff_t size, ptrdiff_t taps, ptrdiff_t dilation,
+                        ptrdiff_t *first, ptrdiff_t *end)
+{
+    *first = origin >= 0 ? 0 : (-origin + dilation - 1) / dilation;
+    *end = size <= origin ? 0 : (size - origin + dilation - 1) / dilation;
+    *end = *end < taps ? *end : taps;
+    *first = *first < *end ? *first : *end;
+}
+
+/* Outputs [*first, *end) of a row of `outputs` see only inputs inside [0, size). */
+INLINE void window_interior(ptrdiff_t size, ptrdiff_t outputs, ptrdiff_t taps, ptrdiff_t stride,
+                            ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t *first, ptrdiff_t *end)
+{
+    const ptrdiff_t last = size - 1 - (taps - 1) * dilation + pad; /* largest origin, padded */
+    *first = (pad + stride - 1) / stride;
+    *end = last < 0 ? 0 : last / stride + 1;
+    *end = *end < outputs ? *end : outputs;
+    *first = *first < outputs ? *first : outputs;
+    *end = *end > *first ? *end : *first;
+}
+
+/* What a block of outputs of one row needs. */
+struct dw_row {
+    const struct cpu_dwconv *d;
+    const float *x;             /* where tap (0, 0) of output 0 would be; may lie outside */
+    ptrdiff_t row_step;         /* floats from one row of taps to the next */
+    ptrdiff_t ky_first, ky_end; /* rows of taps inside */
+    float *out;
+};
+
+/* One vector of channels, at c, of `pixels` outputs beginning at `ox`; `count` channels if part. */
+INLINE void dw_vector(const struct dw_row *row, ptrdiff_t ox, size_t c, size_t count, bool part,
+                      const int pixels, const int kw, const int stride)
+{
+    const struct cpu_dwconv *d = row->d;
+    const ptrdiff_t pitch = d->x_pitch;
+    const float *x = row->x + ox * stride * pitch + row->ky_first * row->row_step + c;
+    const float *w = d->weight + (size_t)row->ky_first * (size_t)kw * d->c_padded + c;
+    vf sum[8];
+    UNROLL
+    for (int p = 0; p < pixels; p++)
+        sum[p] = vf_load(d->bias + c);
+    for (ptrdiff_t ky = row->ky_first; ky < row->ky_end; ky++) {
+        vf in[16];
+        UNROLL
+        for (int i = 0; i < (pixels - 1) * stride + kw; i++)
+            in[i] = part ? vf_load_part(x + i * pitch, count) : vf_load(x + i * pitch);
+        UNROLL
+        for (int kx = 0; kx < kw; kx++) {
+            const vf weight = vf_load(w + (size_t)kx * d->c_padded);
+            UNROLL
+            for (int p = 0; p < pixels; p++)
+                sum[p] = vf_fma(in[p * stride + kx], weight, sum[p]);
+        }
+        x += row->row_step;
+        w += (size_t)kw * d->c_padded;
+    }
+    UNROLL
+    for (int p = 0; p < pixels; p++) {
+        float *out = row->out + (ox + p) * d->out_pitch + c;
+        if (part)
+            vf_store_part(out, sum[p], count);
+        else
+            vf_store(out, sum[p]);
+    }
+}
+
+INLINE void dw_block(const struct dw_row *row, ptrdiff_t ox, const int pixels, const int kw,
+                     const int stride)
+{
+    size_t c = 0;
+    for (; c + VL <= row->d->c; c += VL)
+        dw_vector(row, ox, c, VL, false, pixels, kw, stride);
+    if (c < row->d->c)
+        dw_vector(row, ox, c, row->d->c - c, true, pixels, kw, stride);
+}
+
+/* One output, any kernel, taps [kx_first, kx_end) of its columns inside. */
+static void dw_pixel(const struct dw_row *row, ptrdiff_t ox, ptrdiff_t kx_first, ptrdiff_t kx_end)
+{
+    const struct cpu_dwconv *d = row->d;
+    const ptrdiff_t kw = d->attr.kernel[1], pitch = d->x_pitch;
+    const float *x = row->x + ox * d->attr.stride[1] * pitch;
+    for (size_t c = 0; c < d->c; c += VL) {
+        const size_t count = d->c - c;
+        vf sum = vf_load(d->bias + c);
+        for (ptrdiff_t ky = row->ky_first; ky < row->ky_end; ky++) {
+            for (ptrdiff_t kx = kx_first; kx < kx_end; kx++) {
+                const float *in = x + ky * row->row_step + kx * d->attr.dilation[1] * pitch + c;
+                const float *w = d->weight + (size_t)(ky * kw + kx) * d->c_padded + c;
+                sum = vf_fma(vf_load_some(in, count), vf_load(w), sum);
+            }
+        }
+        vf_store_some(row->out + ox * d->out_pitch + c, sum, count);
+    }
+}
+
+INLINE void dw_interior(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end, const int kw,
+                        const int stride)
+{
+    if (end - first < DW_PIXELS) {
+        for (ptrdiff_t ox = first; ox < end; ox++)
+            dw_block(row, ox, 1, kw, stride);
+        return;
+    }
+    for (ptrdiff_t ox = first; ox < end; ox += DW_PIXELS)
+        dw_block(row, ox < end - DW_PIXELS ? ox : end - DW_PIXELS, DW_PIXELS, kw, stride);
+}
+
+/* Kernels are instances by width and stride; the height is free. */
+static void dw_interior_3_1(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end)
+{
+    dw_interior(row, first, end, 3, 1);
+}
+
+static void dw_interior_3_2(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end)
+{
+    dw_interior(row, first, end, 3, 2);
+}
+
+static void dw_interior_7_1(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end)
+{
+    dw_interior(row, first, end, 7, 1);
+}
+
+static void dw_interior_any(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end)
+{
+    for (ptrdiff_t ox = first; ox < end; ox++)
+        dw_pixel(row, ox, 0, row->d->attr.kernel[1]);
+}
+
+static void dwconv(const struct cpu_dwconv *d)
+{
+    const struct nn_attr *a = &d->attr;
+    const ptrdiff_t w = (ptrdiff_t)d->w, ow = (ptrdiff_t)d->ow, stride = a->stride[1];
+    void (*interior)(const struct dw_row *, ptrdiff_t, ptrdiff_t) = dw_interior_any;
+    if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride <= 2)
+        interior = stride == 1 ? dw_interior_3_1 : dw_interior_3_2;
+    else if (a->dilation[1] == 1 && a->kernel[1] == 7 && stride == 1)
+        interior = dw_interior_7_1;
+    ptrdiff_t first, end;
+    window_interior(w, ow, a->kernel[1], stride, a->dilation[1], a->pad[1], &first, &end);
+    for (size_t y = d->y_first; y < d->y_end; y++) {
+        const ptrdiff_t iy = (ptrdiff_t)y * a->stride[0] - a->pad[0];
+        struct dw_row row = {
+            .d = d,
+            .x = d->x + (iy * w - a->pad[1]) * d->x_pitch,
+            .row_step = a->dilation[0] * w * d->x_pitch,
+            .out = d->out + (ptrdiff_t)y * ow * d->out_pitch,
+        };
+        window_clip(iy, (ptrdiff_t)d->h, a->kernel[0], a->dilation[0], &row.ky_first, &row.ky_end);
+        for (ptrdiff_t ox = 0; ox < ow; ox++) {
+            if (ox == first && first < end) {
+                interior(&row, first, end);
+                ox = end - 1;
+                continue;
+            }
+            ptrdiff_t kx_first, kx_end;
+            window_clip(ox * stride - a->pad[1], w, a->kernel[1], a->dilation[1], &kx_first,
+                        &kx_end);
+            dw_pixel(&row, ox, kx_first, kx_end);
+        }
+        act_block(row.out, d->out_pitch, d->ow, d->c, &a->act);
+    }
+}
+
+/* One output pixel of a pool: its taps inside are [ky…) × [kx…), x at tap (0, 0). */
+INLINE void pool_pixel(const struct cpu_pool2d *p, const float *x, float *out,
+                       const ptrdiff_t ky[2], const ptrdiff_t kx[2], const bool average,
+                       float divisor)
+{
+    const struct nn_attr *a = &p->attr;
+    for (size_t c = 0; c < p->c; c += VL) {
+        vf y = vf_set1(average ? 0.0f : -__builtin_inff());
+        for (ptrdiff_t i = ky[0]; i < ky[1]; i++) {
+            for (ptrdiff_t j = kx[0]; j < kx[1]; j++) {
+                const ptrdiff_t pixel = i * a->dilation[0] * (ptrdiff_t)p->w + j * a->dilation[1];
+                const vf in = vf_load_some(x + pixel * p->x_pitch + c, p->c - c);
+                y = average ? y + in : vf_max(y, in);
+            }
+        }
+        vf_store_some(out + c, average ? y / vf_set1(divisor) : y, p->c - c);
+    }
+}
+
+INLINE void pool2d(const struct cpu_pool2d *p, const bool average)
+{
+    const struct nn_attr *a = &p->attr;
+    for (size_t y = p->y_first; y < p->y_end; y++) {
+        const ptrdiff_t iy = (ptrdiff_t)y * a->stride[0] - a->pad[0];
+        ptrdiff_t ky[2], kx[2];
+        window_clip(iy, (ptrdiff_t)p->h, a->kernel[0], a->dilation[0], &ky[0], &ky[1]);
+        for (size_t ox = 0; ox < p->ow; ox++) {
+            const ptrdiff_t ix = (ptrdiff_t)ox * a->stride[1] - a->pad[1];
+            window_clip(ix, (ptrdiff_t)p->w, a->kernel[1], a->dilation[1], &kx[0], &kx[1]);
+            const ptrdiff_t taps = a->count_include_pad ? (ptrdiff_t)a->kernel[0] * a->kernel[1]
+                                                        : (ky[1] - ky[0]) * (kx[1] - kx[0]);
+            pool_pixel(p, p->x + (iy * (ptrdiff_t)p->w + ix) * p->x_pitch,
+                       p->out + (ptrdiff_t)(y * p->ow + ox) * p->out_pitch, ky, kx, average,
+                       (float)taps);
+        }
+    }
+}
+
+static void maxpool(const struct cpu_pool2d *p)
+{
+    pool2d(p, false);
+}
+
+static void avgpool(const struct cpu_pool2d *p)
+{
+    pool2d(p, true);
+}
+
+static void sum(const struct cpu_sum *s)
+{
+    size_t c = 0;
+    for (; c + 4 * VL <= s->c; c += 4 * VL) {
+        vf total[4] = {0};
+        const float *x = s->x + c;
+        for (size_t i = 0; i < s->pixels; i++, x += s->x_pitch) {
+            UNROLL
+            for (int v = 0; v < 4; v++)
+                total[v] += vf_load(x + v * VL);
+        }
+        UNROLL
+        for (int v = 0; v < 4; v++)
+            vf_store(s->sum + c + v * VL, total[v]);
+    }
+    for (; c < s->c; c += VL) {
+        vf total = vf_set1(0);
+        for (size_t i = 0; i < s->pixels; i++)
+            total += vf_load_some(s->x + (ptrdiff_t)i * s->x_pitch + c, s->c - c);
+        vf_store_some(s->sum + c, total, s->c - c);
+    }
+}
+
+/* out[·][c] += residual[·][c] over a row of pixels, or out = x[map[·]] + residual. */
+INLINE void resize_row(const struct cpu_resize *r, const bool gather, const bool add)
+{
+    for (size_t ox = 0; ox < r->ow; ox++) {
+        float *out = r->out + (ptrdiff_t)ox * r->out_pitch;
+        const float *x = gather ? r->x + r->map[ox] * r->x_pitch : out;
+        const float *residual = add ? r->residual + (ptrdiff_t)ox * r->residual_pitch : NULL;
+        size_t c = 0;
+        for (; c + VL <= r->c; c += VL)
+            vf_store(out + c, add ? vf_load(x + c) + vf_load(residual + c) : vf_load(x + c));
+        if (c < r->c) {
+            vf y = vf_load_part(x + c, r->c - c);
+            if (add)
+                y += vf_load_part(residual + c, r->c - c);
+            vf_store_part(out + c, y, r->c - c);
+        }
+    }
+}
+
+static void resize(const struct cpu_resize *r)
+{
+    const bool after = r->residual_mode == NN_RESIDUAL_AFTER && r->act.func != NN_FUNC_NONE;
+    if (r->residual_mode == NN_RESIDUAL_NONE || after)
+        resize_row(r, true, false);
+    else
+        resize_row(r, true, true);
+    act_block(r->out, r->out_pitch, r->ow, r->c, &r->act);
+    if (after)
+        resize_row(r, false, true);
+}
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * Vector functions: exponential, sigmoid, GELU, erf. Included by tier_*.c behind vec.h.
+ *
+ * Stated errors hold over all floats and were measured over all of them that matter (see
+ * tests/nn/test_kernels.c); NaN gives NaN.
+ */
+#ifndef SE_NN_CPU_KERNEL_MATH_H
+#define SE_NN_CPU_KERNEL_MATH_H
+
+#include "nn/cpu/vec.h"
+#include "nn/ir.h"
+
+/*
+ * e^x, relative error ≤ 2.5e-7 for x in [-87, 88]; below that e^-87, above it e^88.
+ *
+ * x = n·ln 2 + r, |r| ≤ ln 2 / 2; e^r = 1 + r + r²·q(r), q of degree 4 fitted like the polynomial
+ * of vf_normal_slope (relative error 3e-9 before rounding); 2^n by adding n to the exponent. The
+ * rounding to n is that of adding 1.5·2^23.
+ */
+INLINE vf vf_exp(vf x)
+{
+    const vf magic = vf_set1(12582912.0f);
+    x = vf_max(vf_set1(-87.0f), vf_min(vf_set1(88.0f), x));
+    const vf shifted = vf_fma(x, vf_set1(1.44269504f), magic);
+    const vf n = shifted - magic;
+    vf r = vf_fma(n, vf_set1(-0.693145752f), x); /* ln 2 in two parts: 16 bits, the rest */
+    r = vf_fma(n, vf_set1(-1.42860677e-6f), r);
+    vf p = vf_set1(1.381459879e-3f);
+    p = vf_fma(p, r, vf_set1(8.368716576e-3f));
+    p = vf_fma(p, r, vf_set1(4.166838899e-2f));
+    p = vf_fma(p, r, vf_set1(0.1666652113f));
+    p = vf_fma(p, r, vf_set1(0.4999999404f));
+    p = vf_fma(p, r, vf_set1(1.0f));
+    p = vf_fma(p, r, vf_set1(1.0f));
+    return (vf)((vi)p + ((vi)shifted << 23));
+}
+
+INLINE vf vf_sigmoid(vf x)
+{
+    return vf_set1(1.0f) / (vf_set1(1.0f) + vf_exp(-x));
+}
+
+/*
+ * (Φ(x) - 1/2) / x for the normal distribution's Φ, up to |x| = 5.15; past that its value there.
+ *
+ * An even function, so a polynomial in v = 2·(x / 5.15)² - 1, degree 13, own fit: least squares on
+ * Chebyshev polynomials, reweighted till |x·error| was level at 5.4e-8 (Lawson's method), then
+ * written in powers of v.
+ */
+INLINE vf vf_normal_slope(vf x)
+{
+    static const float c[14] = {
+        0.1372650993f,   -0.06836929744f,  0.05040308849f,  -0.04007747086f,  0.03189439039f,
+        -0.02442891616f, 0.01756196759f,   -0.01204983043f, 0.008068022767f,  -0.004470190613f,
+        0.001720254321f, -0.001119849213f, 0.001101832983f, -0.0004117581682f};
+    const vf v =
+        vf_min(vf_set1(1.0f), vf_fma(x * x, vf_set1(2.0f / (5.15f * 5.15f)), vf_set1(-1.0f)));
+    vf p = vf_set1(c[13]);
+    UNROLL
+    for (int i = 12; i >= 0; i--)
+        p = vf_fma(p, v, vf_set1(c[i]));
+    return p;
+}
+
+/* 0.5·x·(1 + erf(x / √2)) = x·Φ(x); absolute error ≤ 2.5e-7·max(1, |x|). Exactly x or 0 for |x| of
+ * 5.3 and more. */
+INLINE vf vf_gelu(vf x)
+{
+    const vf phi = vf_fma(x, vf_normal_slope(x), vf_set1(0.5f));
+    return x * vf_max(vf_set1(0.0f), vf_min(vf_set1(1.0f), phi));
+}
+
+/* erf(x) = 2·Φ(√2·x) - 1; absolute error ≤ 3e-7. */
+INLINE vf vf_erf(vf x)
+{
+    const vf scaled = x * vf_set1(1.41421356f);
+    const vf erf = (scaled + scaled) * vf_normal_slope(scaled);
+    return vf_max(vf_set1(-1.0f), vf_min(vf_set1(1.0f), erf));
+}
+
+INLINE vf vf_sqrt(vf x)
+{
+#if VEC_WIDTH == 16 && defined(__AVX512F__)
+    return _mm512_sqrt_ps(x);
+#elif VEC_WIDTH == 8 && defined(__AVX__)
+    return _mm256_sqrt_ps(x);
+#elif VEC_WIDTH == 4 && defined(__SSE2__)
+    return _mm_sqrt_ps(x);
+#elif VEC_WIDTH == 4 && defined(__aarch64__)
+    return (vf)vsqrtq_f32((float32x4_t)x);
+#else
+    float lanes[VL];
+    vf_store(lanes, x);
+    for (size_t i = 0; i < VL; i++)
+        lanes[i] = __builtin_sqrtf(lanes[i]);
+    return vf_load(lanes);
+#endif
+}
+
+INLINE vf vf_func(vf x, enum nn_func func, vf alpha, vf beta)
+{
+    switch (func) {
+    case NN_FUNC_RELU:
+        return vf_max(vf_set1(0.0f), x);
+    case NN_FUNC_SIGMOID:
+        return vf_sigmoid(x);
+    case NN_FUNC_HARDSIGMOID:
+        return vf_min(vf_set1(1.0f), vf_max(vf_set1(0.0f), vf_fma(x, alpha, beta)));
+    case NN_FUNC_GELU:
+        return vf_gelu(x);
+    case NN_FUNC_SWISH:
+        return x * vf_sigmoid(x);
+    case NN_FUNC_ERF:
+        return vf_erf(x);
+    case NN_FUNC_SQRT:
+        return vf_sqrt(x);
+    case NN_FUNC_NONE:
+    case NN_FUNC_COUNT:
+        break;
+    }
+    return x;
+}
+
+/* x[i][j] = func(x[i][j]) in place, i < rows, j < c. */
+INLINE void func_block(float *x, ptrdiff_t ldx, size_t rows, size_t c, enum nn_func func, vf alpha,
+                       vf beta)
+{
+    for (size_t i = 0; i < rows; i++) {
+        float *row = x + (ptrdiff_t)i * ldx;
+        size_t j = 0;
+        for (; j + VL <= c; j += VL)
+            vf_store(row + j, vf_func(vf_load(row + j), func, alpha, beta));
+        if (j < c)
+            vf_store_part(row + j, vf_func(vf_load_part(row + j, c - j), func, alpha, beta), c - j);
+    }
+}
+
+/* The same with one loop per function, so that none asks inside the loop. */
+static void act_block(float *x, ptrdiff_t ldx, size_t rows, size_t c,
+                      const struct nn_activation *act)
+{
+    const vf alpha = vf_set1(act->alpha), beta = vf_set1(act->beta);
+    switch (act->func) {
+#define CASE(name)                                                                                 \
+    case name:                                                                                     \
+        func_block(x, ldx, rows, c, name, alpha, beta);                                            \
+        break;
+        CASE(NN_FUNC_RELU)
+        CASE(NN_FUNC_SIGMOID)
+        CASE(NN_FUNC_HARDSIGMOID)
+        CASE(NN_FUNC_GELU)
+        CASE(NN_FUNC_SWISH)
+        CASE(NN_FUNC_ERF)
+        CASE(NN_FUNC_SQRT)
+#undef CASE
+    case NN_FUNC_NONE:
+    case NN_FUNC_COUNT:
+        break;
+    }
+}
+
+#endif

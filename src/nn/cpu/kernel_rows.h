@@ -1,0 +1,190 @@
+/*
+ * Kernels over runs of floats and over rows: element by element, softmax, layer norm, and the part
+ * of a log-softmax that one chunk of columns gives. Included by tier_*.c.
+ */
+#ifndef SE_NN_CPU_KERNEL_ROWS_H
+#define SE_NN_CPU_KERNEL_ROWS_H
+
+#include <math.h>
+
+#include "nn/cpu/kernel_math.h"
+#include "nn/cpu/kernels.h"
+
+enum { ROWS_BLOCK = 1024 }; /* floats that stay in the first-level cache between two passes */
+
+static void unary(const struct cpu_unary *u)
+{
+    for (size_t i = 0; i < u->count; i += ROWS_BLOCK) {
+        const size_t count = u->count - i < ROWS_BLOCK ? u->count - i : ROWS_BLOCK;
+        if (u->y != u->x)
+            memcpy(u->y + i, u->x + i, count * sizeof(float));
+        act_block(u->y + i, 0, 1, count, &u->act);
+    }
+}
+
+INLINE vf binary_op(vf a, vf b, const enum nn_binary op)
+{
+    switch (op) {
+    case NN_BINARY_ADD:
+        return a + b;
+    case NN_BINARY_SUB:
+        return a - b;
+    case NN_BINARY_MUL:
+        return a * b;
+    case NN_BINARY_DIV:
+        return a / b;
+    case NN_BINARY_POW:
+        break;
+    }
+    float x[VL], y[VL];
+    vf_store(x, a);
+    vf_store(y, b);
+    for (size_t i = 0; i < VL; i++)
+        x[i] = powf(x[i], y[i]);
+    return vf_load(x);
+}
+
+INLINE void binary_run(const struct cpu_binary *b, size_t first, size_t count,
+                       const enum nn_binary op)
+{
+    const float *pa = b->a + (b->a_stride ? first : 0), *pb = b->b + (b->b_stride ? first : 0);
+    const vf one_a = vf_set1(*pa), one_b = vf_set1(*pb);
+    float *y = b->y + first;
+    size_t i = 0;
+    for (; i + VL <= count; i += VL) {
+        const vf va = b->a_stride ? vf_load(pa + i) : one_a;
+        const vf vb = b->b_stride ? vf_load(pb + i) : one_b;
+        vf_store(y + i, binary_op(va, vb, op));
+    }
+    if (i < count) {
+        const vf va = b->a_stride ? vf_load_part(pa + i, count - i) : one_a;
+        const vf vb = b->b_stride ? vf_load_part(pb + i, count - i) : one_b;
+        vf_store_part(y + i, binary_op(va, vb, op), count - i);
+    }
+}
+
+static void binary(const struct cpu_binary *b)
+{
+    for (size_t i = 0; i < b->count; i += ROWS_BLOCK) {
+        const size_t count = b->count - i < ROWS_BLOCK ? b->count - i : ROWS_BLOCK;
+        switch (b->op) {
+#define CASE(name)                                                                                 \
+    case name:                                                                                     \
+        binary_run(b, i, count, name);                                                             \
+        break;
+            CASE(NN_BINARY_ADD)
+            CASE(NN_BINARY_SUB)
+            CASE(NN_BINARY_MUL)
+            CASE(NN_BINARY_DIV)
+            CASE(NN_BINARY_POW)
+#undef CASE
+        }
+        act_block(b->y + i, 0, 1, count, &b->act);
+    }
+}
+
+INLINE float row_largest(const float *x, size_t c)
+{
+    vf largest = vf_set1(-__builtin_inff());
+    size_t j = 0;
+    for (; j + VL <= c; j += VL)
+        largest = vf_max(largest, vf_load(x + j));
+    float m = vf_largest(largest);
+    for (; j < c; j++)
+        m = x[j] > m ? x[j] : m;
+    return m;
+}
+
+static void softmax(const struct cpu_rows *s)
+{
+    for (size_t i = 0; i < s->rows; i++) {
+        const float *x = s->x + (ptrdiff_t)i * s->ldx;
+        float *y = s->y + (ptrdiff_t)i * s->ldy;
+        const size_t whole = s->c / VL * VL;
+        const vf largest = vf_set1(row_largest(x, s->c));
+        vf total = vf_set1(0);
+        for (size_t j = 0; j < whole; j += VL) {
+            const vf e = vf_exp(vf_load(x + j) - largest);
+            total += e;
+            vf_store(y + j, e);
+        }
+        float all = vf_sum(total);
+        if (whole < s->c) {
+            float lanes[VL];
+            const vf e = vf_exp(vf_load_part(x + whole, s->c - whole) - largest);
+            vf_store_part(y + whole, e, s->c - whole);
+            vf_store(lanes, e);
+            for (size_t j = 0; j < s->c - whole; j++)
+                all += lanes[j];
+        }
+        const vf factor = vf_set1(1.0f / all);
+        for (size_t j = 0; j < s->c; j += VL)
+            vf_store_some(y + j, vf_load_some(y + j, s->c - j) * factor, s->c - j);
+    }
+}
+
+/* Σ (x - shift)^power for power 1 or 2. */
+INLINE float row_moment(const float *x, size_t c, float shift, const int power)
+{
+    vf total = vf_set1(0);
+    size_t j = 0;
+    for (; j + VL <= c; j += VL) {
+        const vf d = vf_load(x + j) - vf_set1(shift);
+        total += power == 2 ? d * d : d;
+    }
+    float all = vf_sum(total);
+    for (; j < c; j++) {
+        const float d = x[j] - shift;
+        all += power == 2 ? d * d : d;
+    }
+    return all;
+}
+
+static void layernorm(const struct cpu_rows *n)
+{
+    for (size_t i = 0; i < n->rows; i++) {
+        const float *x = n->x + (ptrdiff_t)i * n->ldx;
+        float *y = n->y + (ptrdiff_t)i * n->ldy;
+        /* The second pass takes off what rounding left of the mean in the first. */
+        const float rough = row_moment(x, n->c, 0.0f, 1) / (float)n->c;
+        const float mean = rough + row_moment(x, n->c, rough, 1) / (float)n->c;
+        const float variance = row_moment(x, n->c, mean, 2) / (float)n->c;
+        const vf scale = vf_set1(1.0f / sqrtf(variance + n->epsilon)), shift = vf_set1(mean);
+        for (size_t j = 0; j < n->c; j += VL) {
+            const size_t count = n->c - j;
+            vf v = (vf_load_some(x + j, count) - shift) * scale;
+            if (n->gamma)
+                v *= vf_load_some(n->gamma + j, count);
+            if (n->beta)
+                v += vf_load_some(n->beta + j, count);
+            vf_store_some(y + j, v, count);
+        }
+    }
+}
+
+static void logsum(const struct cpu_logsum *s)
+{
+    for (size_t i = 0; i < s->rows; i++) {
+        const float *x = s->x + (ptrdiff_t)i * s->ldx;
+        const float largest = row_largest(x, s->c);
+        size_t where = 0;
+        while (where + 1 < s->c && x[where] != largest)
+            where++;
+        vf total = vf_set1(0);
+        size_t j = 0;
+        for (; j + VL <= s->c; j += VL)
+            total += vf_exp(vf_load(x + j) - vf_set1(largest));
+        float all = vf_sum(total);
+        if (j < s->c) {
+            float lanes[VL];
+            vf_store(lanes, vf_exp(vf_load_part(x + j, s->c - j) - vf_set1(largest)));
+            for (size_t left = 0; left < s->c - j; left++)
+                all += lanes[left];
+        }
+        s->largest[i] = largest;
+        s->where[i] = (int32_t)where;
+        s->sum[i] = all;
+    }
+}
+
+#endif

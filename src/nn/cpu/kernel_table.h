@@ -1,0 +1,66 @@
+/*
+ * The whole of a tier: included last by tier_*.c, which defines
+ *
+ *   VEC_WIDTH      floats in a vector
+ *   GEMM_VECTORS   vectors in a usual panel; GEMM_ROWS_1, _2, _3: rows of the tiles
+ *   GEMM_TILE      that in words, "6x16"
+ *   TIER           the suffix of names: avx2
+ *
+ * and gets the table cpu_kernels_TIER.
+ */
+#include <stdbool.h>
+
+#include "nn/cpu/kernel_conv.h"
+#include "nn/cpu/kernel_gemm.h"
+#include "nn/cpu/kernel_rows.h"
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+#define VECTOR_TILE "x" TEXT(VEC_WIDTH)
+#define PIXEL_TILE "4x" TEXT(VEC_WIDTH)
+#define CPU_TILE_gemm GEMM_TILE
+#define CPU_TILE_dwconv PIXEL_TILE
+#define CPU_TILE_maxpool VECTOR_TILE
+#define CPU_TILE_avgpool VECTOR_TILE
+#define CPU_TILE_resize VECTOR_TILE
+#define CPU_TILE_sum VECTOR_TILE
+#define CPU_TILE_unary VECTOR_TILE
+#define CPU_TILE_binary VECTOR_TILE
+#define CPU_TILE_softmax VECTOR_TILE
+#define CPU_TILE_layernorm VECTOR_TILE
+#define CPU_TILE_logsum VECTOR_TILE
+
+static const char *const kernel_names[CPU_KERNEL_COUNT] = {
+#define X(name, type) "f32_" #name "_" CPU_TILE_##name "__" TEXT(TIER),
+    CPU_KERNELS(X)
+#undef X
+};
+
+static float peak(size_t rounds)
+{
+    vf sum[CPU_PEAK_FMAS];
+    for (int j = 0; j < CPU_PEAK_FMAS; j++)
+        sum[j] = vf_set1((float)j);
+    const vf x = vf_set1(0.999f), y = vf_set1(1e-3f);
+    for (size_t i = 0; i < rounds; i++) {
+        UNROLL
+        for (int j = 0; j < CPU_PEAK_FMAS; j++)
+            sum[j] = vf_fma(sum[j], x, y);
+    }
+    for (int j = 1; j < CPU_PEAK_FMAS; j++)
+        sum[0] += sum[j];
+    return vf_sum(sum[0]);
+}
+
+const struct cpu_kernels JOIN(cpu_kernels_, TIER) = {
+    .tier = TEXT(TIER),
+    .tile = GEMM_SIZES,
+#define X(name, type) .name = name,
+    CPU_KERNELS(X)
+#undef X
+        .peak = peak,
+    .names = kernel_names,
+};

@@ -1,0 +1,208 @@
+/*
+ * The CPU kernels: what each computes, on which memory, and the table that a tier fills.
+ *
+ * A kernel works on one thread and does one piece of a step: some rows, some pixels. The backend
+ * (cpu_*.c) cuts steps into pieces at borders that do not depend on the number of threads, so that
+ * results do not either. Kernels read and write exactly the elements named here, never a float
+ * more, allocate nothing and cannot fail.
+ *
+ * One text per operation (kernel_*.h) is compiled once per tier (tier_*.c). CPU_KERNELS below is
+ * the registry: the table, its rows for people, and the tests all expand it.
+ */
+#ifndef SE_NN_CPU_KERNELS_H
+#define SE_NN_CPU_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nn/ir.h"
+
+enum { CPU_MAX_TAPS = 7 * 7, CPU_PEAK_FMAS = 12 };
+
+/*
+ * A matrix [k, n] cut into panels of 1 to 3 vectors of columns, and a bias.
+ *
+ *   b:  [panel 0: k rows of nv0·vl floats][panel 1: k rows of nv1·vl floats] …    bias:
+ * [vectors·vl]
+ *
+ * Columns past n are zero. Panels have tile.vectors vectors each, but for the last one or two
+ * (cpu_panel_vectors).
+ */
+struct cpu_panels {
+    size_t k, n;
+    size_t vectors; /* n / vl, rounded up */
+    const float *b;
+    const float *bias; /* never NULL */
+};
+
+/* Tile sizes of a tier. */
+struct cpu_tile {
+    size_t vl;      /* floats in a vector */
+    size_t vectors; /* in a usual panel: 2 or 3 */
+    size_t rows[3]; /* of a GEMM tile with 1, 2, 3 vectors */
+};
+
+/* Vectors in the panel that comes when `left` > 0 vectors are left: never 1 behind others. */
+static inline size_t cpu_panel_vectors(const struct cpu_tile *tile, size_t left)
+{
+    if (left <= 3)
+        return left;
+    return left == 4 ? 2 : tile->vectors;
+}
+
+/*
+ * c[i][j] = act(Σ a[i][·]·b[·][j] + bias[j]), and a residual added as residual_mode says;
+ * i < rows, j < b->n. Row i of a is made of `segments` runs of `depth` floats: run s begins at
+ * a[s] + i·lda and meets rows k_first + s·depth … of b.
+ */
+struct cpu_gemm {
+    size_t rows;
+    const float *const *a; /* [segments] */
+    size_t segments, depth;
+    ptrdiff_t lda;
+    const struct cpu_panels *b;
+    size_t k_first;
+    float *c;
+    ptrdiff_t ldc;
+    const float *residual;
+    ptrdiff_t ldr;
+    enum nn_residual residual_mode;
+    struct nn_activation act;
+};
+
+/*
+ * Depthwise convolution of output rows [y_first, y_end) of one image:
+ * out[y][x][c] = act(bias[c] + Σ in[y·sy + ky·dy - top][x·sx + kx·dx - left][c] · w[ky·kw +
+ * kx][c]).
+ */
+struct cpu_dwconv {
+    const float *x; /* [h, w, c] of pitch x_pitch */
+    ptrdiff_t x_pitch;
+    size_t h, w, c;
+    float *out; /* [oh, ow, c] of pitch out_pitch */
+    ptrdiff_t out_pitch;
+    size_t ow, y_first, y_end;
+    const float *weight; /* [kh·kw, c_padded] */
+    const float *bias;   /* [c_padded] */
+    size_t c_padded;     /* c rounded up to a whole vector */
+    struct nn_attr attr; /* kernel, stride, dilation, pad, act */
+};
+
+/* Maximum or average over windows, for output rows [y_first, y_end) of one image. */
+struct cpu_pool2d {
+    const float *x; /* [h, w, c] of pitch x_pitch */
+    ptrdiff_t x_pitch;
+    size_t h, w, c;
+    float *out; /* [oh, ow, c] of pitch out_pitch */
+    ptrdiff_t out_pitch;
+    size_t ow, y_first, y_end;
+    struct nn_attr attr; /* kernel, stride, dilation, pad, count_include_pad */
+};
+
+/* One row of a resize: out[i][c] = x[map[i]][c], then act and residual as residual_mode says. */
+struct cpu_resize {
+    const float *x; /* the row's source, pixels of pitch x_pitch */
+    ptrdiff_t x_pitch;
+    const int32_t *map; /* [ow] */
+    size_t ow, c;
+    float *out;
+    ptrdiff_t out_pitch;
+    const float *residual;
+    ptrdiff_t residual_pitch;
+    enum nn_residual residual_mode;
+    struct nn_activation act;
+};
+
+/* sum[c] = Σ over `pixels` pixels of pitch x_pitch, in a fixed order. */
+struct cpu_sum {
+    const float *x;
+    ptrdiff_t x_pitch;
+    size_t pixels, c;
+    float *sum;
+};
+
+/* y[i] = act(a[i] ∘ b[i]), i < count. A stride is 1, or 0 for one value against all. */
+struct cpu_binary {
+    const float *a, *b;
+    ptrdiff_t a_stride, b_stride;
+    float *y;
+    size_t count;
+    enum nn_binary op;
+    struct nn_activation act;
+};
+
+/* y[i] = act(x[i]), i < count; y may be x. */
+struct cpu_unary {
+    const float *x;
+    float *y;
+    size_t count;
+    struct nn_activation act;
+};
+
+/* Rows of a softmax or a layer norm: y[i][·] from x[i][·], i < rows; y may be x. */
+struct cpu_rows {
+    const float *x;
+    ptrdiff_t ldx;
+    float *y;
+    ptrdiff_t ldy;
+    size_t rows, c;
+    const float *gamma, *beta; /* LAYERNORM; may be NULL */
+    float epsilon;
+};
+
+/*
+ * What one chunk of columns gives to a log-softmax: for every row the largest logit, its column
+ * (the first of equals, counted from 0 in the chunk), and Σ exp(logit - largest).
+ */
+struct cpu_logsum {
+    const float *x; /* [rows, c] of pitch ldx */
+    ptrdiff_t ldx;
+    size_t rows, c;
+    float *largest;
+    int32_t *where;
+    float *sum;
+};
+
+/* Name, type of the argument. The tile in a row's name comes from the tier (CPU_TILE_name). */
+#define CPU_KERNELS(X)                                                                             \
+    X(gemm, struct cpu_gemm)                                                                       \
+    X(dwconv, struct cpu_dwconv)                                                                   \
+    X(maxpool, struct cpu_pool2d)                                                                  \
+    X(avgpool, struct cpu_pool2d)                                                                  \
+    X(resize, struct cpu_resize)                                                                   \
+    X(sum, struct cpu_sum)                                                                         \
+    X(unary, struct cpu_unary)                                                                     \
+    X(binary, struct cpu_binary)                                                                   \
+    X(softmax, struct cpu_rows)                                                                    \
+    X(layernorm, struct cpu_rows)                                                                  \
+    X(logsum, struct cpu_logsum)
+
+/* All kernels of a tier. */
+struct cpu_kernels {
+    const char *tier; /* "avx2" */
+    struct cpu_tile tile;
+#define X(name, type) void (*name)(const type *);
+    CPU_KERNELS(X)
+#undef X
+    /* Does rounds·CPU_PEAK_FMAS fused multiply-adds of whole vectors and nothing else: the speed
+     * that no kernel can pass. The result only keeps the compiler from dropping the work. */
+    float (*peak)(size_t rounds);
+    /* Names of the rows, such as "f32_gemm_6x16__avx2", in the order of the registry. */
+    const char *const *names;
+};
+
+enum cpu_kernel_index {
+#define X(name, type) CPU_KERNEL_##name,
+    CPU_KERNELS(X)
+#undef X
+        CPU_KERNEL_COUNT
+};
+
+/* The tiers this program was built with; which of them may run is for cpu_detect.h to say. */
+extern const struct cpu_kernels cpu_kernels_portable;
+#if defined(__x86_64__)
+extern const struct cpu_kernels cpu_kernels_avx2;
+extern const struct cpu_kernels cpu_kernels_avx512;
+#endif
+
+#endif
