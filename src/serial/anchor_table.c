@@ -21,7 +21,6 @@ const struct anchor_row anchor_rows[] = {
     {"serial", SAYS_SERIAL, STRONG, N | G | X | ANCHOR_ANYWHERE},
     {"serial number", SAYS_SERIAL, STRONG, G | X | ANCHOR_ANYWHERE},
     {"serial num", SAYS_SERIAL, STRONG, X},
-    {"serial n", SAYS_SERIAL, STRONG, C | X},
     {"ser", SAYS_SERIAL, STRONG, NN},
     {"ser", SAYS_SERIAL, MEDIUM, C},
     {"serno", SAYS_SERIAL, STRONG, 0},
@@ -37,7 +36,12 @@ const struct anchor_row anchor_rows[] = {
     {"s", SAYS_SERIAL, MEDIUM, C | ANCHOR_UPPER},
     {"n", SAYS_SERIAL, WEAK, C | ANCHOR_UPPER},
     {"dsn", SAYS_SERIAL, STRONG, C | ANCHOR_UPPER},
-    {"snid", SAYS_OTHER, 0, 0},
+    {"snid", SAYS_OTHER, MEDIUM, 0},
+    {"serial port", SAYS_OTHER, MEDIUM, 0},
+    {"serial interface", SAYS_OTHER, MEDIUM, 0},
+    {"serial cable", SAYS_OTHER, MEDIUM, 0},
+    {"serial communication", SAYS_OTHER, MEDIUM, 0},
+    {"serial attached", SAYS_OTHER, MEDIUM, 0},
     {"service tag", SAYS_SERIAL, STRONG, N | G | X},
     {"svc tag", SAYS_SERIAL, STRONG, N | G},
     {"serv tag", SAYS_SERIAL, STRONG, N},
@@ -321,7 +325,7 @@ const struct anchor_row anchor_rows[] = {
     {"iccid", SAYS_ICCID, STRONG, N},
     {"sim", SAYS_ICCID, MEDIUM, NN},
     {"sim card", SAYS_ICCID, MEDIUM, NN},
-    {"vin", SAYS_VIN, STRONG, N | C | ANCHOR_UPPER},
+    {"vin", SAYS_VIN, STRONG, N | G | ANCHOR_UPPER},
     {"v i n", SAYS_VIN, STRONG, N | G | ANCHOR_UPPER},
     {"vehicle id", SAYS_VIN, STRONG, N},
     {"vehicle identification", SAYS_VIN, STRONG, N | X},
@@ -607,10 +611,11 @@ const struct anchor_row anchor_rows[] = {
 const size_t anchor_row_count = sizeof(anchor_rows) / sizeof(anchor_rows[0]);
 
 const char *const anchor_numbers[] = {
-    "numarasi", "stevilka", "number", "numero", "nummer", "numer", "nomero", "номер", "szam",
-    "cislo",    "ナンバー", "番号",   "番號",   "编号",   "編號",  "号码",   "號碼",  "번호",
-    "broj",     "num",      "nro",    "nbr",    "nos",    "tag",   "code",   "no",    "nr",
-    "nb",       "id",       "br",     "号",     "號",     "#",     "n",
+    "no",   "numarasi", "stevilka", "number", "numero", "nummer", "numer", "nomero", "номер",
+    "szam", "cislo",    "ナンバー", "番号",   "番號",   "编号",   "編號",  "号码",   "號碼",
+    "번호", "broj",     "num",      "nro",    "nbr",    "nos",    "tag",   "code",   "nr",
+    "nb",   "id",       "br",       "号",     "號",     "#",      "n",
 };
 
 const size_t anchor_number_count = sizeof(anchor_numbers) / sizeof(anchor_numbers[0]);
+const size_t anchor_number_no = 0;

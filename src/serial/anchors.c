@@ -28,6 +28,7 @@ struct matcher {
 struct match {
     size_t end;
     float cost;
+    size_t letters; /* of the pattern that were compared */
     bool has_number, cut;
 };
 
@@ -148,7 +149,10 @@ static float pattern_match(const struct matcher *m, const struct pattern *patter
                     cost = row[j] + 1;
                 if (j > 0) {
                     cost = fminf(cost, row[j - 1] + letter_cost(p, fold[j - 1]));
-                    cost = fminf(cost, below[j - 1] + (is_gap(fold[j - 1]) ? 0.3F : 1));
+                    const uint32_t extra = fold[j - 1];
+                    cost = fminf(cost, below[j - 1] + (is_space(extra)                 ? 0.6F
+                                                       : is_gap(extra) && extra != ':' ? 0.3F
+                                                                                       : 1));
                 }
             }
             below[j] = cost;
@@ -247,8 +251,10 @@ static bool take_number(const struct matcher *m, size_t *end)
     for (size_t i = 0; at < m->text->count && i < anchor_number_count; i++) {
         const struct pattern *p = &m->numbers[i];
         size_t stop;
-        const float limit = p->letters > 4 ? 0.65F : p->letters > 1 ? 0.35F : 0;
-        if (pattern_match(m, p, 0, at, limit, &stop) > limit)
+        /* "N0" is often read for "No"; other words so short must be right. */
+        const float limit = p->letters > 4 ? 0.65F : i == anchor_number_no ? 0.3F : 0;
+        if ((at == *end && p->letters == 1 && !p->unspaced) ||
+            pattern_match(m, p, 0, at, limit, &stop) > limit)
             continue;
         const enum fold_class k = class_at(m, stop);
         const bool sign = !fold_is_word(m->text->chars[stop - 1].c) || p->unspaced;
@@ -278,7 +284,7 @@ static bool row_matches(const struct matcher *m, const struct pattern *p, size_t
         letters -= fold_is_word(p->c[i]);
     const float limit = anchor_limit(p, letters);
     size_t end;
-    *out = (struct match){.cut = skip > 0};
+    *out = (struct match){.cut = skip > 0, .letters = letters};
     out->cost = pattern_match(m, p, skip, at, limit, &end);
     if (out->cost > limit)
         return false;
@@ -313,10 +319,11 @@ static bool may_start(const struct matcher *m, size_t at)
            fold_is_unspaced(m->text->chars[at - 1].c);
 }
 
-/* How much a match explains: its length, less what it had to bend. */
-static float match_worth(const struct match *match, size_t at)
+/* How much a match explains: its letters, less what it had to bend. */
+static float match_worth(const struct match *match)
 {
-    return (float)(match->end - at) - 3 * match->cost - (match->cut ? 2.0F : 0.0F);
+    return (float)match->letters + (match->has_number ? 2 : 0) - 3 * match->cost -
+           (match->cut ? 2.0F : 0.0F);
 }
 
 static bool best_at(const struct matcher *m, size_t at, bool line_start, struct match *best,
@@ -330,7 +337,7 @@ static bool best_at(const struct matcher *m, size_t at, bool line_start, struct 
             continue;
         if (!row_matches(m, p, 0, at, &match) || (!start && match.cost > 0))
             continue;
-        if (!*which || match_worth(&match, at) > match_worth(best, at)) {
+        if (!*which || match_worth(&match) > match_worth(best)) {
             *best = match;
             *which = p;
         }
@@ -340,7 +347,7 @@ static bool best_at(const struct matcher *m, size_t at, bool line_start, struct 
         for (size_t skip = 1; (p->row->flags & ANCHOR_CUT) && skip + 4 <= p->count; skip++) {
             if (p->c[skip] == ' ' || !row_matches(m, p, skip, at, &match))
                 continue;
-            if (!*which || match_worth(&match, at) > match_worth(best, at)) {
+            if (!*which || match_worth(&match) > match_worth(best)) {
                 *best = match;
                 *which = p;
             }

@@ -36,6 +36,8 @@ extern const size_t anchor_row_count;
 /* Words for "number", the longest first. */
 extern const char *const anchor_numbers[];
 extern const size_t anchor_number_count;
+/* Index of "no" among them. */
+extern const size_t anchor_number_no;
 
 /* Finds the anchors of every text into work->anchors. SE_ERR_MEMORY. */
 int anchors_find(struct work *work, se_error *err);

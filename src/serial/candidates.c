@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "serial/formats.h"
 #include "serial/shapes.h"
 
-enum { GROUPS_MAX = 8, GROUP_SYMBOLS = 6, LONG_GROUP_SYMBOLS = 9 };
+enum { GROUPS_MAX = 17, GROUP_SYMBOLS = 6, LONG_GROUP_SYMBOLS = 9 };
 
 /* ASCII separator that a code may keep inside, 0 for none. */
 static char separator(uint32_t c)
@@ -191,6 +192,8 @@ static int add_groups(struct work *work, size_t first, size_t begin, size_t end,
         float joint = regular ? 0 : -0.8F;
         if (symbols_of(&a[first]) > GROUP_SYMBOLS)
             joint -= 0.7F;
+        if (a[first].digits == 0 && a[first].letters > 2) /* more likely a word or a name */
+            joint -= 0.8F;
         if (symbols > 20)
             joint -= 2;
         if (first == begin && last + 1 == end)
@@ -215,6 +218,35 @@ static int add_colon_pairs(struct work *work, size_t first, size_t end, se_error
     if (last - first != 5 && last - first != 7)
         return SE_OK;
     return add_span(work, first, last, 0, err);
+}
+
+/* A code with a check digit that the reader has run together with one or two strange characters
+ * ("*" read as "X", the "I" in front of a vehicle's barcode). */
+static int add_windows(struct work *work, size_t first, size_t last, se_error *err)
+{
+    const struct work_text *text = &work->texts[work->atoms[first].line];
+    const size_t begin = work->atoms[first].begin, end = work->atoms[last].end;
+    char key[WORK_MAX_CODE];
+    if (first != last || end - begin > WORK_MAX_CODE || work->atoms[first].letters == 0)
+        return SE_OK;
+    for (size_t i = begin; i < end; i++)
+        key[i - begin] = fold_symbol_char(fold_symbol(text->chars[i].c));
+    for (size_t cut = 1; cut <= 2 && cut < end - begin; cut++) {
+        for (size_t skip = 0; skip <= cut; skip++) {
+            const size_t length = end - begin - cut;
+            if (!format_is_proven(key + skip, length))
+                continue;
+            const struct work_piece piece = {work->atoms[first].line, begin + skip,
+                                             begin + skip + length};
+            struct work_cand *cand;
+            FORWARD_IF_ERROR(candidates_add(work, &piece, 1, &cand, err));
+            if (cand) {
+                cand->joint = -0.7F * (float)cut;
+                cand->chain = true;
+            }
+        }
+    }
+    return SE_OK;
 }
 
 /* The value behind letters that may be an anchor ("SN" of "SN123456"). */
@@ -247,10 +279,12 @@ static int find_in_text(struct work *work, const struct work_text *text, se_erro
                 add_span(work, first, last, lonely(work, first, last, begin, end), err));
         size_t loose = last;
         while (loose + 1 < end && work->atoms[loose + 1].gap == GAP_LOOSE &&
-               work->atoms[loose + 1].code) {
+               work->atoms[loose + 1].code &&
+               work->atoms[loose].end - work->atoms[first].begin < WORK_MAX_CHARS) {
             loose = token_last(work, loose + 1, end);
             FORWARD_IF_ERROR(add_span(work, first, loose, 0.2F, err));
         }
+        FORWARD_IF_ERROR(add_windows(work, first, last, err));
         if (last == first)
             FORWARD_IF_ERROR(add_groups(work, first, begin, end, err));
         if (last + 1 < end && work->atoms[last + 1].gap == GAP_COLON)

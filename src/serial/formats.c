@@ -142,6 +142,14 @@ bool format_passes(const struct format *format, const char *key, size_t length)
     return format_fits(format, key, length) && (!format->check || format->check(key, length));
 }
 
+bool format_is_proven(const char *key, size_t length)
+{
+    for (size_t i = 0; i < format_row_count; i++)
+        if ((format_rows[i].flags & FORMAT_CHAIN) && format_passes(&format_rows[i], key, length))
+            return true;
+    return false;
+}
+
 /* Symbols that may stand at a position instead of the one read, with log of the ratio of their
  * probabilities to that of the one read. */
 struct options {
@@ -175,7 +183,14 @@ static struct options options_at(const struct work_cand *cand, size_t i, uint64_
     for (uint8_t s = 0; s < FOLD_SYMBOLS; s++) {
         const float confusion = fold_confusion(symbol, s);
         if (s != symbol && confusion > 0 && (mask >> s & 1))
-            add_option(&options, fold_symbol_char(s), confusion * (1.02F - read->p));
+            add_option(&options, fold_symbol_char(s), confusion * (1.2F - read->p));
+    }
+    /* An alphabet without I, O, Q is made for fonts that draw them like 1 and 0. */
+    if (!(mask & (bit('I') | bit('O'))) && (mask & bit('A')) && (mask & bit('Z'))) {
+        if (cand->key[i] == 'O' || cand->key[i] == 'Q')
+            add_option(&options, '0', 0.3F);
+        if (cand->key[i] == 'I')
+            add_option(&options, '1', 0.3F);
     }
     return options;
 }

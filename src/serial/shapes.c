@@ -109,7 +109,11 @@ static bool is_quantity(const char *raw, const struct count *n)
         s++;
     if (!shape_is_unit(unit, (size_t)(s - unit)) || n->longest_digits > 5)
         return false;
-    return *s == '\0' || strchr("/-.", *s) != NULL;
+    /* "600rev/kWh"; but not the "10HR-4" of a model. */
+    if (*s == '/')
+        for (s++; is_letter(*s);)
+            s++;
+    return *s == '\0';
 }
 
 static int number_at(const char *s, int digits)

@@ -20,8 +20,8 @@ static enum work_gap gap_of(const struct work_text *text, size_t from, size_t to
     bool loose = false;
     for (size_t i = from; i < to; i++) {
         const uint32_t c = text->chars[i].c;
-        if (fold_class(c) == FOLD_SPACE) {
-            spaces++;
+        if (fold_class(c) == FOLD_SPACE || in_ascii(c, "\"'|")) {
+            spaces++; /* the guard bars of a barcode between its digits are read as quotes */
         } else if (is_dash(c) || in_ascii(c, "/._+\\")) {
             joins++;
             loose |= is_dash(c) || c == '/';

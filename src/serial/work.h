@@ -99,7 +99,7 @@ struct work_cand {
     char key[WORK_MAX_CODE + 1];  /* the symbols alone, capitals */
     uint8_t place[WORK_MAX_CODE]; /* index of each key symbol in chars */
     size_t key_length;
-    bool chain;            /* pieces of different lines or cells; needs a format or an anchor */
+    bool chain;            /* pieces of several places, or of a token: needs a format or anchor */
     bool over_space;       /* joined over a space */
     float joint;           /* log-odds of cutting the text this way */
     float bare, announced; /* of the shape, see shapes.h */

@@ -1,0 +1,192 @@
+/*
+ * Geometry of labels, in the anchor's own axes, so that it holds for any rotation:
+ *
+ *   S/N: ABC123        behind: same line, nothing but spaces and colons between
+ *   S/N:    ABC123     beside: another line on the same baseline, to the right
+ *   S/N:
+ *   ABC123             below: next row, under the anchor or aligned to its left edge
+ *
+ * The nearest anchor of a candidate is the one that counts, and the nearest candidate of an anchor:
+ * a code behind "Model" is not the serial number of a "S/N" further left.
+ */
+#include "serial/links.h"
+
+#include <math.h>
+
+enum { SKIP_MAX = 3 };
+
+/* What an anchor has found so far. */
+struct holder {
+    bool behind;         /* a value in its own line */
+    float beside, below; /* gap to its nearest value, INFINITY: none */
+};
+
+struct proposal {
+    const struct work_anchor *anchor;
+    enum work_link link;
+    float strength, gap;
+};
+
+static const struct work_anchor *anchor_before(const struct work *work,
+                                               const struct work_text *text, size_t begin)
+{
+    const struct work_anchor *found = NULL;
+    for (size_t i = 0; i < text->anchor_count; i++) {
+        const struct work_anchor *a = &work->anchors[text->first_anchor + i];
+        if (a->end <= begin)
+            found = a;
+    }
+    return found;
+}
+
+/* Words and codes between an anchor and a candidate of the same line. */
+static void between(const struct work *work, const struct work_text *text, size_t from, size_t to,
+                    int *words, int *codes)
+{
+    *words = *codes = 0;
+    for (size_t i = 0; i < text->atom_count; i++) {
+        const struct work_atom *atom = &work->atoms[text->first_atom + i];
+        if (atom->begin < from || atom->end > to)
+            continue;
+        if (atom->digits >= 3 && atom->code)
+            (*codes)++;
+        else
+            (*words)++;
+    }
+}
+
+static void link_behind(const struct work *work, struct work_cand *cand)
+{
+    static const float by_words[SKIP_MAX + 1] = {1, 0.75F, 0.5F, 0.3F};
+    const struct work_piece *piece = &cand->pieces[0];
+    const struct work_text *text = &work->texts[piece->line];
+    const struct work_anchor *anchor = anchor_before(work, text, piece->begin);
+    if (!anchor)
+        return;
+    int words, codes;
+    between(work, text, anchor->end, piece->begin, &words, &codes);
+    if (words > SKIP_MAX || codes > 1)
+        return;
+    cand->anchor = anchor;
+    cand->link = LINK_BEHIND;
+    cand->strength = by_words[words] * (codes ? 0.35F : 1);
+}
+
+/* How well `box`, in the anchor's axes, stands to the right of or below the anchor. */
+static struct proposal propose(const struct work_anchor *anchor, const struct work_box *self,
+                               const struct work_box *box)
+{
+    struct proposal none = {0};
+    const float h = 2 * self->high, ratio = box->high / self->high;
+    const float dx = box->x - box->half - (self->x + self->half);
+    const float dy = box->y - self->y;
+    if (!box->aligned || ratio < 0.3F || ratio > 4.5F)
+        return none;
+    const float tall = fmaxf(self->high, box->high);
+    if (dx > -0.6F * h && dx < 20 * h && fabsf(dy) < 0.7F * tall)
+        return (struct proposal){anchor, LINK_BESIDE, 0.92F / (1 + 0.03F * fmaxf(dx / h, 0)),
+                                 fmaxf(dx, 0)};
+    const float gap = fabsf(dy) - self->high - box->high;
+    const float overlap = fminf(self->x + self->half, box->x + box->half) -
+                          fmaxf(self->x - self->half, box->x - box->half);
+    const float left = fabsf((box->x - box->half) - (self->x - self->half));
+    if ((overlap <= 0 && left > 1.5F * h) || fabsf(dy) < 0.5F * h)
+        return none;
+    const float shift = left < 1.5F * h ? 1 : overlap > 0.5F * box->half ? 0.9F : 0.75F;
+    const float rows = fmaxf(gap / h, 0);
+    if (dy > 0 && rows < 4)
+        return (struct proposal){anchor, LINK_BELOW, shift * 0.8F / (1 + 0.5F * rows), gap};
+    if (dy < 0 && rows < 1.2F)
+        return (struct proposal){anchor, LINK_ABOVE, shift * 0.3F / (1 + rows), gap};
+    return none;
+}
+
+static struct work_box anchor_box(const struct work *work, const struct work_anchor *anchor)
+{
+    const struct work_text *text = &work->texts[anchor->line];
+    return work_box_in(&text->frame, text, anchor->begin, anchor->end);
+}
+
+/* The anchor of another line that stands nearest to the candidate. */
+static struct proposal nearest_anchor(const struct work *work, const struct work_cand *cand)
+{
+    const struct work_piece *piece = &cand->pieces[0];
+    const struct work_text *text = &work->texts[piece->line];
+    struct proposal best = {0};
+    for (size_t i = 0; text->frame.valid && i < work->anchor_count; i++) {
+        const struct work_anchor *anchor = &work->anchors[i];
+        const struct work_text *other = &work->texts[anchor->line];
+        if (anchor->line == piece->line || !other->frame.valid || other->symbology)
+            continue;
+        const struct work_box self = anchor_box(work, anchor);
+        const struct work_box box = work_box_in(&other->frame, text, piece->begin, piece->end);
+        const struct proposal p = propose(anchor, &self, &box);
+        if (p.strength > best.strength)
+            best = p;
+    }
+    return best;
+}
+
+static void note_holder(struct holder *holder, const struct work_cand *cand,
+                        const struct proposal *proposal)
+{
+    if (!cand->value_like)
+        return;
+    if (proposal->link == LINK_BESIDE)
+        holder->beside = fminf(holder->beside, proposal->gap);
+    if (proposal->link == LINK_BELOW)
+        holder->below = fminf(holder->below, proposal->gap);
+}
+
+/* Lowers a link where its anchor has a nearer value. */
+static float settle(const struct work *work, const struct holder *holder,
+                    const struct proposal *proposal)
+{
+    const float h = work->texts[proposal->anchor->line].frame.h;
+    float strength = proposal->strength;
+    if (holder->behind)
+        return 0;
+    if (proposal->link == LINK_BESIDE)
+        return proposal->gap > holder->beside + 0.5F * h ? strength * 0.35F : strength;
+    if (isfinite(holder->beside))
+        return strength * 0.15F;
+    if (proposal->link == LINK_BELOW)
+        return proposal->gap > holder->below + 0.5F * h ? strength * 0.35F : strength;
+    return isfinite(holder->below) ? 0 : strength;
+}
+
+int links_find(struct work *work, se_error *err)
+{
+    struct holder *holders = arena_alloc(work->arena, work->anchor_count + 1, sizeof(*holders));
+    struct proposal *proposals = arena_alloc(work->arena, work->cand_count + 1, sizeof(*proposals));
+    RETURN_ERROR_IF(!holders || !proposals, err, SE_ERR_MEMORY, "no memory for links of labels");
+    for (size_t i = 0; i < work->anchor_count; i++)
+        holders[i] = (struct holder){.beside = INFINITY, .below = INFINITY};
+    for (size_t i = 0; i < work->cand_count; i++) {
+        struct work_cand *cand = work->cands[i];
+        link_behind(work, cand);
+        if (cand->link == LINK_BEHIND && cand->strength >= 0.5F && cand->value_like)
+            holders[cand->anchor - work->anchors].behind = true;
+    }
+    for (size_t i = 0; i < work->cand_count; i++) {
+        const struct work_cand *cand = work->cands[i];
+        if (cand->link == LINK_BEHIND && cand->strength >= 0.5F)
+            continue;
+        proposals[i] = nearest_anchor(work, cand);
+        if (proposals[i].anchor)
+            note_holder(&holders[proposals[i].anchor - work->anchors], cand, &proposals[i]);
+    }
+    for (size_t i = 0; i < work->cand_count; i++) {
+        struct work_cand *cand = work->cands[i];
+        const struct proposal *p = &proposals[i];
+        if (!p->anchor)
+            continue;
+        const float strength = settle(work, &holders[p->anchor - work->anchors], p);
+        if (strength > cand->strength) {
+            cand->anchor = p->anchor;
+            cand->link = p->link;
+            cand->strength = strength;
+        }
+    }
+    return SE_OK;
+}

@@ -1,0 +1,259 @@
+#include "serial/output.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+/* What is less likely than this to be an answer is not worth showing. */
+static const float RANK_LEAST = -4.5F;
+/* A runner-up below this share of the character's own probability makes no alternative. */
+static const float ALTERNATIVE_LEAST = 0.01F;
+
+enum {
+    LOOK_MAX = 400,  /* hypotheses that are looked at, the best explained first */
+    CHOSEN_MAX = 128 /* places that are told apart before the order of answers is known */
+};
+
+/* What is read at one place, and what else might be. */
+struct chosen {
+    struct hypothesis *best;
+    const struct hypothesis *others[SER_MAX_ALTERNATIVES];
+    size_t other_count;
+};
+
+static int compare_chosen(const void *a, const void *b)
+{
+    const struct chosen *x = a, *y = b;
+    return rank_compare(&x->best, &y->best);
+}
+
+/* The pieces as printed, a space between them. */
+static const char *printed_of(const struct work *work, const struct work_cand *cand,
+                              struct arena *arena)
+{
+    size_t count = cand->piece_count;
+    for (size_t i = 0; i < cand->piece_count; i++)
+        count += cand->pieces[i].end - cand->pieces[i].begin;
+    char *text = arena_alloc(arena, count + 1, UTF8_MAX);
+    size_t used = 0;
+    for (size_t i = 0; text && i < cand->piece_count; i++) {
+        const struct work_piece *piece = &cand->pieces[i];
+        if (i > 0)
+            text[used++] = ' ';
+        for (size_t k = piece->begin; k < piece->end; k++)
+            used += utf8_encode(work->texts[piece->line].chars[k].c, text + used);
+    }
+    return text;
+}
+
+/* Box round all pieces along the axes of the first. */
+static void quad_of(const struct work *work, const struct work_cand *cand, float quad[4][2])
+{
+    const struct work_piece *first = &cand->pieces[0];
+    const struct work_text *text = &work->texts[first->line];
+    const struct work_frame *f = &text->frame;
+    work_quad(text, first->begin, first->end, quad);
+    if (cand->piece_count == 1 || !f->valid)
+        return;
+    float x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
+    for (size_t i = 0; i < cand->piece_count; i++) {
+        float q[4][2];
+        work_quad(&work->texts[cand->pieces[i].line], cand->pieces[i].begin, cand->pieces[i].end,
+                  q);
+        for (int k = 0; k < 4; k++) {
+            const float px = q[k][0] - f->ox, py = q[k][1] - f->oy;
+            const float x = px * f->ux + py * f->uy, y = -px * f->uy + py * f->ux;
+            x0 = fminf(x0, x);
+            x1 = fmaxf(x1, x);
+            y0 = fminf(y0, y);
+            y1 = fmaxf(y1, y);
+        }
+    }
+    const float along[4] = {x0, x1, x1, x0}, down[4] = {y0, y0, y1, y1};
+    for (int k = 0; k < 4; k++) {
+        quad[k][0] = f->ox + along[k] * f->ux - down[k] * f->uy;
+        quad[k][1] = f->oy + along[k] * f->uy + down[k] * f->ux;
+    }
+}
+
+/* Characters of the canonical text, and by which rule they were corrected. */
+static bool chars_of(const struct hypothesis *h, struct ser_reading *reading, struct arena *arena)
+{
+    const struct work_cand *cand = h->cand;
+    const bool strip = h->format && (h->format->flags & FORMAT_STRIP);
+    const size_t most = cand->char_count + 1;
+    struct ser_char *chars = arena_alloc(arena, most, sizeof(*chars));
+    const char **rules = arena_alloc(arena, most, sizeof(*rules));
+    char *text = arena_alloc(arena, most + 1, 1);
+    if (!chars || !rules || !text)
+        return false;
+    size_t count = 0, k = 0;
+    for (size_t i = 0; i < cand->char_count; i++) {
+        const bool symbol = k < cand->key_length && cand->place[k] == i;
+        if (!symbol && strip)
+            continue;
+        chars[count] = cand->chars[i];
+        if (symbol && h->repair.changed[k]) {
+            chars[count].alt = cand->chars[i].c;
+            chars[count].alt_p = cand->chars[i].p;
+            chars[count].c = (uint32_t)(unsigned char)h->repair.key[k];
+            chars[count].p = h->repair.sure;
+            rules[count] =
+                arena_printf(arena, "%s: %s", h->format->name,
+                             h->repair.checked ? "alphabet and check digit" : "alphabet");
+            if (!rules[count])
+                return false;
+        }
+        k += symbol;
+        text[count] = (char)chars[count].c;
+        count++;
+    }
+    if (h->repair.completed) {
+        const struct ser_char *last = &cand->chars[cand->char_count - 1];
+        chars[count] = (struct ser_char){.c = (uint32_t)(unsigned char)h->repair.key[k],
+                                         .p = h->repair.sure,
+                                         .from = last->to,
+                                         .to = last->to};
+        rules[count] = arena_printf(arena, "%s: check digit computed", h->format->name);
+        if (!rules[count])
+            return false;
+        text[count] = (char)chars[count].c;
+        count++;
+    }
+    reading->text = text;
+    reading->chars = chars;
+    reading->rules = rules;
+    reading->char_count = count;
+    return true;
+}
+
+static const char *why_of(const struct hypothesis *h, struct arena *arena)
+{
+    static const char *const links[] = {"", "right before it", "to the left of it", "above it",
+                                        "below it"};
+    const struct work_cand *cand = h->cand;
+    const char *announced =
+        cand->anchor ? arena_printf(arena, "\"%s\" %s", cand->anchor->name, links[cand->link])
+                     : "no word announces it";
+    if (!announced)
+        return NULL;
+    return arena_printf(arena, "%s; %s%s%s%s%s%s", announced,
+                        h->format ? "format " : "no known format", h->format ? h->format->name : "",
+                        h->repair.checked     ? ", check digit agrees"
+                        : h->repair.completed ? ", check digit computed"
+                                              : "",
+                        cand->chain ? "; joined from several places" : "",
+                        h->repeated ? "; seen twice" : "",
+                        h->agreed                        ? "; text and barcode agree"
+                        : h->sources == SER_FROM_BARCODE ? "; from a barcode"
+                                                         : "");
+}
+
+static bool add_alternative(struct ser_reading *reading, const char *text, float score)
+{
+    struct ser_alternative *list = (struct ser_alternative *)reading->alternatives;
+    size_t at = reading->alternative_count;
+    if (!text)
+        return false;
+    if (strcmp(text, reading->text) == 0)
+        return true;
+    for (size_t i = 0; i < reading->alternative_count; i++)
+        if (strcmp(list[i].text, text) == 0)
+            return true;
+    if (at == SER_MAX_ALTERNATIVES) {
+        if (list[at - 1].score >= score)
+            return true;
+        at--;
+    } else {
+        reading->alternative_count++;
+    }
+    for (; at > 0 && list[at - 1].score < score; at--)
+        list[at] = list[at - 1];
+    list[at] = (struct ser_alternative){text, score};
+    return true;
+}
+
+/* The same code with one character replaced by its runner-up. */
+static bool add_runners_up(const struct hypothesis *h, struct ser_reading *reading,
+                           struct arena *arena)
+{
+    const bool proven = h->repair.checked;
+    for (size_t i = 0; i < reading->char_count && !proven; i++) {
+        const struct ser_char *c = &reading->chars[i];
+        if (!c->alt || c->alt_p < ALTERNATIVE_LEAST * c->p || c->alt == c->c)
+            continue;
+        char *text = arena_copy(arena, reading->text, reading->char_count);
+        if (!text)
+            return false;
+        text[i] = (char)c->alt;
+        const float score = reading->score * fminf(c->alt_p / c->p, 1);
+        if (!add_alternative(reading, text, score))
+            return false;
+    }
+    return true;
+}
+
+static bool make_reading(const struct work *work, const struct hypothesis *h,
+                         struct ser_reading *reading, struct arena *arena)
+{
+    reading->kind = h->kind;
+    reading->format = h->format ? h->format->name : "generic";
+    reading->score = rank_score(h);
+    reading->sources = h->sources;
+    reading->printed = printed_of(work, h->cand, arena);
+    reading->why = why_of(h, arena);
+    reading->alternatives =
+        arena_alloc(arena, SER_MAX_ALTERNATIVES, sizeof(*reading->alternatives));
+    if (!reading->printed || !reading->why || !reading->alternatives ||
+        !chars_of(h, reading, arena))
+        return false;
+    quad_of(work, h->cand, reading->quad);
+    return add_runners_up(h, reading, arena);
+}
+
+/* Of hypotheses that share characters of the picture the best explained one is kept; the others are
+ * its alternatives. Returns how many were kept, in order of answers. */
+static size_t choose(const struct ranking *ranking, struct chosen made[CHOSEN_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ranking->count && i < LOOK_MAX; i++) {
+        struct hypothesis *h = ranking->items[i];
+        struct chosen *over = NULL;
+        if (h->logit < RANK_LEAST)
+            break;
+        for (size_t k = 0; k < count && !over; k++)
+            if (rank_overlap(made[k].best->cand, h->cand))
+                over = &made[k];
+        if (over && over->other_count < SER_MAX_ALTERNATIVES)
+            over->others[over->other_count++] = h;
+        if (!over && count < CHOSEN_MAX)
+            made[count++] = (struct chosen){.best = h};
+    }
+    qsort(made, count, sizeof(made[0]), compare_chosen);
+    return count;
+}
+
+int output_readings(const struct work *work, const struct ranking *ranking, struct arena *arena,
+                    struct ser_output *out, se_error *err)
+{
+    struct chosen made[CHOSEN_MAX];
+    const size_t count = choose(ranking, made);
+    *out = (struct ser_output){0};
+    out->readings = arena_alloc(arena, SER_MAX_READINGS, sizeof(*out->readings));
+    RETURN_ERROR_IF(!out->readings, err, SE_ERR_MEMORY, "no memory for readings");
+    for (size_t i = 0; i < count && i < SER_MAX_READINGS && made[i].best->rank >= RANK_LEAST; i++) {
+        struct ser_reading *reading = &out->readings[i];
+        bool ok = make_reading(work, made[i].best, reading, arena);
+        for (size_t k = 0; ok && k < made[i].other_count; k++) {
+            const struct hypothesis *other = made[i].others[k];
+            ok =
+                add_alternative(reading, arena_copy(arena, other->repair.key, other->repair.length),
+                                rank_score(other) * (1 - reading->score));
+        }
+        RETURN_ERROR_IF(!ok, err, SE_ERR_MEMORY, "no memory for readings");
+        out->count++;
+    }
+    return SE_OK;
+}

@@ -1,0 +1,382 @@
+#include "serial/rank.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* All figures are log-odds. They were set by reasoning about labels and then checked against the
+ * labels in tests/serial; docs/decisions/0005-serial-evidence.md tells what each stands for. */
+static const float BARE = -2.0F;      /* some code on a label, nothing known */
+static const float ANNOUNCED = -2.2F; /* before the anchor's weight is added */
+static const float CHECK_PASSED = 1.5F, CHECK_FAILED = -1.5F;
+static const float WRONG_ANCHOR = -5.0F; /* announced as something else */
+static const float BARCODE_ALONE = 0.8F, BARCODE_AGREES = 1.5F, REPEATED = 0.8F;
+static const float COMPLETED = -2.5F; /* check digit computed, not read */
+static const float OVER_SPACE = -0.8F;
+
+enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256, BARCODES_MAX = 256 };
+
+static bool says_kind(const struct work_anchor *anchor, enum ser_kind kind)
+{
+    switch (anchor->says) {
+    case SAYS_SERIAL:
+        return kind == SER_SERIAL;
+    case SAYS_ASSET:
+        return kind == SER_ASSET;
+    case SAYS_MAC:
+        return kind == SER_MAC;
+    case SAYS_IMEI:
+        return kind == SER_IMEI;
+    case SAYS_MEID:
+        return kind == SER_MEID;
+    case SAYS_ICCID:
+        return kind == SER_ICCID;
+    case SAYS_VIN:
+        return kind == SER_VIN;
+    case SAYS_GTIN:
+        return kind == SER_GTIN;
+    case SAYS_PART:
+        return kind == SER_PART;
+    case SAYS_OTHER:
+    case SAYS_SECRET:
+        return false;
+    }
+    return false;
+}
+
+static float announced(const struct work_cand *cand)
+{
+    return ANNOUNCED + cand->anchor->weight * cand->strength;
+}
+
+/* Groups of digits alone may as well be several numbers. */
+static float over_space(const struct work_cand *cand)
+{
+    if (!cand->over_space)
+        return 0;
+    const bool digits = strspn(cand->key, "0123456789") == cand->key_length;
+    return digits ? 2 * OVER_SPACE : OVER_SPACE;
+}
+
+/* The code as read, whatever its format. */
+static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
+{
+    float bare = BARE + cand->bare + cand->joint + over_space(cand);
+    if (cand->chain)
+        bare -= 6;
+    h->kind = SER_CODE;
+    h->logit = bare;
+    if (!cand->anchor)
+        return;
+    const enum work_says says = cand->anchor->says;
+    /* A word without a digit is a value only where it stands right behind its anchor. */
+    if (cand->key[strcspn(cand->key, "0123456789")] == '\0' &&
+        (cand->link != LINK_BEHIND || says == SAYS_PART))
+        return;
+    if (says == SAYS_SERIAL || says == SAYS_ASSET) {
+        const float logit = announced(cand) + cand->announced + cand->joint;
+        if (logit > bare) {
+            h->logit = logit;
+            h->kind = says == SAYS_SERIAL ? SER_SERIAL : SER_ASSET;
+        }
+    } else if (says == SAYS_PART) {
+        h->kind = cand->strength >= 0.5F ? SER_PART : SER_CODE;
+        h->logit = h->kind == SER_PART ? announced(cand) + cand->announced + cand->joint
+                                       : bare + WRONG_ANCHOR * cand->strength;
+    } else {
+        h->logit = bare + WRONG_ANCHOR * cand->strength;
+    }
+}
+
+/* Text that belongs to a European Article Number or the like by its barcode. */
+static bool is_trade_barcode(const struct work *work, const struct work_cand *cand)
+{
+    const char *s = work->texts[cand->pieces[0].line].symbology;
+    return s && (strncmp(s, "ean", 3) == 0 || strncmp(s, "upc", 3) == 0);
+}
+
+static size_t separators(const struct work_cand *cand)
+{
+    return cand->char_count - cand->key_length;
+}
+
+/* Addresses are printed in pairs, in three groups of four or two of six, or in one piece. */
+static float address_look(const struct work_cand *cand)
+{
+    const size_t count = separators(cand);
+    if (count == 0)
+        return cand->over_space ? -1 : 0;
+    const size_t width = cand->key_length / (count + 1);
+    for (size_t i = 0; i < cand->key_length; i++)
+        if (cand->place[i] != i + i / width)
+            return -6;
+    return width * (count + 1) == cand->key_length && width % 2 == 0 ? 3 : -6;
+}
+
+/* How the print itself speaks for a kind: separators of addresses, groups of trade numbers. */
+static float look_of(const struct work *work, const struct work_cand *cand, enum ser_kind kind,
+                     size_t length)
+{
+    if (kind == SER_MAC)
+        return address_look(cand);
+    if (kind == SER_GTIN && is_trade_barcode(work, cand))
+        return 4;
+    if (kind == SER_GTIN && separators(cand) > 0)
+        return -2;
+    if (kind == SER_GTIN)
+        return cand->over_space || cand->chain ? 1.5F : length == 13 ? 0 : -1;
+    if (kind == SER_IMEI)
+        return cand->raw[0] == '3' && cand->raw[1] == '5' ? 1 : 0;
+    return 0;
+}
+
+/* Fills `h` when the candidate makes sense as a code of this format. */
+static bool judge_format(const struct work *work, const struct work_cand *cand,
+                         const struct format *format, const struct hypothesis *generic,
+                         size_t *effort, struct hypothesis *h)
+{
+    const struct work_anchor *anchor = cand->anchor;
+    const bool matches = anchor && says_kind(anchor, format->kind) && cand->strength >= 0.3F;
+    if ((format->flags & FORMAT_ANNOUNCED) && !matches)
+        return false;
+    if ((format->flags & FORMAT_SERVICE_TAG) && !strstr(anchor->name, "tag"))
+        return false;
+    if (!(format->flags & FORMAT_STRIP) && separators(cand) > 0)
+        return false;
+    if (!format_repair(format, cand, effort, &h->repair))
+        return false;
+    h->format = format;
+    h->kind = format->kind;
+    const float check = !format->check || h->repair.completed ? 0
+                        : h->repair.checked                   ? CHECK_PASSED
+                                                              : CHECK_FAILED;
+    const float own = h->repair.cost + (h->repair.completed ? COMPLETED : 0);
+    if (format->kind == SER_SERIAL) {
+        const float bare = cand->over_space ? 0 : format->bare;
+        h->logit = generic->logit + own + (matches ? format->announced : bare);
+        return generic->kind == SER_SERIAL || generic->kind == SER_CODE;
+    }
+    const float look = look_of(work, cand, format->kind, h->repair.length);
+    float bare = BARE + format->bare + cand->joint + look + own;
+    /* Nothing but its check digit tells a bare number of this kind from any other. */
+    if (format->check && !h->repair.checked && !h->repair.completed)
+        bare -= format->bare + 3;
+    const bool proves_itself =
+        (format->kind == SER_VIN || format->kind == SER_CONTAINER) && h->repair.changes == 0;
+    if (anchor && !matches && !proves_itself)
+        bare -= anchor->says == SAYS_SERIAL ? anchor->weight * cand->strength : 2 * cand->strength;
+    h->logit = bare;
+    if (matches)
+        h->logit = fmaxf(bare, announced(cand) + format->announced + check + cand->joint + own);
+    return true;
+}
+
+/* Share of the weight that characters have in the certainty: a recognizer that is right names
+ * probabilities near 1. */
+static float certainty(const struct work_cand *cand, const struct repair *repair)
+{
+    float p = 1;
+    for (size_t i = 0; i < cand->key_length; i++)
+        p *= repair->changed[i] ? 1 : cand->chars[cand->place[i]].p;
+    if (repair->checked)
+        p = 1 - (1 - p) * 0.2F;
+    return p * repair->sure;
+}
+
+/* Highest place in the order that a kind can have. */
+static float kind_cap(enum ser_kind kind)
+{
+    switch (kind) {
+    case SER_ASSET:
+        return 2;
+    case SER_IMEI:
+        return 1.5F;
+    case SER_MEID:
+        return 1.2F;
+    case SER_MAC:
+        return -0.2F;
+    case SER_ICCID:
+        return -0.8F;
+    case SER_GTIN:
+        return -3;
+    case SER_PART:
+        return -3.5F;
+    case SER_SERIAL:
+    case SER_VIN:
+    case SER_CONTAINER:
+    case SER_CODE:
+        return 20;
+    }
+    return 20;
+}
+
+static float rank_of(const struct hypothesis *h)
+{
+    return fminf(h->logit, kind_cap(h->kind)) + 0.02F * fminf(h->logit, 10) +
+           0.5F * logf(fmaxf(h->certain, 1e-4F));
+}
+
+static void understand(const struct work *work, const struct work_cand *cand, size_t *effort,
+                       struct hypothesis *best, bool *secret)
+{
+    *best = (struct hypothesis){.cand = cand, .repair = {.length = cand->key_length, .sure = 1}};
+    memcpy(best->repair.key, cand->key, cand->key_length + 1);
+    judge_generic(cand, best);
+    const struct hypothesis generic = *best;
+    *secret = cand->anchor && cand->anchor->says == SAYS_SECRET && cand->strength >= 0.25F;
+    for (size_t i = 0; i < format_row_count; i++) {
+        struct hypothesis h = generic;
+        if (!judge_format(work, cand, &format_rows[i], &generic, effort, &h))
+            continue;
+        *secret |= (format_rows[i].flags & FORMAT_SECRET) && h.repair.changes == 0;
+        if (h.logit > best->logit)
+            *best = h;
+    }
+    best->certain = certainty(cand, &best->repair);
+    best->sources = SER_FROM_TEXT;
+    if (work->texts[cand->pieces[0].line].symbology) {
+        best->sources = SER_FROM_BARCODE;
+        best->logit += BARCODE_ALONE;
+    }
+    best->rank = rank_of(best);
+}
+
+bool rank_overlap(const struct work_cand *a, const struct work_cand *b)
+{
+    for (size_t i = 0; i < a->piece_count; i++)
+        for (size_t k = 0; k < b->piece_count; k++)
+            if (a->pieces[i].line == b->pieces[k].line && a->pieces[i].begin < b->pieces[k].end &&
+                b->pieces[k].begin < a->pieces[i].end)
+                return true;
+    return false;
+}
+
+/* Leaves out what is, or shares characters with, a product key or password. */
+static size_t drop_secrets(struct hypothesis *items, bool *secret, size_t count)
+{
+    size_t secrets = 0, kept = 0;
+    const struct work_cand *hidden[SECRETS_MAX];
+    for (size_t i = 0; i < count && secrets < SECRETS_MAX; i++)
+        if (secret[i])
+            hidden[secrets++] = items[i].cand;
+    for (size_t i = 0; i < count; i++) {
+        bool drop = secret[i];
+        for (size_t k = 0; k < secrets && !drop; k++)
+            drop = rank_overlap(items[i].cand, hidden[k]) ||
+                   strcmp(items[i].cand->key, hidden[k]->key) == 0;
+        if (!drop)
+            items[kept++] = items[i];
+    }
+    return kept;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct hypothesis *x = a, *y = b;
+    const int order = strcmp(x->repair.key, y->repair.key);
+    if (order != 0)
+        return order;
+    if (x->rank != y->rank)
+        return x->rank > y->rank ? -1 : 1;
+    return x->cand->pieces[0].line < y->cand->pieces[0].line   ? -1
+           : x->cand->pieces[0].line > y->cand->pieces[0].line ? 1
+                                                               : 0;
+}
+
+static float evidence(const struct hypothesis *h)
+{
+    return h->logit + 0.5F * logf(fmaxf(h->certain, 1e-4F));
+}
+
+static int by_evidence(const void *a, const void *b)
+{
+    const struct hypothesis *x = *(struct hypothesis *const *)a;
+    const struct hypothesis *y = *(struct hypothesis *const *)b;
+    if (evidence(x) != evidence(y))
+        return evidence(x) > evidence(y) ? -1 : 1;
+    return strcmp(x->repair.key, y->repair.key);
+}
+
+int rank_compare(const void *a, const void *b)
+{
+    const struct hypothesis *x = *(struct hypothesis *const *)a;
+    const struct hypothesis *y = *(struct hypothesis *const *)b;
+    if (x->rank != y->rank)
+        return x->rank > y->rank ? -1 : 1;
+    return strcmp(x->repair.key, y->repair.key);
+}
+
+/* Joins what items[first … first+count) of the same code say into the best of them. */
+static void join(struct hypothesis *items, size_t first, size_t count)
+{
+    struct hypothesis *best = &items[first];
+    for (size_t i = first + 1; i < first + count; i++) {
+        const bool elsewhere = !rank_overlap(best->cand, items[i].cand);
+        const bool both = items[i].sources != best->sources;
+        best->agreed |= both;
+        best->repeated |= elsewhere && !both;
+        if (both)
+            best->certain = 1 - (1 - best->certain) * 0.1F;
+    }
+    for (size_t i = first + 1; i < first + count; i++)
+        best->sources |= items[i].sources;
+    best->logit += best->agreed ? BARCODE_AGREES : 0;
+    best->logit += best->repeated ? REPEATED : 0;
+    best->rank = rank_of(best);
+}
+
+/* A barcode that holds a printed code and something more (a data identifier, a label's whole text)
+ * speaks for it too. */
+static void agree_with_barcodes(struct hypothesis **items, size_t count)
+{
+    for (size_t b = 0, barcodes = 0; b < count && barcodes < BARCODES_MAX; b++) {
+        if (items[b]->sources != SER_FROM_BARCODE)
+            continue;
+        barcodes++;
+        for (size_t i = 0; i < count; i++) {
+            struct hypothesis *h = items[i];
+            if (h->agreed || h->sources != SER_FROM_TEXT || h->repair.length < 6 ||
+                h->repair.length >= items[b]->repair.length)
+                continue;
+            if (!strstr(items[b]->repair.key, h->repair.key))
+                continue;
+            h->agreed = true;
+            h->sources |= SER_FROM_BARCODE;
+            h->logit += BARCODE_AGREES * 0.7F;
+            h->certain = 1 - (1 - h->certain) * 0.2F;
+            h->rank = rank_of(h);
+        }
+    }
+}
+
+int rank_all(struct work *work, struct ranking *out, se_error *err)
+{
+    *out = (struct ranking){0};
+    struct hypothesis *items = arena_alloc(work->arena, work->cand_count + 1, sizeof(*items));
+    bool *secret = arena_alloc(work->arena, work->cand_count + 1, sizeof(*secret));
+    out->items = arena_alloc(work->arena, work->cand_count + 1, sizeof(struct hypothesis *));
+    RETURN_ERROR_IF(!items || !secret || !out->items, err, SE_ERR_MEMORY,
+                    "no memory for ranking identifiers");
+    size_t effort = REPAIR_EFFORT;
+    for (size_t i = 0; i < work->cand_count; i++)
+        understand(work, work->cands[i], &effort, &items[i], &secret[i]);
+    const size_t count = drop_secrets(items, secret, work->cand_count);
+    qsort(items, count, sizeof(*items), by_key);
+    for (size_t i = 0; i < count;) {
+        size_t same = 1;
+        while (i + same < count && strcmp(items[i].repair.key, items[i + same].repair.key) == 0)
+            same++;
+        join(items, i, same);
+        out->items[out->count++] = &items[i];
+        i += same;
+    }
+    agree_with_barcodes(out->items, out->count);
+    qsort(out->items, out->count, sizeof(struct hypothesis *), by_evidence);
+    return SE_OK;
+}
+
+float rank_score(const struct hypothesis *h)
+{
+    const float logit = fminf(h->logit, 7);
+    return h->certain / (1 + expf(-logit));
+}

@@ -1,0 +1,47 @@
+/*
+ * Weighs the evidence for every candidate and puts distinct identifiers in order.
+ *
+ * Evidence adds up as log-odds that the candidate is an identifier of its kind, rightly cut and
+ * rightly read. The order answers "what is the serial number of this device?": an announced serial
+ * number first, then what else names this one device (VIN, container, asset tag), then codes that
+ * nothing announces, last what names a kind of device (part, GTIN).
+ */
+#ifndef SE_SERIAL_RANK_H
+#define SE_SERIAL_RANK_H
+
+#include "serial/formats.h"
+#include "serial/work.h"
+
+/* A candidate as understood. */
+struct hypothesis {
+    const struct work_cand *cand;
+    const struct format *format; /* NULL: generic */
+    struct repair repair;        /* the code as understood; of a generic one: as read */
+    enum ser_kind kind;
+    float logit;   /* evidence for it */
+    float certain; /* probability that all characters are right, 0 … 1 */
+    float rank;    /* order of answers */
+    unsigned sources;
+    bool repeated; /* seen at two places */
+    bool agreed;   /* text and barcode say the same */
+};
+
+struct ranking {
+    struct hypothesis **items; /* distinct codes, the best explained first */
+    size_t count;
+};
+
+/* Understands all candidates and orders them by evidence, the best explained first. Product keys
+ * and passwords do not appear. SE_ERR_MEMORY. */
+int rank_all(struct work *work, struct ranking *out, se_error *err);
+
+/* For qsort of struct hypothesis *: the likelier answer first. */
+int rank_compare(const void *a, const void *b);
+
+/* Probability for the contract: of the code being an identifier and exactly right. */
+float rank_score(const struct hypothesis *hypothesis);
+
+/* Do two candidates share characters of the picture? */
+bool rank_overlap(const struct work_cand *a, const struct work_cand *b);
+
+#endif
