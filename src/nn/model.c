@@ -17,7 +17,8 @@ static int choose_backend(const struct nn_model_options *options, const struct n
         *out = nn_ref_backend();
         return SE_OK;
     case NN_BACKEND_CPU:
-        return se_fail(err, SE_ERR_UNSUPPORTED, "the cpu backend is not part of this build");
+        *out = nn_cpu_backend(options->cpu, err);
+        return *out ? SE_OK : SE_ERR_UNSUPPORTED;
     }
     return se_fail(err, SE_ERR_ARGUMENT, "backend %d", (int)options->backend);
 }

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "nn/inspect.h"
+#include "tensor_file.h"
 
 static const char magic[] = "SETENSR1";
 
@@ -50,47 +50,6 @@ static int parse(struct arguments *a, int argc, char **argv, se_error *err)
     }
     RETURN_ERROR_IF(place < 3, err, SE_ERR_ARGUMENT, "usage: nn_dump MODEL INPUT OUTPUT [options]");
     return SE_OK;
-}
-
-/* ---- reading -------------------------------------------------------------------------------- */
-
-static bool take(const struct file_map *map, size_t *at, void *out, size_t size)
-{
-    if (map->size - *at < size)
-        return false;
-    memcpy(out, map->data + *at, size);
-    *at += size;
-    return true;
-}
-
-/* The first tensor of the file, which must be [n, c, h, w]; `data` points into the file. */
-static int first_tensor(const struct file_map *map, uint32_t dims[4], const unsigned char **data,
-                        se_error *err)
-{
-    char head[8];
-    uint32_t count, length, rank;
-    size_t at = 0, elements = 1;
-    bool fits = take(map, &at, head, 8) && memcmp(head, magic, 8) == 0 &&
-                take(map, &at, &count, 4) && count > 0 && take(map, &at, &length, 4) &&
-                length <= map->size - at;
-    if (fits)
-        at += length;
-    fits = fits && take(map, &at, &rank, 4) && rank == 4 && take(map, &at, dims, 16);
-    for (int i = 0; i < 4 && fits; i++)
-        fits = !__builtin_mul_overflow(elements, (size_t)dims[i], &elements);
-    RETURN_ERROR_IF(!fits || elements > (map->size - at) / 4, err, SE_ERR_ARGUMENT,
-                    "not a dump whose first tensor has 4 dimensions");
-    *data = map->data + at;
-    return SE_OK;
-}
-
-static void fill_input(float *to, const unsigned char *from, const uint32_t dims[4])
-{
-    const size_t c = dims[1], pixels = (size_t)dims[2] * dims[3];
-    for (size_t n = 0; n < dims[0]; n++)
-        for (size_t i = 0; i < c; i++)
-            for (size_t p = 0; p < pixels; p++)
-                memcpy(&to[(n * pixels + p) * c + i], from + 4 * ((n * c + i) * pixels + p), 4);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -165,14 +124,15 @@ static int time_runs(const struct arguments *a, const struct nn_model *model, st
     return status;
 }
 
-static int run(const struct arguments *a, const struct file_map *map, se_error *err)
+static int run(const struct arguments *a, const struct tensor_file *file, se_error *err)
 {
     struct nn_model *model = NULL;
     struct nn_exec *exec = NULL;
     struct pool *pool = NULL;
-    uint32_t dims[4];
-    const unsigned char *data = NULL;
-    FORWARD_IF_ERROR(first_tensor(map, dims, &data, err));
+    RETURN_ERROR_IF(file->count == 0 || file->entries[0].shape.rank != 4, err, SE_ERR_ARGUMENT,
+                    "%s: its first tensor should be the input and have 4 dimensions", a->input);
+    const struct tensor_entry *input = &file->entries[0];
+    const int64_t *dims = input->shape.dims;
     const int64_t nhwc[4] = {dims[0], dims[2], dims[3], dims[1]};
     int status = pool_create(&pool, a->threads, err);
     if (status == SE_OK)
@@ -182,7 +142,7 @@ static int run(const struct arguments *a, const struct file_map *map, se_error *
     if (status == SE_OK)
         status = nn_exec_prepare(exec, nhwc, err);
     if (status == SE_OK) {
-        fill_input(nn_exec_input(exec), data, dims);
+        tensor_to_channels_last(&input->shape, input->data, nn_exec_input(exec));
         status = nn_exec_run(exec, NULL, err);
     }
     if (status == SE_OK)
@@ -198,14 +158,14 @@ static int run(const struct arguments *a, const struct file_map *map, se_error *
 int main(int argc, char **argv)
 {
     struct arguments arguments;
-    struct file_map map = {NULL, 0};
+    struct tensor_file file = {NULL, 0};
     se_error error;
     int status = parse(&arguments, argc, argv, &error);
     if (status == SE_OK)
-        status = file_map_open(&map, arguments.input, &error);
+        status = tensor_file_load(&file, arguments.input, &error);
     if (status == SE_OK)
-        status = run(&arguments, &map, &error);
-    file_map_close(&map);
+        status = run(&arguments, &file, &error);
+    tensor_file_free(&file);
     if (status != SE_OK)
         fprintf(stderr, "nn_dump: %s\n", error.message);
     return status == SE_OK ? 0 : 1;
