@@ -5,6 +5,7 @@
 /* Parts of the line's height. */
 static const float MARGIN_ALONG = 0.10F;
 static const float MARGIN_ACROSS = -0.05F;
+static const float LENGTHEN = 0.5F;
 /* So many times as tall as wide: text along the tall side. */
 static const float TALL = 1.5F;
 
@@ -47,20 +48,31 @@ static struct point unit(struct point a, struct point b, struct point c, struct 
     return length > 0 ? (struct point){v.x / length, v.y / length} : (struct point){0, 0};
 }
 
-struct quad crop_outline(const struct quad *quad, float *margin)
+/* The quad grown by `a` at both ends and by `b` at top and bottom. */
+static struct quad grow(const struct quad *quad, float a, float b)
 {
     const struct point *p = quad->p;
-    const float width = quad_width(quad), height = quad_height(quad);
     const struct point u = unit(p[0], p[1], p[2], p[3]), v = unit(p[0], p[3], p[2], p[1]);
-    const float a = MARGIN_ALONG * height, b = MARGIN_ACROSS * height;
     struct quad out;
     for (int i = 0; i < 4; i++) {
         const float along = i == 1 || i == 2 ? a : -a, down = i >= 2 ? b : -b;
         out.p[i] =
             (struct point){p[i].x + u.x * along + v.x * down, p[i].y + u.y * along + v.y * down};
     }
-    *margin = width > 0 ? a / (width + 2 * a) : 0;
     return out;
+}
+
+struct quad crop_lengthen(const struct quad *quad)
+{
+    return grow(quad, LENGTHEN * quad_height(quad), 0);
+}
+
+struct quad crop_outline(const struct quad *quad, float *margin)
+{
+    const float width = quad_width(quad), height = quad_height(quad);
+    const float along = MARGIN_ALONG * height;
+    *margin = width > 0 ? along / (width + 2 * along) : 0;
+    return grow(quad, along, MARGIN_ACROSS * height);
 }
 
 int crop_width(const struct quad *outline)

@@ -26,6 +26,10 @@ struct quad crop_turn(const struct quad *quad);
 /* Is the text of a quad turned so far that its top may as well be its bottom? */
 bool crop_is_steep(const struct quad *quad);
 
+/* The same outline with half a line height more at both ends: for text that seems to go on beyond
+ * its box. */
+struct quad crop_lengthen(const struct quad *quad);
+
 /* What is cut out for a line: a little more along the text, so that the first and the last
  * character are whole, and a little less across it. *margin: the part of the crop's width that was
  * added at each end. */

@@ -1,7 +1,6 @@
 #include "ocr/ctc.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 static double add_logs(double a, double b)
 {
@@ -88,6 +87,18 @@ size_t ctc_greedy(const struct lattice *lattice, const uint32_t *code_points, in
         }
     }
     return count;
+}
+
+bool ctc_extent(const struct lattice *lattice, int *first, int *last)
+{
+    struct run run;
+    if (!next_run(lattice, 0, &run))
+        return false;
+    *first = run.begin;
+    do
+        *last = run.begin;
+    while (next_run(lattice, run.end, &run));
+    return true;
 }
 
 /* ---- one text ------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
 #ifndef SE_OCR_CTC_H
 #define SE_OCR_CTC_H
 
+#include <stdbool.h>
+
 #include "ocr/lattice.h"
 
 enum {
@@ -34,6 +36,9 @@ struct text_char {
  */
 size_t ctc_greedy(const struct lattice *lattice, const uint32_t *code_points, int classes,
                   struct text_char *out, size_t max);
+
+/* Steps at which the first and the last character of that path begin; false when it has none. */
+bool ctc_extent(const struct lattice *lattice, int *first, int *last);
 
 /* Natural logarithm of the probability of exactly this text; -INFINITY when the lattice has too few
  * steps for it, or length > CTC_MAX_TEXT. */

@@ -4,8 +4,8 @@
  *
  *   lines ── jobs, sorted by width ── batches ── lattices ── the likelier way up
  *
- * First all lines as they lie (steep ones both ways up at once), then those that read badly are
- * turned and read again.
+ * First all lines as they lie (steep ones both ways up at once), then those that read badly turned,
+ * then those whose text runs into the ends of its box with more room there.
  */
 #include "ocr/recognize.h"
 
@@ -27,18 +27,25 @@ enum {
 
 /* Of the mean log-probability of a character when nothing was read. */
 static const float NOTHING_READ = -10.0F;
+/* A line below this is not worth the question whether it goes on. */
+static const float LENGTHEN_ABOVE = 0.5F;
+/* What the mean log-probability may lose when a line turns out longer. */
+static const float LENGTHEN_LOSS = 0.1F;
 
 /* What is known of a line besides its text_line. */
 struct state {
-    struct quad quad; /* along the text */
-    int width;        /* of the crop; 0: not readable */
-    float worth;      /* mean log-probability of the characters that were kept */
-    int waiting;      /* jobs that are not done */
+    bool readable;
+    float worth; /* mean log-probability of the characters that were kept */
+    int waiting; /* jobs that are not done */
 };
+
+enum way { AS_IT_LIES, TURNED, LENGTHENED };
 
 struct job {
     int line;
-    bool turned;
+    enum way way;
+    struct quad quad;    /* whose first side is the text's top */
+    int line_width;      /* of the crop */
     int window, windows; /* which of how many */
     int x, width;        /* its part of the crop */
     int bucket;
@@ -72,22 +79,26 @@ _Static_assert(CROP_MAX_WIDTH <=
                "the windows cover the longest line");
 
 /* Windows are all of the same width, so that they share batches; the last two overlap more. */
-static void add_jobs(struct work *work, int line, bool turned)
+static void add_jobs(struct work *work, int line, enum way way, const struct quad *quad)
 {
-    const int width = work->states[line].width;
+    float margin;
+    const struct quad outline = crop_outline(quad, &margin);
+    const int width = crop_width(&outline);
+    if (width == 0)
+        return;
     const int stride = CROP_MAX_BUCKET - CROP_OVERLAP;
     const int count =
         width <= CROP_MAX_BUCKET ? 1 : 1 + (width - CROP_MAX_BUCKET + stride - 1) / stride;
     for (int i = 0; i < count; i++) {
-        struct job job = {.line = line, .turned = turned, .window = i, .windows = count};
-        job.width = count == 1 ? width : CROP_MAX_BUCKET;
-        job.x = i + 1 < count ? i * stride : width - job.width;
-        job.x -= job.x % CROP_STEP;
-        if (i + 1 == count)
-            job.width = width - job.x < CROP_MAX_BUCKET ? width - job.x : CROP_MAX_BUCKET;
-        job.bucket = count == 1 ? crop_bucket(width) : CROP_MAX_BUCKET;
+        struct job job = {line, way, *quad, width, i, count, 0, width, crop_bucket(width)};
+        if (count > 1) {
+            const int last = (width - CROP_MAX_BUCKET) / CROP_STEP * CROP_STEP;
+            job.x = i + 1 < count ? i * stride : last;
+            job.width = job.bucket = CROP_MAX_BUCKET;
+        }
         work->jobs[work->job_count++] = job;
     }
+    work->states[line].readable = true;
     work->states[line].waiting += count;
 }
 
@@ -96,7 +107,7 @@ static int by_width(const void *left, const void *right)
     const struct job *a = left, *b = right;
     int order = (a->bucket > b->bucket) - (a->bucket < b->bucket);
     order = order ? order : (a->line > b->line) - (a->line < b->line);
-    order = order ? order : (a->turned > b->turned) - (a->turned < b->turned);
+    order = order ? order : (a->way > b->way) - (a->way < b->way);
     return order ? order : (a->window > b->window) - (a->window < b->window);
 }
 
@@ -120,12 +131,10 @@ static void fill_input(const struct image *crop, int x, int width, int bucket, f
 
 static int cut_out(const struct work *work, const struct job *job, float *out, se_error *err)
 {
-    const struct state *state = &work->states[job->line];
-    const struct quad quad = job->turned ? crop_turn(&state->quad) : state->quad;
     float margin;
-    const struct quad outline = crop_outline(&quad, &margin);
+    const struct quad outline = crop_outline(&job->quad, &margin);
     struct image crop;
-    FORWARD_IF_ERROR(image_create(&crop, state->width, CROP_HEIGHT, work->image->channels, err));
+    FORWARD_IF_ERROR(image_create(&crop, job->line_width, CROP_HEIGHT, work->image->channels, err));
     const int status = img_warp_quad(work->image, &outline, &crop, err);
     if (status == SE_OK)
         fill_input(&crop, job->x, job->width, job->bucket, out);
@@ -163,7 +172,45 @@ static int out_of_arena(const struct work *work, se_error *err)
     return se_fail_memory(err, "the text of a picture", work->arena->max);
 }
 
-/* Takes a lattice as the reading of its line if it is likelier than what was read before. `length`:
+/* From parts of the lattice's steps, which cover `length` pixels, to parts of the quad. */
+static void place_chars(const struct job *job, int length, struct text_char *chars, size_t count)
+{
+    float margin;
+    crop_outline(&job->quad, &margin);
+    const float scale = (float)length / (float)job->line_width;
+    for (size_t i = 0; i < count; i++) {
+        struct text_char *c = &chars[i];
+        c->from = fminf(1, fmaxf(0, (c->from * scale - margin) / (1 - 2 * margin)));
+        c->to = fminf(1, fmaxf(0, (c->to * scale - margin) / (1 - 2 * margin)));
+    }
+}
+
+/* Is the reading longer, and the same but for its ends, where characters may have been cut? */
+static bool goes_further(const struct text_line *line, const struct text_char *chars, size_t count)
+{
+    if (count <= line->count)
+        return false;
+    const size_t inner = line->count > 2 ? line->count - 2 : 0;
+    for (size_t from = 0; from + inner <= count; from++) {
+        size_t same = 0;
+        while (same < inner && chars[from + same].c == line->chars[1 + same].c)
+            same++;
+        if (same == inner)
+            return true;
+    }
+    return false;
+}
+
+static bool is_better(const struct state *state, const struct text_line *line,
+                      const struct job *job, const struct text_line *reading, float worth)
+{
+    if (job->way == LENGTHENED)
+        return worth > state->worth - LENGTHEN_LOSS &&
+               goes_further(line, reading->chars, reading->count);
+    return line->lattice.steps == 0 || worth > state->worth;
+}
+
+/* Takes a lattice as the reading of its line if it is better than what was read before. `length`:
  * pixels that the lattice's steps cover. */
 static int take_lattice(struct work *work, const struct job *job, const struct lattice *lattice,
                         int length, se_error *err)
@@ -176,26 +223,22 @@ static int take_lattice(struct work *work, const struct job *job, const struct l
     if (!chars)
         return out_of_arena(work, err);
     ctc_greedy(lattice, recognizer->code_points, recognizer->classes, chars, count);
-    const struct quad quad = job->turned ? crop_turn(&state->quad) : state->quad;
-    float margin, sum = 0, worth = 0;
-    crop_outline(&quad, &margin);
+    place_chars(job, length, chars, count);
+    float sum = 0, worth = 0;
     for (size_t i = 0; i < count; i++) {
-        struct text_char *c = &chars[i];
-        const float scale = (float)length / (float)state->width;
-        c->from = fminf(1, fmaxf(0, (c->from * scale - margin) / (1 - 2 * margin)));
-        c->to = fminf(1, fmaxf(0, (c->to * scale - margin) / (1 - 2 * margin)));
-        sum += c->p;
-        worth += logf(fmaxf(c->p, 1e-4F));
+        sum += chars[i].p;
+        worth += logf(fmaxf(chars[i].p, 1e-4F));
     }
     worth = count > 0 ? worth / (float)count : NOTHING_READ;
-    if (line->lattice.steps > 0 && worth <= state->worth)
-        return SE_OK;
-    state->worth = worth;
-    *line = (struct text_line){.quad = quad,
-                               .chars = chars,
-                               .count = count,
-                               .score = count > 0 ? sum / (float)count : 0,
-                               .lattice = *lattice};
+    const struct text_line reading = {.quad = job->quad,
+                                      .chars = chars,
+                                      .count = count,
+                                      .score = count > 0 ? sum / (float)count : 0,
+                                      .lattice = *lattice};
+    if (is_better(state, line, job, &reading, worth)) {
+        *line = reading;
+        state->worth = worth;
+    }
     return SE_OK;
 }
 
@@ -286,19 +329,24 @@ static int run_jobs(struct work *work, se_error *err)
     return SE_OK;
 }
 
-static void start_line(struct work *work, int line, const struct quad *quad)
+static void start_line(struct work *work, int line, const struct quad *given)
 {
-    struct state *state = &work->states[line];
+    const struct quad quad = crop_along_text(given), turned = crop_turn(&quad);
+    work->lines[line] = (struct text_line){.quad = quad};
+    add_jobs(work, line, AS_IT_LIES, &quad);
+    if (crop_is_steep(&quad))
+        add_jobs(work, line, TURNED, &turned);
+}
+
+/* Does the text begin or end so close to the crop's border that characters may be cut? */
+static bool may_go_on(const struct text_line *line)
+{
+    int first, last;
+    if (line->score < LENGTHEN_ABOVE || !ctc_extent(&line->lattice, &first, &last))
+        return false;
     float margin;
-    state->quad = crop_along_text(quad);
-    const struct quad outline = crop_outline(&state->quad, &margin);
-    state->width = crop_width(&outline);
-    work->lines[line] = (struct text_line){.quad = state->quad};
-    if (state->width == 0)
-        return;
-    add_jobs(work, line, false);
-    if (crop_is_steep(&state->quad))
-        add_jobs(work, line, true);
+    const struct quad outline = crop_outline(&line->quad, &margin);
+    return first == 0 || (last + 1) * CROP_STEP >= crop_width(&outline) - CROP_STEP / 2;
 }
 
 static int read_lines(struct work *work, const struct quad *quads, int count, se_error *err)
@@ -309,10 +357,19 @@ static int read_lines(struct work *work, const struct quad *quads, int count, se
     if (work->job_count > 0)
         return SE_OK; /* out of time */
     for (int i = 0; i < count; i++) {
-        const struct state *state = &work->states[i];
-        if (state->width > 0 && work->lines[i].score < work->params->turn_below &&
-            !crop_is_steep(&state->quad))
-            add_jobs(work, i, true);
+        const struct text_line *line = &work->lines[i];
+        const struct quad turned = crop_turn(&line->quad);
+        if (work->states[i].readable && line->score < work->params->turn_below &&
+            !crop_is_steep(&line->quad))
+            add_jobs(work, i, TURNED, &turned);
+    }
+    FORWARD_IF_ERROR(run_jobs(work, err));
+    if (work->job_count > 0)
+        return SE_OK;
+    for (int i = 0; i < count; i++) {
+        const struct quad longer = crop_lengthen(&work->lines[i].quad);
+        if (work->states[i].readable && may_go_on(&work->lines[i]))
+            add_jobs(work, i, LENGTHENED, &longer);
     }
     return run_jobs(work, err);
 }

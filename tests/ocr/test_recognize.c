@@ -355,6 +355,22 @@ static void test_lines_wider_than_a_window_are_read_whole(void **state)
     }
 }
 
+static void test_text_that_goes_on_beyond_its_box_is_read_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct quad quad = f->quads[0];
+    /* The box begins in the second letter. */
+    quad.p[0].x += 3 * BLOCK + 8;
+    quad.p[3].x = quad.p[0].x;
+    struct text_line line;
+    int done;
+    assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, &quad, 1, &recognize_defaults,
+                                   NULL, &f->arena, &line, &done, NULL),
+                     SE_OK);
+    assert_text(&line, texts[0]);
+    assert_true(line.quad.p[0].x < quad.p[0].x && line.quad.p[1].x > quad.p[1].x);
+}
+
 static void test_quads_without_area_are_empty_lines(void **state)
 {
     struct fixture *f = *state;
@@ -461,6 +477,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_line_does_not_depend_on_its_company, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_lines_wider_than_a_window_are_read_whole, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_text_that_goes_on_beyond_its_box_is_read_whole, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_quads_without_area_are_empty_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_may_run_out, set_up, tear_down),
