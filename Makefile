@@ -1,0 +1,64 @@
+# The usual targets over Meson (meson.build). `make help` lists them.
+
+PREFIX ?= /usr/local
+MESON ?= meson
+# Warnings are errors where the compiler is known: WERROR=true.
+WERROR ?= false
+# Jobs of ninja and of the tests; empty: as many as there are cores.
+JOBS ?=
+# Photographs for tests, which are not part of the project.
+SERIALEYE_PHOTOS ?= $(wildcard $(abspath ../shared/photos))
+ifneq ($(SERIALEYE_PHOTOS),)
+export SERIALEYE_PHOTOS
+endif
+
+NINJA_FLAGS := $(if $(JOBS),-j$(JOBS))
+TEST_FLAGS := --print-errorlogs $(if $(JOBS),--num-processes $(JOBS))
+SANITIZED := --buildtype=debugoptimized -Db_lundef=false
+
+.PHONY: all check check-all portable install uninstall clean help
+
+all: build/build.ninja
+	ninja -C build $(NINJA_FLAGS)
+
+help:
+	@echo 'make             build/serialeye and build/libserialeye.so'
+	@echo 'make check       all tests, then again with the address, undefined and thread sanitizers'
+	@echo 'make check-all   that, with every allocation failing once, clang, and long fuzzing'
+	@echo 'make portable    a folder that runs on machines without the libraries'
+	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make uninstall   takes the same files away'
+	@echo 'make clean       removes all build folders'
+
+build/build.ninja:
+	$(MESON) setup build --prefix=$(PREFIX) -Dwerror=$(WERROR)
+
+build-asan/build.ninja:
+	$(MESON) setup build-asan $(SANITIZED) -Db_sanitize=address,undefined -Dwerror=$(WERROR)
+
+build-tsan/build.ninja:
+	$(MESON) setup build-tsan $(SANITIZED) -Db_sanitize=thread -Dwerror=$(WERROR)
+
+build-clang/build.ninja:
+	CC=clang CXX=clang++ $(MESON) setup build-clang -Dwerror=$(WERROR)
+
+# Every build folder is tested even if the one before it failed.
+check: all build-asan/build.ninja build-tsan/build.ninja
+	tools/test_folders '$(NINJA_FLAGS)' '$(TEST_FLAGS)' build build-asan build-tsan
+
+check-all: all build-asan/build.ninja build-tsan/build.ninja build-clang/build.ninja
+	$(MESON) configure build-asan -Dsweep_step=1
+	FUZZ_SECONDS=60 tools/test_folders '$(NINJA_FLAGS)' '$(TEST_FLAGS) --timeout-multiplier 20' \
+		build build-asan build-tsan build-clang
+
+portable:
+	tools/portable build-portable
+
+install: all
+	DESTDIR='$(DESTDIR)' $(MESON) install -C build --no-rebuild
+
+uninstall:
+	DESTDIR='$(DESTDIR)' tools/uninstall build
+
+clean:
+	rm -rf build build-asan build-tsan build-clang build-portable
