@@ -20,6 +20,8 @@
 enum { ENVIRONMENT_NAME_MAX = 80 };
 
 static const char environment_prefix[] = "SERIALEYE_";
+/* Has the prefix and is no setting: where the tests of this project find photographs. */
+static const char photos_variable[] = "SERIALEYE_PHOTOS";
 
 /* Where inih's reader stands in a file that is held in memory. */
 struct ini_source {
@@ -130,6 +132,9 @@ int se_settings_load_environment(se_settings *settings, se_error *error)
     for (char **entry = environ; entry && *entry; entry++) {
         const char *equals = strchr(*entry, '=');
         if (!equals || strncmp(*entry, environment_prefix, prefix) != 0)
+            continue;
+        if (strncmp(*entry, photos_variable, strlen(photos_variable)) == 0 &&
+            equals == *entry + strlen(photos_variable))
             continue;
         char name[ENVIRONMENT_NAME_MAX];
         const size_t length = (size_t)(equals - *entry) - prefix;

@@ -312,6 +312,7 @@ static void test_environment(void **state)
     se_error err;
     setenv("SERIALEYE_BATCH_SIZE", "7", 1);
     setenv("SERIALEYE_MODELS", "/m", 1);
+    setenv("SERIALEYE_PHOTOS", "/for/tests", 1); /* passed over: no setting */
     assert_int_equal(se_settings_load_environment(settings, &err), SE_OK);
     assert_int_equal(settings_values_of(settings)->batch_size, 7);
     assert_string_equal(settings_values_of(settings)->models, "/m");
@@ -326,6 +327,10 @@ static void test_environment(void **state)
     unsetenv("SERIALEYE_JOBS");
     unsetenv("SERIALEYE_BATCH_SIZE");
     unsetenv("SERIALEYE_MODELS");
+    setenv("SERIALEYE_PHOTOSET", "1", 1);
+    assert_int_equal(se_settings_load_environment(settings, &err), SE_ERR_SETTING);
+    unsetenv("SERIALEYE_PHOTOSET");
+    unsetenv("SERIALEYE_PHOTOS");
     se_settings_free(settings);
 }
 
