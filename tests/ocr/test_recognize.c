@@ -360,7 +360,7 @@ static void test_text_that_goes_on_beyond_its_box_is_read_whole(void **state)
     struct fixture *f = *state;
     struct quad quad = f->quads[0];
     /* The box begins in the second letter. */
-    quad.p[0].x += 3 * BLOCK + 8;
+    quad.p[0].x += 3 * BLOCK + 5;
     quad.p[3].x = quad.p[0].x;
     struct text_line line;
     int done;
