@@ -25,8 +25,7 @@ enum {
     WORK_MAX_BYTES = 512 << 20, /* lines and lattices of all looks of a picture */
     FULL_SIDE = 2000,           /* longer side of the full look, at most */
     FULL_SHORT_SIDE = 736,      /* shorter side of the full look, at least */
-    SHARP_TEXT_HEIGHT = 36,     /* lines lower than this are read from full resolution */
-    BARCODE_SIDE = 1600         /* barcodes are sought in a picture of at most about this side */
+    SHARP_TEXT_HEIGHT = 36      /* lines lower than this are read from full resolution */
 };
 
 /* A picture that a look works on, and how it lies in the upright picture. */
@@ -85,33 +84,18 @@ static int decode_base(struct work *work, se_error *err)
 
 static int find_barcodes(struct work *work, se_error *err)
 {
-    struct image grey = {0}, small = {0};
-    const struct image *image = work->base.image;
-    const int side = image->width > image->height ? image->width : image->height;
-    const float scale = side > BARCODE_SIDE ? (float)BARCODE_SIDE / (float)side : 1;
     struct barcode *found = arena_alloc(&work->arena, BARCODE_MAX, sizeof(*found));
     if (!found)
         return out_of_arena(work, err);
+    struct image grey = {0};
     int count = 0;
-    int status = img_to_grey(image, &grey, err);
-    if (status == SE_OK && scale < 1) {
-        status = image_create(&small, (int)lrintf((float)image->width * scale),
-                              (int)lrintf((float)image->height * scale), 1, err);
-        if (status == SE_OK)
-            status = img_resize(&grey, &small, err);
-    }
-    const struct image *searched = small.data ? &small : &grey;
+    int status = img_to_grey(work->base.image, &grey, err);
     if (status == SE_OK)
-        status = barcode_find(searched, found, &count, err);
-    struct placement place =
-        placement_of_scale((float)image->width / (float)searched->width,
-                           (float)image->height / (float)searched->height, 0, 0);
-    place = placement_join(&work->base.place, &place);
-    for (int i = 0; i < count; i++)
-        found[i].quad = placement_quad(&place, &found[i].quad);
+        status = barcode_find(&grey, found, &count, err);
     image_free(&grey);
-    image_free(&small);
     FORWARD_IF_ERROR(status);
+    for (int i = 0; i < count; i++)
+        found[i].quad = placement_quad(&work->base.place, &found[i].quad);
     work->barcode_count = (size_t)count;
     work->barcodes = convert_barcodes(found, (size_t)count, &work->arena);
     return work->barcodes ? SE_OK : out_of_arena(work, err);
