@@ -27,6 +27,10 @@ enum {
 
 /* Of the mean log-probability of a character when nothing was read. */
 static const float NOTHING_READ = -10.0F;
+/* By how much a line must read better the other way up, and how much more when it then has fewer
+ * characters (less when it has more): the network half reads what stands on its head. */
+static const float TURN_GAIN = 0.03F;
+static const float TURN_LENGTH_GAIN = 0.1F;
 /* A line below this is not worth the question whether it goes on. */
 static const float LENGTHEN_ABOVE = 0.5F;
 /* What the mean log-probability may lose when a line turns out longer. */
@@ -207,7 +211,10 @@ static bool is_better(const struct state *state, const struct text_line *line,
     if (job->way == LENGTHENED)
         return worth > state->worth - LENGTHEN_LOSS &&
                goes_further(line, reading->chars, reading->count);
-    return line->lattice.steps == 0 || worth > state->worth;
+    float bar = state->worth + TURN_GAIN;
+    if (reading->count != line->count)
+        bar += reading->count < line->count ? TURN_LENGTH_GAIN : -TURN_LENGTH_GAIN;
+    return line->lattice.steps == 0 || worth > bar;
 }
 
 /* Takes a lattice as the reading of its line if it is better than what was read before. `length`:
