@@ -9,15 +9,12 @@
 #include "ocr/crop.h"
 #include "ocr/reading_order.h"
 
-const struct detect_params detect_defaults = {
-    .max_side = 1280,
-    .enlarge_to = 960,
-    .max_upscale = 1.5F,
-    .threshold = 0.3F,
-    .box_threshold = 0.5F,
-    .unclip_ratio = 1.6F,
-    .max_boxes = 1000,
-};
+#define COMMON_PARAMS                                                                              \
+    .enlarge_to = 960, .max_upscale = 1.5F, .threshold = 0.3F, .box_threshold = 0.5F,              \
+    .unclip_ratio = 1.6F, .max_boxes = 1000
+
+const struct detect_params detect_defaults = {.max_side = 1280, COMMON_PARAMS};
+const struct detect_params detect_closer = {.max_side = 2560, COMMON_PARAMS};
 
 enum {
     INPUT_STEP = 32,   /* the network halves its input five times */

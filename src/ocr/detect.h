@@ -21,6 +21,9 @@ struct detect_params {
 
 /* Settings that the policy in docs/MODEL.md found best. */
 extern const struct detect_params detect_defaults;
+/* The same for a second look at a whole picture: finds small text in large pictures, and sees no
+ * more than the first look in pictures of up to detect_defaults.max_side. */
+extern const struct detect_params detect_closer;
 
 /* One text line: corners clockwise from the presumed top left (text may still be upside down or run
  * along the other side: the recognizer decides), in pixels of the image given to ocr_detect. May
