@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing_malloc.h"
 #include "ocr/detect.h"
 
 enum { WIDTH = 320, HEIGHT = 256 };
@@ -154,6 +155,28 @@ static void test_maps_of_any_numbers_are_bounded(void **state)
     text_boxes_free(&boxes);
 }
 
+static void test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    if (!failing_malloc_works())
+        skip();
+    clear_map();
+    draw(100, 60, 80, 10, 0, 0.9F);
+    draw(100, 160, 80, 10, 0, 0.9F);
+    for (size_t nth = 1;; nth++) {
+        struct text_boxes boxes;
+        failing_malloc_start(nth, FAILING_THIS_THREAD);
+        const int status = detect_boxes(map, WIDTH, HEIGHT, 1, 1, &detect_defaults, &boxes, NULL);
+        const bool all = failing_malloc_stop() < nth;
+        assert_int_equal(status, all ? SE_OK : SE_ERR_MEMORY);
+        assert_int_equal(boxes.count, all ? 2 : 0);
+        assert_true(all || !boxes.items);
+        text_boxes_free(&boxes);
+        if (all)
+            return;
+    }
+}
+
 static void assert_input(int width, int height, int want_w, int want_h)
 {
     int w, h;
@@ -194,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_faint_and_tiny_spots_are_left_out),
         cmocka_unit_test(test_boxes_come_in_reading_order),
         cmocka_unit_test(test_maps_of_any_numbers_are_bounded),
+        cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_input_sizes),
     };
     return cmocka_run_group_tests_name("ocr/detect", tests, NULL, NULL);

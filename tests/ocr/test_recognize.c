@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing_malloc.h"
 #include "image/ops.h"
 #include "ocr/crop.h"
 #include "ocr/recognize.h"
@@ -96,7 +97,8 @@ int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
     exec->input = malloc(pixels * 3 * sizeof(float));
     exec->output =
         malloc((size_t)nhwc[0] * steps_of(exec) * (CLASSES + NN_SELECT_EXTRA) * sizeof(float));
-    assert_true(exec->input && exec->output);
+    if (!exec->input || !exec->output)
+        return se_fail_memory(err, "tensors", pixels);
     for (size_t i = 0; i < pixels * 3; i++)
         exec->input[i] = NAN; /* all of it must be filled */
     return SE_OK;
@@ -437,6 +439,29 @@ static void test_failures_are_told(void **state)
     assert_int_equal(read_page(f, &params, NULL, &done, &err), SE_ERR_ARGUMENT);
 }
 
+static void test_every_allocation_may_fail(void **state)
+{
+    struct fixture *f = *state;
+    const struct recognizer_options options = {.model = "made-up"};
+    if (!failing_malloc_works())
+        skip();
+    for (size_t nth = 1;; nth++) {
+        struct recognizer *recognizer = NULL;
+        arena_free(&f->arena);
+        int done;
+        se_error err;
+        failing_malloc_start(nth, FAILING_THIS_THREAD);
+        int status = recognizer_open(&recognizer, &options, &err);
+        if (status == SE_OK)
+            status = read_page(f, &recognize_defaults, NULL, &done, &err);
+        const bool all = failing_malloc_stop() < nth;
+        recognizer_close(recognizer);
+        assert_int_equal(status, all ? SE_OK : SE_ERR_MEMORY);
+        if (all)
+            return;
+    }
+}
+
 static void test_dictionary_and_model_must_fit(void **state)
 {
     (void)state;
@@ -483,6 +508,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_quads_without_area_are_empty_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_may_run_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_allocation_may_fail, set_up, tear_down),
         cmocka_unit_test(test_dictionary_and_model_must_fit),
     };
     return cmocka_run_group_tests_name("ocr/recognize", tests, NULL, NULL);
