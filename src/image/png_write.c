@@ -4,8 +4,9 @@
 
 #include <spng.h>
 
-/* Level 3 writes a photograph in a third of the time of zlib's default for a tenth more bytes. */
-enum { PNG_WRITE_LEVEL = 3 };
+/* Level 2 and one filter for all rows write a photograph in an eighth of the time of zlib's default
+ * and the choice among five filters, for a fifth more bytes. */
+enum { PNG_WRITE_LEVEL = 2 };
 
 struct png_writer {
     struct buffer *buffer;
@@ -45,6 +46,8 @@ int png_write(const struct image *image, struct buffer *buffer, se_error *err)
                                .color_type = image->channels == 3 ? SPNG_COLOR_TYPE_TRUECOLOR
                                                                   : SPNG_COLOR_TYPE_GRAYSCALE};
     int result = spng_set_option(ctx, SPNG_IMG_COMPRESSION_LEVEL, PNG_WRITE_LEVEL);
+    if (result == 0)
+        result = spng_set_option(ctx, SPNG_FILTER_CHOICE, SPNG_FILTER_CHOICE_UP);
     if (result == 0)
         result = spng_set_png_stream(ctx, png_write_bytes, &writer);
     if (result == 0)
