@@ -35,12 +35,18 @@ static int append_name(const struct outcome *outcome, const struct outcome_style
     return append_text(out, ": ", err);
 }
 
-static bool was_cut_short(const se_result *result)
+/* Only the JSON says whether the time limit ended the search. */
+static int append_no_reading(const se_result *result, struct buffer *out, se_error *err)
 {
     json_t *all = json_loads(se_result_json(result), 0, NULL);
-    const bool cut = json_object_get(all, "limit") != NULL;
+    if (!all)
+        return se_fail_memory(err, "a result", strlen(se_result_json(result)));
+    const bool cut_short = json_object_get(all, "limit") != NULL;
     json_decref(all);
-    return cut;
+    return append_text(out,
+                       cut_short ? "no serial number found within the time limit\n"
+                                 : "no serial number found\n",
+                       err);
 }
 
 static int append_reading(const se_reading *reading, struct buffer *out, se_error *err)
@@ -60,11 +66,7 @@ static int append_plain(const struct outcome *outcome, const struct outcome_styl
     const size_t readings = se_result_reading_count(result);
     if (readings == 0) {
         FORWARD_IF_ERROR(append_name(outcome, style, out, err));
-        FORWARD_IF_ERROR(append_text(out,
-                                     was_cut_short(result)
-                                         ? "no serial number found within the time limit\n"
-                                         : "no serial number found\n",
-                                     err));
+        FORWARD_IF_ERROR(append_no_reading(result, out, err));
     }
     for (size_t i = 0; i < readings; i++) {
         FORWARD_IF_ERROR(append_name(outcome, style, out, err));
@@ -81,7 +83,7 @@ static int append_plain(const struct outcome *outcome, const struct outcome_styl
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static char *failure_json(const struct outcome *outcome)
+static int append_failure(const struct outcome *outcome, struct buffer *out, se_error *err)
 {
     json_t *all = json_object();
     json_t *error = json_object();
@@ -90,23 +92,19 @@ static char *failure_json(const struct outcome *outcome)
     failed |= json_object_set_new(error, "code", json_string(code));
     failed |= json_object_set_new(error, "message", text_json(outcome->error.message));
     failed |= json_object_set_new(all, "error", error);
-    char *line = failed ? NULL : json_dumps(all, JSON_COMPACT);
+    const int status =
+        failed ? se_fail_memory(err, "the JSON of a failure", 0) : text_append_json(out, all, err);
     json_decref(all);
-    return line;
+    return status;
 }
 
 static int append_json(const struct outcome *outcome, struct buffer *out, se_error *err)
 {
-    int status;
-    if (outcome->result) {
-        status = append_text(out, se_result_json(outcome->result), err);
-    } else {
-        char *line = failure_json(outcome);
-        status = line ? append_text(out, line, err)
-                      : se_fail_memory(err, "the JSON of a failure", strlen(outcome->file));
-        free(line);
-    }
-    return status == SE_OK ? append_text(out, "\n", err) : status;
+    if (outcome->result)
+        FORWARD_IF_ERROR(append_text(out, se_result_json(outcome->result), err));
+    else
+        FORWARD_IF_ERROR(append_failure(outcome, out, err));
+    return append_text(out, "\n", err);
 }
 
 /* ---- CSV ------------------------------------------------------------------------------------ */

@@ -52,7 +52,8 @@ static int take_json_line(struct source *source, const char *line, size_t size, 
     json_t *all = json_loadb(line, size, JSON_DISABLE_EOF_CHECK, &where);
     const char *name = json_string_value(json_object_get(all, "file"));
     int status;
-    if (!all && json_error_code(&where) == json_error_out_of_memory)
+    /* jansson gives no text when it lacks memory for its own beginnings. */
+    if (!all && (!where.text[0] || json_error_code(&where) == json_error_out_of_memory))
         status = se_fail_memory(err, "a line of --out", size);
     else if (!name)
         status = wrong_line(source, "a line of JSON", err);
@@ -75,10 +76,12 @@ static int read_json_lines(struct source *source, se_error *err)
         status = take_json_line(source, line, (size_t)size, err);
         source->names->end += (size_t)size;
     }
+    /* getline sets no error flag when memory is spent. */
+    const int reason = errno;
     free(line);
-    if (status == SE_OK && ferror(source->file))
-        status = se_fail(err, errno == ENOMEM ? SE_ERR_MEMORY : SE_ERR_IO, "%s: %s", source->path,
-                         strerror(errno));
+    RETURN_ERROR_IF(status == SE_OK && !feof(source->file), err,
+                    reason == ENOMEM ? SE_ERR_MEMORY : SE_ERR_IO, "%s: %s", source->path,
+                    strerror(reason));
     return status;
 }
 

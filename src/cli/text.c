@@ -8,6 +8,8 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 
+enum { JSON_MAX_BYTES = 16 << 20 };
+
 /* C0, DEL and C1 (ISO 6429). */
 static bool is_control(uint32_t code_point)
 {
@@ -49,18 +51,47 @@ json_t *text_json(const char *text)
     return value;
 }
 
+/* json_dumps loses a piece of a key without a word when memory is spent (jansson 2.14): here a
+ * failure sticks. */
+struct json_sink {
+    struct buffer *out;
+    int status;
+    se_error *err;
+};
+
+static int take_json(const char *text, size_t size, void *context)
+{
+    struct json_sink *sink = context;
+    if (sink->status == SE_OK)
+        sink->status = buffer_append(sink->out, text, size, sink->err);
+    return sink->status == SE_OK ? 0 : -1;
+}
+
+int text_append_json(struct buffer *out, const json_t *value, se_error *err)
+{
+    struct json_sink sink = {out, SE_OK, err};
+    const int failed = json_dump_callback(value, take_json, &sink,
+                                          JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    if (sink.status == SE_OK && failed)
+        return se_fail_memory(err, "JSON", out->size);
+    return sink.status;
+}
+
 int text_print_json(json_t *value, int failed)
 {
-    char *line = failed ? NULL : json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    struct buffer line;
+    se_error err;
+    buffer_init(&line, JSON_MAX_BYTES);
+    int status =
+        failed ? se_fail_memory(&err, "the JSON answer", 0) : text_append_json(&line, value, &err);
     json_decref(value);
-    if (!line) {
-        se_error err;
-        se_fail_memory(&err, "the JSON answer", 0);
+    if (status == SE_OK) {
+        puts(line.data);
+        status = cli_flush_stdout();
+    } else {
         cli_fail(&err);
-        return STATUS_SOME_FAILED;
+        status = STATUS_SOME_FAILED;
     }
-    fputs(line, stdout);
-    fputc('\n', stdout);
-    free(line);
-    return cli_flush_stdout();
+    buffer_free(&line);
+    return status;
 }

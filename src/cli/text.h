@@ -7,6 +7,8 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
+
 /* Copy of `text` as a new string (free), with U+FFFD for each byte that is not UTF-8, as in the
  * "file" of a result. NULL when memory is spent. */
 char *text_as_utf8(const char *text);
@@ -16,6 +18,9 @@ char *text_printable(const char *text);
 
 /* A JSON string of it, or NULL. */
 json_t *text_json(const char *text);
+
+/* Appends a JSON value, compact. SE_ERR_MEMORY, SE_ERR_LIMIT. */
+int text_append_json(struct buffer *out, const json_t *value, se_error *err);
 
 /* Prints a JSON value and a newline to stdout, and gives it back; `failed`: something could not be
  * put into it for lack of memory. Returns the exit status. */
