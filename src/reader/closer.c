@@ -7,7 +7,10 @@
 
 #include <math.h>
 
-enum { MARGIN_LINES = 2 }; /* line heights added on every side */
+enum {
+    MARGIN_LINES = 2,    /* line heights added on every side */
+    LEAST_CHARACTERS = 4 /* letters and digits of a line that may be, or hold, an identifier */
+};
 
 struct candidate {
     struct rect region;
@@ -19,14 +22,17 @@ static bool is_code_character(uint32_t c)
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/* Expected number of misread letters and digits. */
+/* Expected number of misread letters and digits; 0 where there are too few for an identifier. */
 static float line_doubt(const struct text_line *line)
 {
+    int characters = 0;
     float doubt = 0;
     for (size_t i = 0; i < line->count; i++)
-        if (is_code_character(line->chars[i].c))
+        if (is_code_character(line->chars[i].c)) {
+            characters++;
             doubt += 1 - line->chars[i].p;
-    return doubt;
+        }
+    return characters >= LEAST_CHARACTERS ? doubt : 0;
 }
 
 static int clamp_to(float value, int high)
@@ -97,8 +103,8 @@ static int insert_candidate(struct candidate *candidates, int count, struct cand
 int closer_regions(const struct merge *merge, int width, int height, int most,
                    struct rect regions[CLOSER_MAX_REGIONS])
 {
-    /* Doubt below a tenth of a character is no reason to look again. */
-    const float least_doubt = 0.1F;
+    /* Doubt about less than a third of a character is no reason to look again. */
+    const float least_doubt = 0.3F;
     struct candidate candidates[CLOSER_MAX_REGIONS];
     int count = 0;
     if (most > 0 && merge->line_count == 0) {

@@ -11,6 +11,10 @@
 static const float CONVINCING_SCORE = 0.8F;
 /* Lines whose mean character probability is below this count as unclear. */
 static const float CLEAR_LINE_SCORE = 0.8F;
+/* A line whose mean is above this needs no second reading. */
+static const float WELL_READ_SCORE = 0.95F;
+/* So much of a box must lie in a well-read line for that line to stand for it. */
+static const float WELL_READ_COVER = 0.8F;
 /* Two lines that share this much of the smaller one's area stand at the same place. */
 static const float SAME_PLACE = 0.5F;
 
@@ -83,6 +87,18 @@ static bool same_place(const struct text_line *a, const struct text_line *b)
     const float area_a = polygon_area(a->quad.p, 4), area_b = polygon_area(b->quad.p, 4);
     const float smaller = fminf(area_a, area_b);
     return smaller > 0 && common_area(&a->quad, &b->quad) >= SAME_PLACE * smaller;
+}
+
+bool merge_is_well_read(const struct merge *merge, const struct quad *quad)
+{
+    const float area = polygon_area(quad->p, 4);
+    for (size_t i = 0; i < merge->line_count; i++) {
+        const struct text_line *line = &merge->lines[i];
+        if (line->score >= WELL_READ_SCORE && !far_apart(&line->quad, quad) &&
+            common_area(&line->quad, quad) >= WELL_READ_COVER * area)
+            return true;
+    }
+    return false;
 }
 
 /* How much a line is worth: characters that are more likely right than wrong. */

@@ -29,6 +29,9 @@ void merge_init(struct merge *merge, struct arena *work, struct arena *readings,
  * MERGE_MAX_LINES the remaining ones are. SE_ERR_MEMORY. */
 int merge_add(struct merge *merge, const struct text_line *lines, size_t count, se_error *err);
 
+/* Does what is known of this place (upright pixels) leave nothing to gain from reading it again? */
+bool merge_is_well_read(const struct merge *merge, const struct quad *quad);
+
 /* Is the best reading so good that no further look is worth its time? */
 bool merge_is_convincing(const struct merge *merge);
 

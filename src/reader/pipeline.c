@@ -213,6 +213,19 @@ static int read_boxes(struct work *work, const struct view *view, const struct t
 
 /* ---- looks ---------------------------------------------------------------------------------- */
 
+/* Leaves out the boxes that earlier looks have read well; keeps the order. */
+static void drop_well_read(const struct work *work, const struct view *view,
+                           struct text_boxes *boxes)
+{
+    int kept = 0;
+    for (int i = 0; i < boxes->count; i++) {
+        const struct quad upright = placement_quad(&view->place, &boxes->items[i].quad);
+        if (!merge_is_well_read(&work->merge, &upright))
+            boxes->items[kept++] = boxes->items[i];
+    }
+    boxes->count = kept;
+}
+
 /* Detects, reads and ranks what one view shows, and merges it into what is known. */
 static int look_at(struct work *work, const char *name, const struct view *view,
                    const struct detect_params *params, se_error *err)
@@ -225,6 +238,7 @@ static int look_at(struct work *work, const char *name, const struct view *view,
     struct text_boxes boxes;
     FORWARD_IF_ERROR(
         ocr_detect(work->slot->detector, view->image, params, work->budget, &boxes, err));
+    drop_well_read(work, view, &boxes);
     if (work->result->look_count < RESULT_MAX_LOOKS)
         work->result->looks[work->result->look_count++] = name;
     const size_t count = (size_t)boxes.count;
