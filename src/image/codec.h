@@ -28,10 +28,10 @@ struct codec_request {
 
 struct codec {
     int (*probe)(const struct codec_file *file, struct codec_header *header, se_error *err);
-    /* Makes *out (untouched or freed on failure). *covered is the rectangle that it holds, of the
-     * picture at full size, and contains request->region. Checks the header anew. */
+    /* Makes *out, which holds what was asked for and no more; empty, as before, on failure. Checks
+     * the header anew. */
     int (*decode)(const struct codec_file *file, const struct codec_request *request,
-                  struct image *out, struct rect *covered, se_error *err);
+                  struct image *out, se_error *err);
 };
 
 extern const struct codec codec_jpeg, codec_png, codec_webp, codec_heic;

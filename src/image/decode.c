@@ -81,6 +81,11 @@ static const struct {
     {0, 4, "<svg", "SVG"},
 };
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static const char *stranger_name(const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
@@ -91,7 +96,7 @@ static const char *stranger_name(const uint8_t *bytes, size_t size)
     }
     const char *text = (const char *)bytes;
     size_t blank = 0;
-    while (blank < size && strchr(" \t\r\n", text[blank]) && text[blank] != '\0')
+    while (blank < size && is_blank(bytes[blank]))
         blank++;
     if (size - blank >= 9 && strncasecmp(text + blank, "<!doctype", 9) == 0)
         return "an HTML page";
@@ -99,7 +104,7 @@ static const char *stranger_name(const uint8_t *bytes, size_t size)
         return "an HTML page";
     size_t printable = 0, looked_at = size < 64 ? size : 64;
     for (size_t i = 0; i < looked_at; i++)
-        printable += (bytes[i] >= 0x20 && bytes[i] < 0x7F) || strchr("\t\r\n", text[i]) != NULL;
+        printable += (bytes[i] >= 0x20 && bytes[i] < 0x7F) || is_blank(bytes[i]);
     return printable == looked_at ? "text" : NULL;
 }
 
@@ -185,20 +190,16 @@ static struct img_info upright_info(enum img_type type, const struct codec_heade
                              swap ? header->width : header->height, header->orientation};
 }
 
-/* Decodes and turns upright; `want_side` and `region` as in codec_request. */
+/* Decodes and turns upright; on failure *out is empty. */
 static int decode_upright(const struct codec_file *file, enum img_type type,
                           const struct codec_header *header, const struct codec_request *request,
-                          struct image *out, struct rect *covered, se_error *err)
+                          struct image *out, se_error *err)
 {
-    struct rect stored;
-    FORWARD_IF_ERROR(codecs[type]->decode(file, request, out, &stored, err));
+    FORWARD_IF_ERROR(codecs[type]->decode(file, request, out, err));
     int status = img_orient(out, header->orientation, err);
-    if (status != SE_OK) {
+    if (status != SE_OK)
         image_free(out);
-        return status;
-    }
-    *covered = exif_orient_rect(stored, header->orientation, header->width, header->height);
-    return SE_OK;
+    return status;
 }
 
 int img_probe(const void *bytes, size_t size, const struct img_limits *limits,
@@ -222,8 +223,7 @@ int img_decode(const void *bytes, size_t size, const struct img_limits *limits, 
     RETURN_ERROR_IF(want_side < 0, err, SE_ERR_ARGUMENT, "want_side is %d", want_side);
     FORWARD_IF_ERROR(probe(&file, &type, &header, err));
     const struct codec_request request = {want_side, {0, 0, header.width, header.height}};
-    struct rect covered;
-    FORWARD_IF_ERROR(decode_upright(&file, type, &header, &request, out, &covered, err));
+    FORWARD_IF_ERROR(decode_upright(&file, type, &header, &request, out, err));
     if (info)
         *info = upright_info(type, &header);
     return SE_OK;
@@ -245,5 +245,6 @@ int img_decode_region(const void *bytes, size_t size, const struct img_limits *l
                     want.y, want.width, want.height, info.width, info.height);
     const struct codec_request request = {
         0, exif_orient_rect(want, exif_inverse(header.orientation), info.width, info.height)};
-    return decode_upright(&file, type, &header, &request, out, covered, err);
+    *covered = want;
+    return decode_upright(&file, type, &header, &request, out, err);
 }

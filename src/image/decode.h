@@ -45,10 +45,10 @@ int img_probe(const void *bytes, size_t size, const struct img_limits *limits,
 
 /*
  * Decodes the upright picture, grey or RGB, 8 bits a channel (alpha over white; 16 bits lose their
- * lower half). JPEG may come out at n/8 of its size (DCT scaling, n = 1 … 8), the others at full
- * size: the result is the smallest available whose longer side is at least `want_side` pixels, or
- * the full size where the picture is smaller than that (0: full size). The scale is
- * out->width / info->width; sides are rounded up. `info` may be NULL. Errors as img_probe.
+ * lower half). JPEG may come out at a half, a quarter or an eighth of its size, sides rounded up,
+ * the others only at full size: the result is the smallest available whose longer side is at least
+ * `want_side` pixels, or the full size where the picture is smaller than that (0: full size). The
+ * scale is out->width / info->width. `info` may be NULL. Errors as img_probe.
  */
 int img_decode(const void *bytes, size_t size, const struct img_limits *limits, int want_side,
                struct img_info *info, struct image *out, se_error *err);
@@ -56,10 +56,11 @@ int img_decode(const void *bytes, size_t size, const struct img_limits *limits, 
 /*
  * Decodes a rectangle of the upright picture at full resolution: the same pixels as img_decode
  * gives there, bit for bit. `want` must lie inside the picture (else SE_ERR_ARGUMENT). *covered is
- * what was really decoded; it contains `want` and may be larger.
+ * what was really decoded; callers must be ready for one that is larger than `want`, though all
+ * types give exactly that now.
  *
- * JPEG skips the arithmetic of the rows and columns outside, PNG and WebP the memory; HEIC is
- * decoded whole and cut. Damage below the rectangle may go unnoticed.
+ * JPEG spares itself the transforms of the rows and columns outside, PNG and opaque WebP the
+ * memory; the rest is decoded whole and cut. Damage below the rectangle may go unnoticed.
  */
 int img_decode_region(const void *bytes, size_t size, const struct img_limits *limits,
                       struct rect want, struct image *out, struct rect *covered, se_error *err);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "image/codec.h"
+#include "image/heif_check.h"
 
 #ifndef HEIC_LIBRARY
 #define HEIC_LIBRARY "libheif.so.1"
@@ -32,6 +33,7 @@ enum heif_subcode { /* heif_suberror_code */
 };
 enum { HEIF_COLORSPACE_RGB = 1, HEIF_CHROMA_RGB = 10, HEIF_CHROMA_RGBA = 11 };
 enum { HEIF_CHANNEL_INTERLEAVED = 10 };
+enum { SIDE_MAX = 65535, CODING_BLOCK = 128 }; /* AV1: 128 x 128; HEVC: 64 x 64 */
 
 struct heif_error {
     int code, subcode;
@@ -187,11 +189,13 @@ static int heic_open(const struct codec_file *file, struct heic *heic, se_error 
 {
     memset(heic, 0, sizeof(*heic));
     RETURN_ERROR_IF(!img_heic_available(NULL, 0), err, SE_ERR_UNSUPPORTED, "%s", heif_trouble);
+    FORWARD_IF_ERROR(heif_check(file->bytes, file->size, err));
     heic->context = heif.context_alloc();
     if (!heic->context)
         return se_fail(err, SE_ERR_MEMORY, "out of memory: HEIC decoder");
+    /* libheif applies it to pictures before they are cut: sizes rounded up to coding blocks. */
     uint32_t side = file->limits->max_side;
-    heif.set_size_limit(heic->context, side < 65535 ? (int)side : 65535);
+    heif.set_size_limit(heic->context, (int)(side < SIDE_MAX ? side : SIDE_MAX) + CODING_BLOCK);
     struct heif_error error = heif.read(heic->context, file->bytes, file->size, NULL);
     if (error.code == 0)
         error = heif.primary(heic->context, &heic->handle);
@@ -265,14 +269,13 @@ static int decode_picture(const struct heic *heic, const struct rect *region, st
 }
 
 static int heic_decode(const struct codec_file *file, const struct codec_request *request,
-                       struct image *out, struct rect *covered, se_error *err)
+                       struct image *out, se_error *err)
 {
     struct heic heic;
     int status = heic_open(file, &heic, err);
     if (status == SE_OK)
         status = decode_picture(&heic, &request->region, out, err);
     heic_close(&heic);
-    *covered = request->region;
     return status;
 }
 

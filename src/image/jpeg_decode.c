@@ -281,13 +281,18 @@ static int jpeg_probe(const struct codec_file *file, struct codec_header *header
 
 /* ---- pixels --------------------------------------------------------------------------------- */
 
-/* The smallest n of n/8 that leaves the longer side at least `want_side` pixels. */
+/*
+ * The smallest n of n/8 that leaves the longer side at least `want_side` pixels. Only 1, 2, 4 and
+ * 8: libjpeg-turbo has vector code for these alone, and 5/8 to 7/8 take longer than the full size
+ * (12 megapixels, 4:2:0, one core: 1/8 35 ms, 2/8 46, 3/8 59, 4/8 51, 5/8 86, 6/8 100, 7/8 139, 8/8
+ * 97).
+ */
 static unsigned choose_scale(unsigned longer, int want_side)
 {
-    unsigned n = 1;
-    while (want_side > 0 && n < 8 && ((uint64_t)longer * n + 7) / 8 < (unsigned)want_side)
-        n++;
-    return want_side > 0 ? n : 8;
+    unsigned n = want_side > 0 ? 1 : 8;
+    while (n < 8 && ((uint64_t)longer * n + 7) / 8 < (unsigned)want_side)
+        n *= 2;
+    return n;
 }
 
 /* Ink to light. Adobe's files hold 255 - ink, as everyone who writes its marker does. */
@@ -401,7 +406,7 @@ static void read_pixels(struct reader *reader)
 }
 
 static int jpeg_decode(const struct codec_file *file, const struct codec_request *request,
-                       struct image *out, struct rect *covered, se_error *err)
+                       struct image *out, se_error *err)
 {
     struct reader reader;
     int status = reader_open(&reader, file, err);
@@ -412,7 +417,6 @@ static int jpeg_decode(const struct codec_file *file, const struct codec_request
     reader_close(&reader);
     if (status != SE_OK)
         image_free(out);
-    *covered = request->region;
     return status;
 }
 

@@ -115,6 +115,31 @@ static int stream_read(spng_ctx *spng, void *user, void *to, size_t length)
     return 0;
 }
 
+/* libspng calls it a damaged stream when zlib gets no memory, so its allocations are watched. They
+ * have no context of their own: one decoder a thread is at work at a time. */
+static _Thread_local bool out_of_memory;
+
+static void *watch(void *memory)
+{
+    out_of_memory |= !memory;
+    return memory;
+}
+
+static void *watched_malloc(size_t size)
+{
+    return watch(malloc(size));
+}
+
+static void *watched_calloc(size_t count, size_t size)
+{
+    return watch(calloc(count, size));
+}
+
+static void *watched_realloc(void *memory, size_t size)
+{
+    return watch(realloc(memory, size));
+}
+
 /* Says what libspng's error `code` means; `row` counts rows decoded, height 0: none begun. */
 static int fail_spng(const struct stream *stream, int code, uint32_t row, uint32_t height,
                      se_error *err)
@@ -127,9 +152,10 @@ static int fail_spng(const struct stream *stream, int code, uint32_t row, uint32
                        place);
     if (stream->status != SE_OK)
         return stream->status; /* err was set by stream_advance */
-    int status = code == SPNG_EMEM                                       ? SE_ERR_MEMORY
-                 : code == SPNG_EUSER_WIDTH || code == SPNG_EUSER_HEIGHT ? SE_ERR_LIMIT
-                                                                         : SE_ERR_CORRUPT;
+    if (out_of_memory)
+        return se_fail(err, SE_ERR_MEMORY, "out of memory: PNG decoder");
+    int status =
+        code == SPNG_EUSER_WIDTH || code == SPNG_EUSER_HEIGHT ? SE_ERR_LIMIT : SE_ERR_CORRUPT;
     return se_fail(err, status, "PNG: %s (near byte %zu%s)", spng_strerror(code), stream->at,
                    place);
 }
@@ -146,13 +172,16 @@ static int find_orientation(const struct codec_file *file)
 
 /* ---- header --------------------------------------------------------------------------------- */
 
-/* Opens libspng on the file and reads and checks IHDR. *spng is the caller's to free, also on
- * failure. */
+/* Opens libspng on the file and reads and checks what is before the pixels. *spng is the caller's
+ * to free, also on failure. */
 static int png_open(const struct codec_file *file, struct stream *stream, spng_ctx **spng,
-                    struct spng_ihdr *ihdr, se_error *err)
+                    struct spng_ihdr *ihdr, bool *has_trns, se_error *err)
 {
+    struct spng_alloc allocator = {watched_malloc, watched_realloc, watched_calloc, free};
+    struct spng_trns trns;
     *stream = (struct stream){file, 0, SIGNATURE, SIGNATURE, false, SE_OK, err};
-    *spng = spng_ctx_new(0);
+    out_of_memory = false;
+    *spng = spng_ctx_new2(&allocator, 0);
     if (!*spng)
         return se_fail(err, SE_ERR_MEMORY, "out of memory: PNG decoder");
     RETURN_ERROR_IF(file->size < SIGNATURE, err, SE_ERR_TRUNCATED, "PNG ends after %zu bytes",
@@ -163,9 +192,16 @@ static int png_open(const struct codec_file *file, struct stream *stream, spng_c
     int code = spng_set_png_stream(*spng, stream_read, stream);
     if (code == 0)
         code = spng_get_ihdr(*spng, ihdr);
+    if (code == SPNG_EOVERFLOW) /* then this fails with better words */
+        FORWARD_IF_ERROR(codec_check_size("PNG", read_u32(file->bytes + 16),
+                                          read_u32(file->bytes + 20), file->limits, err));
     if (code != 0)
         return fail_spng(stream, code, 0, 0, err);
     stream->no_trns = ihdr->color_type & ALPHA_USED;
+    code = spng_get_trns(*spng, &trns); /* reads up to the first IDAT; checks IHDR's checksum */
+    *has_trns = code == 0;
+    if (code != 0 && code != SPNG_ECHUNKAVAIL)
+        return fail_spng(stream, code, 0, 0, err);
     return codec_check_size("PNG", ihdr->width, ihdr->height, file->limits, err);
 }
 
@@ -174,7 +210,8 @@ static int png_probe(const struct codec_file *file, struct codec_header *header,
     struct stream stream;
     struct spng_ihdr ihdr;
     spng_ctx *spng;
-    int status = png_open(file, &stream, &spng, &ihdr, err);
+    bool has_trns;
+    int status = png_open(file, &stream, &spng, &ihdr, &has_trns, err);
     spng_ctx_free(spng);
     if (status == SE_OK)
         *header = (struct codec_header){(int)ihdr.width, (int)ihdr.height, find_orientation(file)};
@@ -258,17 +295,12 @@ static int read_rows(spng_ctx *spng, const struct stream *stream, const struct s
 }
 
 static int decode_with(spng_ctx *spng, const struct stream *stream, const struct spng_ihdr *ihdr,
-                       const struct rect *region, struct image *out, se_error *err)
+                       bool has_trns, const struct rect *region, struct image *out, se_error *err)
 {
-    struct spng_trns trns;
-    int code = spng_get_trns(spng, &trns); /* reads up to the first IDAT */
-    if (code != 0 && code != SPNG_ECHUNKAVAIL)
-        return fail_spng(stream, code, 0, 0, err);
-    struct plan plan = make_plan(ihdr, code == 0);
-    size_t size = plan.raw_rows * plan.raw_bytes;
+    struct plan plan = make_plan(ihdr, has_trns);
     uint8_t *raw = calloc(plan.raw_rows, plan.raw_bytes);
     if (!raw)
-        return se_fail_memory(err, "PNG rows", size);
+        return se_fail_memory(err, "PNG rows", plan.raw_rows * plan.raw_bytes);
     int status = image_create(out, region->width, region->height, plan.channels, err);
     if (status == SE_OK)
         status = read_rows(spng, stream, ihdr, &plan, raw, region, out, err);
@@ -279,16 +311,16 @@ static int decode_with(spng_ctx *spng, const struct stream *stream, const struct
 }
 
 static int png_decode(const struct codec_file *file, const struct codec_request *request,
-                      struct image *out, struct rect *covered, se_error *err)
+                      struct image *out, se_error *err)
 {
     struct stream stream;
     struct spng_ihdr ihdr;
     spng_ctx *spng;
-    int status = png_open(file, &stream, &spng, &ihdr, err);
+    bool has_trns;
+    int status = png_open(file, &stream, &spng, &ihdr, &has_trns, err);
     if (status == SE_OK)
-        status = decode_with(spng, &stream, &ihdr, &request->region, out, err);
+        status = decode_with(spng, &stream, &ihdr, has_trns, &request->region, out, err);
     spng_ctx_free(spng);
-    *covered = request->region;
     return status;
 }
 

@@ -133,52 +133,60 @@ static int webp_probe(const struct codec_file *file, struct codec_header *header
     return SE_OK;
 }
 
-/* Decodes region `at` into `out`, which has its size, straight or by way of RGBA over white. */
-static int decode_into(const struct webp *webp, const struct rect *at, struct image *out,
+/* The region and what libwebp needs round it for the same pixels as without a cut: cuts begin at
+ * even columns and rows, and colour, stored for 2 x 2 pixels, is smoothed across one neighbour. */
+static void set_cut(WebPDecoderOptions *options, const struct rect *region, int width, int height)
+{
+    int right = region->x + region->width + 2, bottom = region->y + region->height + 2;
+    options->use_cropping = 1;
+    options->crop_left = region->x >= 2 ? (region->x - 2) & ~1 : 0;
+    options->crop_top = region->y >= 2 ? (region->y - 2) & ~1 : 0;
+    options->crop_width = (right < width ? right : width) - options->crop_left;
+    options->crop_height = (bottom < height ? bottom : height) - options->crop_top;
+}
+
+/* Decodes the region into `out`, which has its size: straight, or by way of libwebp's own memory to
+ * be cut or put over white. */
+static int decode_into(const struct webp *webp, const struct rect *region, struct image *out,
                        se_error *err)
 {
     WebPDecoderConfig config;
     RETURN_ERROR_IF(!WebPInitDecoderConfig(&config), err, SE_ERR_INTERNAL,
                     "libwebp of another version than the program was built for");
-    config.options.use_cropping =
-        at->width < webp->features.width || at->height < webp->features.height;
-    config.options.crop_left = at->x;
-    config.options.crop_top = at->y;
-    config.options.crop_width = at->width;
-    config.options.crop_height = at->height;
-    bool alpha = webp->features.has_alpha;
+    const bool alpha = webp->features.has_alpha;
+    const bool cut = region->width < webp->features.width || region->height < webp->features.height;
+    WebPRGBABuffer *rgba = &config.output.u.RGBA;
     config.output.colorspace = alpha ? MODE_RGBA : MODE_RGB;
-    if (!alpha) {
+    if (cut && !alpha) { /* libwebp 1.2 cuts the alpha plane of lossy files at the wrong rows */
+        set_cut(&config.options, region, webp->features.width, webp->features.height);
+    } else if (!cut && !alpha) {
         config.output.is_external_memory = 1;
-        config.output.u.RGBA =
-            (WebPRGBABuffer){out->data, (int)out->stride, out->stride * (size_t)out->height};
+        *rgba = (WebPRGBABuffer){out->data, (int)out->stride, out->stride * (size_t)out->height};
     }
     VP8StatusCode code = WebPDecode(webp->picture, webp->picture_size, &config);
-    if (code == VP8_STATUS_OK && alpha)
-        for (int y = 0; y < out->height; y++)
-            codec_over_white(config.output.u.RGBA.rgba +
-                                 (size_t)y * (size_t)config.output.u.RGBA.stride,
-                             out->width, 3, image_row(out, y));
+    const size_t left = (size_t)(region->x - config.options.crop_left);
+    const size_t top = (size_t)(region->y - config.options.crop_top);
+    for (int y = 0; code == VP8_STATUS_OK && (cut || alpha) && y < out->height; y++) {
+        const uint8_t *row = rgba->rgba + (top + (size_t)y) * (size_t)rgba->stride;
+        if (alpha)
+            codec_over_white(row + left * 4, out->width, 3, image_row(out, y));
+        else
+            memcpy(image_row(out, y), row + left * 3, (size_t)out->width * 3);
+    }
     WebPFreeDecBuffer(&config.output);
     return code == VP8_STATUS_OK ? SE_OK : fail_webp(code, webp->picture_size, err);
 }
 
 static int webp_decode(const struct codec_file *file, const struct codec_request *request,
-                       struct image *out, struct rect *covered, se_error *err)
+                       struct image *out, se_error *err)
 {
     struct webp webp;
+    const struct rect *region = &request->region;
     FORWARD_IF_ERROR(webp_open(file, true, &webp, err));
-    /* libwebp begins a cut at even columns and rows. */
-    struct rect region = request->region;
-    region.width += region.x & 1;
-    region.height += region.y & 1;
-    region.x &= ~1;
-    region.y &= ~1;
-    FORWARD_IF_ERROR(image_create(out, region.width, region.height, 3, err));
-    int status = decode_into(&webp, &region, out, err);
+    FORWARD_IF_ERROR(image_create(out, region->width, region->height, 3, err));
+    int status = decode_into(&webp, region, out, err);
     if (status != SE_OK)
         image_free(out);
-    *covered = region;
     return status;
 }
 
