@@ -120,7 +120,7 @@ double check_act(const struct nn_activation *act, double x, double *gain, double
         return x / (1 + exp(-x));
     case NN_FUNC_ERF:
         *gain = 1.13;
-        *extra = 3e-7;
+        *extra = 4e-7;
         return erf(x);
     case NN_FUNC_SQRT:
         *extra = 1e-7 * sqrt(fabs(x));

@@ -16,8 +16,11 @@ static void unary_sweep(const struct cpu_kernels *kernels, const char *name, enu
     float *x = check_area(COUNT), *y = check_area(COUNT);
     for (size_t i = 0; i < COUNT; i++)
         x[i] = (float)(low + (high - low) * (double)i / (COUNT - 1));
-    const struct cpu_unary u = {
-        .x = x, .y = y, .count = COUNT, .act = {.func = func, .alpha = 0.2f, .beta = 0.5f}};
+    const struct cpu_unary u = {.x = x,
+                                .y = y,
+                                .rows = 1,
+                                .count = COUNT,
+                                .act = {.func = func, .alpha = 0.2f, .beta = 0.5f}};
     kernels->unary(&u);
     for (size_t i = 0; i < COUNT; i++) {
         double gain, extra;
@@ -54,7 +57,8 @@ static void unary_edges(const struct cpu_kernels *kernels, const char *name)
     for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
         float y[3];
         const float x[3] = {edges[i].x, edges[i].x, NAN};
-        const struct cpu_unary u = {.x = x, .y = y, .count = 3, .act = {edges[i].func, 0.2f, 0.5f}};
+        const struct cpu_unary u = {
+            .x = x, .y = y, .rows = 1, .count = 3, .act = {edges[i].func, 0.2f, 0.5f}};
         kernels->unary(&u);
         for (size_t j = 0; j < 2; j++)
             if (y[j] != edges[i].y)
@@ -75,7 +79,7 @@ void check_unary(const struct cpu_kernels *kernels, const char *name)
             for (size_t j = 0; j < lengths[i]; j++)
                 x[j] = fabsf(x[j]);
             struct cpu_unary u = {
-                .x = x, .y = y, .count = lengths[i], .act = {(enum nn_func)f, 1, 0}};
+                .x = x, .y = y, .rows = 1, .count = lengths[i], .act = {(enum nn_func)f, 1, 0}};
             kernels->unary(&u);
             u.y = x;
             double gain, extra;
@@ -125,6 +129,7 @@ void check_binary(const struct cpu_kernels *kernels, const char *name)
                                         .a_stride = sa,
                                         .b_stride = sb,
                                         .y = check_area(count),
+                                        .rows = 1,
                                         .count = count,
                                         .op = op,
                                         .act = {t % 3 ? NN_FUNC_NONE : NN_FUNC_RELU, 0, 0}};
@@ -270,8 +275,11 @@ void bench_unary(const struct cpu_kernels *kernels, const char *name)
                  {NN_FUNC_ERF, "erf, 4096"}};
     for (size_t i = 0; i < sizeof(funcs) / sizeof(funcs[0]); i++) {
         const float *x = check_random(COUNT, false);
-        const struct cpu_unary u = {
-            .x = x, .y = check_area(COUNT), .count = COUNT, .act = {.func = funcs[i].func}};
+        const struct cpu_unary u = {.x = x,
+                                    .y = check_area(COUNT),
+                                    .rows = 1,
+                                    .count = COUNT,
+                                    .act = {.func = funcs[i].func}};
         const struct check_bench bench = {.kernels = kernels,
                                           .name = name,
                                           .shape = funcs[i].name,

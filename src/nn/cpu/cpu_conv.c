@@ -8,9 +8,10 @@
 #include "nn/cpu/cpu_step.h"
 
 enum {
-    CONV_STRIP = 48,  /* outputs of a row that go through all panels together */
-    CONV_EDGE = 16,   /* outputs whose inputs are copied with zeros round them */
-    CONV_PIECE = 96,  /* outputs a piece should have at least */
+    CONV_STRIP = 48, /* outputs of a row that go through all panels together */
+    CONV_EDGE = 16,  /* outputs whose inputs are copied with zeros round them */
+    CONV_PIECE = 96, /* outputs a piece should have at least */
+    DW_ROWS = 8,
     GAP_PIXELS = 512, /* pixels summed into one partial sum */
 };
 
@@ -229,10 +230,10 @@ static void deconv_work(const struct cpu_job *job, size_t piece, float *scratch)
         .depth = (size_t)x->dims[3],
         .lda = x->strides[2],
         .b = job->packed->panels,
-        .act = step->attr.act,
     };
     if (job->packed->panel_count > 1 || kh * kw == 1) {
         g.ldc = kw * out->strides[2];
+        g.act = step->attr.act;
         for (int64_t tap = 0; tap < kh * kw; tap++, g.b++) {
             g.c = to + tap / kw * out->strides[1] + tap % kw * out->strides[2];
             job->kernels->gemm(&g);
@@ -249,6 +250,18 @@ static void deconv_work(const struct cpu_job *job, size_t piece, float *scratch)
             for (int64_t c = 0; c < co; c++)
                 pixel[c] = from[c];
         }
+        /* Here the row is whole, for the last layer without gaps: vectors are full. */
+        const bool whole = out->strides[2] == co;
+        const struct cpu_unary act = {
+            .x = to + ky * out->strides[1],
+            .y = to + ky * out->strides[1],
+            .rows = whole ? 1 : (size_t)(x->dims[2] * kw),
+            .count = (size_t)(whole ? x->dims[2] * kw * co : co),
+            .x_step = out->strides[2],
+            .y_step = out->strides[2],
+            .act = step->attr.act,
+        };
+        job->kernels->unary(&act);
     }
 }
 
@@ -282,7 +295,17 @@ static void dwconv_work(const struct cpu_job *job, size_t piece, float *scratch)
     job->kernels->dwconv(&d);
 }
 
-const struct cpu_op cpu_op_dwconv = {.plan = rows_plan, .work = dwconv_work};
+/* More rows than elsewhere: neighbours share most of their inputs. */
+static void dwconv_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                        struct cpu_need *need)
+{
+    (void)kernels;
+    const int64_t height = step->out.dims[1], rows = rows_per_piece(step->out.dims[2], height);
+    need->rows = rows > DW_ROWS || height < 4 * DW_ROWS ? rows : DW_ROWS;
+    need->pieces = (size_t)step->out.dims[0] * cpu_pieces_of(height, need->rows);
+}
+
+const struct cpu_op cpu_op_dwconv = {.plan = dwconv_plan, .work = dwconv_work};
 
 static struct cpu_pool2d pool_piece(const struct nn_step *step, size_t piece)
 {

@@ -45,18 +45,19 @@ static const float *block_scaled(const struct cpu_job *job, const struct block *
     if (!cpu_has(scale))
         return in;
     const int64_t c = x->dims[2];
-    for (int64_t i = 0; i < b->rows; i++) {
-        const struct cpu_binary product = {
-            .a = in + i * x->strides[1],
-            .b = scale->data + b->image * scale->strides[0],
-            .a_stride = 1,
-            .b_stride = 1,
-            .y = scratch + i * c,
-            .count = (size_t)c,
-            .op = NN_BINARY_MUL,
-        };
-        job->kernels->binary(&product);
-    }
+    const struct cpu_binary product = {
+        .a = in,
+        .b = scale->data + b->image * scale->strides[0],
+        .a_stride = 1,
+        .b_stride = 1,
+        .y = scratch,
+        .rows = (size_t)b->rows,
+        .count = (size_t)c,
+        .a_step = x->strides[1],
+        .y_step = c,
+        .op = NN_BINARY_MUL,
+    };
+    job->kernels->binary(&product);
     *pitch = c;
     return scratch;
 }

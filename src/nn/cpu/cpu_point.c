@@ -1,8 +1,8 @@
 /*
  * Steps element by element or row by row: UNARY, BINARY, COPY, REDUCE_MEAN, LAYERNORM, SOFTMAX.
  *
- * A strided tensor is walked as rows (all dimensions but the last) of runs along the last one. A
- * piece is some rows, or a part of one long row.
+ * A strided tensor is walked as planes (all dimensions but the last two) of rows (the last but
+ * one) of elements. A piece is some rows of a plane, or a part of one long row.
  */
 #include <string.h>
 
@@ -15,159 +15,182 @@ enum {
     MEAN_PIECE = 64,
 };
 
-static int64_t length_of(const struct nn_tensor *t)
-{
-    return t->dims[t->rank - 1];
-}
+/* How the output of a step is cut. */
+struct point_cut {
+    int64_t length, rows, planes; /* dims: last, last but one, product of the others */
+    int64_t parts;                /* of a row, POINT_PIECE elements each */
+    int64_t rows_a_piece;
+    int64_t pieces_a_plane;
+};
 
-static int64_t rows_of(const struct nn_tensor *t)
+static struct point_cut point_cut(const struct nn_tensor *out)
 {
-    int64_t rows = 1;
-    for (int i = 0; i < t->rank - 1; i++)
-        rows *= t->dims[i];
-    return rows;
-}
-
-static int64_t rows_a_piece(int64_t length)
-{
-    return length < POINT_PIECE ? POINT_PIECE / length : 1;
+    struct point_cut cut = {.length = out->dims[out->rank - 1], .planes = 1};
+    cut.rows = out->rank > 1 ? out->dims[out->rank - 2] : 1;
+    for (int i = 0; i < out->rank - 2; i++)
+        cut.planes *= out->dims[i];
+    cut.parts = (cut.length + POINT_PIECE - 1) / POINT_PIECE;
+    cut.rows_a_piece = cut.length < POINT_PIECE ? POINT_PIECE / cut.length : 1;
+    cut.pieces_a_plane = cut.parts * ((cut.rows + cut.rows_a_piece - 1) / cut.rows_a_piece);
+    return cut;
 }
 
 static void point_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                        struct cpu_need *need)
 {
-    const int64_t length = length_of(&step->out);
+    const struct point_cut cut = point_cut(&step->out);
     (void)kernels;
-    need->pieces = cpu_pieces_of(rows_of(&step->out), rows_a_piece(length)) *
-                   cpu_pieces_of(length, POINT_PIECE);
+    need->pieces = (size_t)(cut.planes * cut.pieces_a_plane);
 }
 
-/* Elements of row `row` before its first: Σ index·stride over all dimensions but the last. */
-static int64_t row_offset(const struct nn_tensor *t, const struct nn_tensor *shape, int64_t row)
-{
-    int64_t offset = 0;
-    for (int i = shape->rank - 2; i >= 0; i--) {
-        offset += row % shape->dims[i] * t->strides[i];
-        row /= shape->dims[i];
-    }
-    return offset;
-}
-
-/* A run of elements of one tensor. */
-struct run {
-    float *data;
-    int64_t stride;
+/* Part of a plane: rows × count elements from (row, first) on. */
+struct point_piece {
+    int64_t plane, row, rows, first, count;
 };
 
-static struct run run_of(const struct nn_step *step, const struct nn_tensor *t, int64_t row,
-                         int64_t first)
+static struct point_piece point_piece(const struct nn_tensor *out, size_t piece)
 {
-    const int64_t stride = t->strides[t->rank - 1];
-    return (struct run){t->data + row_offset(t, &step->out, row) + first * stride, stride};
+    const struct point_cut cut = point_cut(out);
+    const int64_t inside = (int64_t)piece % cut.pieces_a_plane;
+    struct point_piece p = {.plane = (int64_t)piece / cut.pieces_a_plane,
+                            .row = inside / cut.parts * cut.rows_a_piece,
+                            .first = inside % cut.parts * POINT_PIECE};
+    p.rows = cpu_least(cut.rows_a_piece, cut.rows - p.row);
+    p.count = cpu_least(cut.length - p.first, POINT_PIECE);
+    return p;
 }
 
-typedef void point_run(const struct cpu_job *job, int64_t row, int64_t first, int64_t count);
+/* Such a part of one tensor. */
+struct part {
+    float *data;
+    int64_t step, stride; /* from row to row, from element to element */
+};
 
-/* Calls `run` for every run of a piece. */
-static void point_pieces(const struct cpu_job *job, size_t piece, point_run *run)
+static struct part part_of(const struct nn_step *step, const struct nn_tensor *t,
+                           const struct point_piece *p)
 {
-    const int64_t length = length_of(&job->step->out), rows = rows_of(&job->step->out);
-    const int64_t parts = (int64_t)cpu_pieces_of(length, POINT_PIECE);
-    const int64_t first = (int64_t)piece % parts * POINT_PIECE;
-    const int64_t per_piece = rows_a_piece(length), row = (int64_t)piece / parts * per_piece;
-    for (int64_t i = row; i < cpu_least(row + per_piece, rows); i++)
-        run(job, i, first, cpu_least(length - first, POINT_PIECE));
-}
-
-static void copy_run(const struct cpu_job *job, int64_t row, int64_t first, int64_t count)
-{
-    const struct run x = run_of(job->step, &job->step->in[NN_IN_X], row, first);
-    const struct run y = run_of(job->step, &job->step->out, row, first);
-    if (x.stride == 1 && y.stride == 1) {
-        memcpy(y.data, x.data, (size_t)count * sizeof(float));
-        return;
+    const int last = t->rank - 1;
+    struct part part = {.stride = t->strides[last], .step = last > 0 ? t->strides[last - 1] : 0};
+    int64_t offset = p->row * part.step + p->first * part.stride, plane = p->plane;
+    for (int i = last - 2; i >= 0; i--) {
+        offset += plane % step->out.dims[i] * t->strides[i];
+        plane /= step->out.dims[i];
     }
-    for (int64_t i = 0; i < count; i++)
-        y.data[i * y.stride] = x.data[i * x.stride];
+    part.data = t->data + offset;
+    return part;
 }
 
 static void copy_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
+    const struct nn_step *step = job->step;
+    const struct point_piece p = point_piece(&step->out, piece);
+    const struct part x = part_of(step, &step->in[NN_IN_X], &p), y = part_of(step, &step->out, &p);
     (void)scratch;
-    point_pieces(job, piece, copy_run);
+    for (int64_t r = 0; r < p.rows; r++) {
+        const float *from = x.data + r * x.step;
+        float *to = y.data + r * y.step;
+        if (x.stride == 1 && y.stride == 1) {
+            memcpy(to, from, (size_t)p.count * sizeof(float));
+            continue;
+        }
+        for (int64_t i = 0; i < p.count; i++)
+            to[i * y.stride] = from[i * x.stride];
+    }
 }
 
-static void unary_run(const struct cpu_job *job, int64_t row, int64_t first, int64_t count)
+static void unary_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
-    const struct run x = run_of(job->step, &job->step->in[NN_IN_X], row, first);
-    const struct run y = run_of(job->step, &job->step->out, row, first);
+    const struct nn_step *step = job->step;
+    const struct point_piece p = point_piece(&step->out, piece);
+    const struct part x = part_of(step, &step->in[NN_IN_X], &p), y = part_of(step, &step->out, &p);
+    (void)scratch;
     struct cpu_unary u = {
-        .x = x.data, .y = y.data, .count = (size_t)count, .act = job->step->attr.act};
+        .x = x.data,
+        .y = y.data,
+        .rows = (size_t)p.rows,
+        .count = (size_t)p.count,
+        .x_step = x.step,
+        .y_step = y.step,
+        .act = step->attr.act,
+    };
     if (x.stride == 1 && y.stride == 1) {
         job->kernels->unary(&u);
         return;
     }
     float gathered[POINT_GATHER];
     u.x = u.y = gathered;
-    for (int64_t i = 0; i < count; i += POINT_GATHER) {
-        const int64_t n = cpu_least(count - i, POINT_GATHER);
-        u.count = (size_t)n;
-        for (int64_t j = 0; j < n; j++)
-            gathered[j] = x.data[(i + j) * x.stride];
-        job->kernels->unary(&u);
-        for (int64_t j = 0; j < n; j++)
-            y.data[(i + j) * y.stride] = gathered[j];
-    }
-}
-
-static void unary_work(const struct cpu_job *job, size_t piece, float *scratch)
-{
-    (void)scratch;
-    point_pieces(job, piece, unary_run);
-}
-
-static void binary_run(const struct cpu_job *job, int64_t row, int64_t first, int64_t count)
-{
-    const struct nn_step *step = job->step;
-    const struct run a = run_of(step, &step->in[NN_IN_X], row, first);
-    const struct run b = run_of(step, &step->in[NN_IN_B], row, first);
-    const struct run y = run_of(step, &step->out, row, first);
-    struct cpu_binary args = {
-        .a = a.data,
-        .b = b.data,
-        .a_stride = a.stride,
-        .b_stride = b.stride,
-        .y = y.data,
-        .count = (size_t)count,
-        .op = step->attr.binary,
-        .act = step->attr.act,
-    };
-    const bool simple = (a.stride == 0 || a.stride == 1) && (b.stride == 0 || b.stride == 1);
-    if (simple && y.stride == 1) {
-        job->kernels->binary(&args);
-        return;
-    }
-    float ga[POINT_GATHER], gb[POINT_GATHER];
-    args.a = args.y = ga;
-    args.b = gb;
-    args.a_stride = args.b_stride = 1;
-    for (int64_t i = 0; i < count; i += POINT_GATHER) {
-        const int64_t n = cpu_least(count - i, POINT_GATHER);
-        args.count = (size_t)n;
-        for (int64_t j = 0; j < n; j++) {
-            ga[j] = a.data[(i + j) * a.stride];
-            gb[j] = b.data[(i + j) * b.stride];
+    u.rows = 1;
+    for (int64_t r = 0; r < p.rows; r++) {
+        for (int64_t i = 0; i < p.count; i += POINT_GATHER) {
+            const int64_t n = cpu_least(p.count - i, POINT_GATHER);
+            u.count = (size_t)n;
+            for (int64_t j = 0; j < n; j++)
+                gathered[j] = x.data[r * x.step + (i + j) * x.stride];
+            job->kernels->unary(&u);
+            for (int64_t j = 0; j < n; j++)
+                y.data[r * y.step + (i + j) * y.stride] = gathered[j];
         }
-        job->kernels->binary(&args);
-        for (int64_t j = 0; j < n; j++)
-            y.data[(i + j) * y.stride] = ga[j];
+    }
+}
+
+/* A binary step of any strides, through buffers. */
+static void binary_gather(const struct cpu_job *job, const struct point_piece *p,
+                          const struct part *a, const struct part *b, const struct part *y)
+{
+    float ga[POINT_GATHER], gb[POINT_GATHER];
+    struct cpu_binary args = {
+        .a = ga,
+        .b = gb,
+        .a_stride = 1,
+        .b_stride = 1,
+        .y = ga,
+        .rows = 1,
+        .op = job->step->attr.binary,
+        .act = job->step->attr.act,
+    };
+    for (int64_t r = 0; r < p->rows; r++) {
+        for (int64_t i = 0; i < p->count; i += POINT_GATHER) {
+            const int64_t n = cpu_least(p->count - i, POINT_GATHER);
+            args.count = (size_t)n;
+            for (int64_t j = 0; j < n; j++) {
+                ga[j] = a->data[r * a->step + (i + j) * a->stride];
+                gb[j] = b->data[r * b->step + (i + j) * b->stride];
+            }
+            job->kernels->binary(&args);
+            for (int64_t j = 0; j < n; j++)
+                y->data[r * y->step + (i + j) * y->stride] = ga[j];
+        }
     }
 }
 
 static void binary_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
+    const struct nn_step *step = job->step;
+    const struct point_piece p = point_piece(&step->out, piece);
+    const struct part a = part_of(step, &step->in[NN_IN_X], &p);
+    const struct part b = part_of(step, &step->in[NN_IN_B], &p);
+    const struct part y = part_of(step, &step->out, &p);
     (void)scratch;
-    point_pieces(job, piece, binary_run);
+    const bool simple = (a.stride == 0 || a.stride == 1) && (b.stride == 0 || b.stride == 1);
+    if (!simple || y.stride != 1) {
+        binary_gather(job, &p, &a, &b, &y);
+        return;
+    }
+    const struct cpu_binary args = {
+        .a = a.data,
+        .b = b.data,
+        .a_stride = a.stride,
+        .b_stride = b.stride,
+        .y = y.data,
+        .rows = (size_t)p.rows,
+        .count = (size_t)p.count,
+        .a_step = a.step,
+        .b_step = b.step,
+        .y_step = y.step,
+        .op = step->attr.binary,
+        .act = step->attr.act,
+    };
+    job->kernels->binary(&args);
 }
 
 const struct cpu_op cpu_op_copy = {.plan = point_plan, .work = copy_work};

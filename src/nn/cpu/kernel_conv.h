@@ -5,8 +5,8 @@
  * Depthwise convolution keeps DW_PIXELS neighbouring outputs of one vector of channels in
  * registers; a row of the kernel then loads each input pixel once for all outputs that see it:
  *
- *     inputs   i0 i1 i2 i3 i4 i5        4 outputs of a 3-wide kernel at stride 1:
- *     outputs     o0 o1 o2 o3           6 loads for 12 products
+ *     inputs   i0 i1 i2 i3 i4 i5 i6 i7 i8 i9     8 outputs of a 3-wide kernel at stride 1:
+ *     outputs     o0 o1 o2 o3 o4 o5 o6 o7        10 loads for 24 products
  *
  * The last block of a row is moved back to end at the row's end, so it computes some pixels twice
  * and never one outside. Pixels whose window hangs over the left or right edge are done singly.
@@ -17,7 +17,7 @@
 #include "nn/cpu/kernel_math.h"
 #include "nn/cpu/kernels.h"
 
-enum { DW_PIXELS = 4 };
+enum { DW_PIXELS = 8 };
 
 /* Of a kernel at `origin` (may be negative) in `size` inputs: taps [*first, *end) lie inside. */
 INLINE void window_clip(ptrdiff_t origin, ptrdiff_t size, ptrdiff_t taps, ptrdiff_t dilation,
@@ -58,21 +58,22 @@ INLINE void dw_vector(const struct dw_row *row, ptrdiff_t ox, size_t c, size_t c
     const ptrdiff_t pitch = d->x_pitch;
     const float *x = row->x + ox * stride * pitch + row->ky_first * row->row_step + c;
     const float *w = d->weight + (size_t)row->ky_first * (size_t)kw * d->c_padded + c;
-    vf sum[8];
+    vf sum[DW_PIXELS];
     UNROLL
     for (int p = 0; p < pixels; p++)
         sum[p] = vf_load(d->bias + c);
     for (ptrdiff_t ky = row->ky_first; ky < row->ky_end; ky++) {
-        vf in[16];
+        vf weight[7];
         UNROLL
-        for (int i = 0; i < (pixels - 1) * stride + kw; i++)
-            in[i] = part ? vf_load_part(x + i * pitch, count) : vf_load(x + i * pitch);
+        for (int kx = 0; kx < kw; kx++)
+            weight[kx] = vf_load(w + (size_t)kx * d->c_padded);
         UNROLL
-        for (int kx = 0; kx < kw; kx++) {
-            const vf weight = vf_load(w + (size_t)kx * d->c_padded);
+        for (int i = 0; i < (pixels - 1) * stride + kw; i++) {
+            const vf in = part ? vf_load_part(x + i * pitch, count) : vf_load(x + i * pitch);
             UNROLL
             for (int p = 0; p < pixels; p++)
-                sum[p] = vf_fma(in[p * stride + kx], weight, sum[p]);
+                if (i - p * stride >= 0 && i - p * stride < kw)
+                    sum[p] = vf_fma(in, weight[i - p * stride], sum[p]);
         }
         x += row->row_step;
         w += (size_t)kw * d->c_padded;
@@ -151,39 +152,60 @@ static void dw_interior_any(const struct dw_row *row, ptrdiff_t first, ptrdiff_t
         dw_pixel(row, ox, 0, row->d->attr.kernel[1]);
 }
 
-static void dwconv(const struct cpu_dwconv *d)
+/* Outputs of a row whose windows, over all rows of taps, fill half of a small second-level cache.
+ */
+static ptrdiff_t dw_strip(const struct cpu_dwconv *d)
+{
+    const size_t column = (size_t)d->attr.kernel[0] * d->c * sizeof(float);
+    const size_t columns = 128 * 1024 / (column * (size_t)d->attr.stride[1]);
+    return columns < 4 * DW_PIXELS ? 4 * DW_PIXELS : (ptrdiff_t)(columns / DW_PIXELS * DW_PIXELS);
+}
+
+/* Outputs [x_first, x_end) of row y. */
+static void dw_run(const struct cpu_dwconv *d, size_t y, ptrdiff_t x_first, ptrdiff_t x_end)
 {
     const struct nn_attr *a = &d->attr;
     const ptrdiff_t w = (ptrdiff_t)d->w, ow = (ptrdiff_t)d->ow, stride = a->stride[1];
-    void (*interior)(const struct dw_row *, ptrdiff_t, ptrdiff_t) = dw_interior_any;
-    if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride <= 2)
-        interior = stride == 1 ? dw_interior_3_1 : dw_interior_3_2;
-    else if (a->dilation[1] == 1 && a->kernel[1] == 7 && stride == 1)
-        interior = dw_interior_7_1;
+    const ptrdiff_t iy = (ptrdiff_t)y * a->stride[0] - a->pad[0];
+    struct dw_row row = {
+        .d = d,
+        .x = d->x + (iy * w - a->pad[1]) * d->x_pitch,
+        .row_step = a->dilation[0] * w * d->x_pitch,
+        .out = d->out + (ptrdiff_t)y * ow * d->out_pitch,
+    };
+    window_clip(iy, (ptrdiff_t)d->h, a->kernel[0], a->dilation[0], &row.ky_first, &row.ky_end);
     ptrdiff_t first, end;
     window_interior(w, ow, a->kernel[1], stride, a->dilation[1], a->pad[1], &first, &end);
-    for (size_t y = d->y_first; y < d->y_end; y++) {
-        const ptrdiff_t iy = (ptrdiff_t)y * a->stride[0] - a->pad[0];
-        struct dw_row row = {
-            .d = d,
-            .x = d->x + (iy * w - a->pad[1]) * d->x_pitch,
-            .row_step = a->dilation[0] * w * d->x_pitch,
-            .out = d->out + (ptrdiff_t)y * ow * d->out_pitch,
-        };
-        window_clip(iy, (ptrdiff_t)d->h, a->kernel[0], a->dilation[0], &row.ky_first, &row.ky_end);
-        for (ptrdiff_t ox = 0; ox < ow; ox++) {
-            if (ox == first && first < end) {
-                interior(&row, first, end);
-                ox = end - 1;
-                continue;
-            }
+    first = first > x_first ? first : x_first;
+    end = end < x_end ? end : x_end;
+    for (ptrdiff_t ox = x_first; ox < x_end; ox++) {
+        if (ox != first || first >= end) {
             ptrdiff_t kx_first, kx_end;
             window_clip(ox * stride - a->pad[1], w, a->kernel[1], a->dilation[1], &kx_first,
                         &kx_end);
             dw_pixel(&row, ox, kx_first, kx_end);
+            continue;
         }
-        act_block(row.out, d->out_pitch, d->ow, d->c, &a->act);
+        if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride == 1)
+            dw_interior_3_1(&row, first, end);
+        else if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride == 2)
+            dw_interior_3_2(&row, first, end);
+        else if (a->dilation[1] == 1 && a->kernel[1] == 7 && stride == 1)
+            dw_interior_7_1(&row, first, end);
+        else
+            dw_interior_any(&row, first, end);
+        ox = end - 1;
     }
+    act_block(row.out + x_first * d->out_pitch, d->out_pitch, (size_t)(x_end - x_first), d->c,
+              &a->act);
+}
+
+static void dwconv(const struct cpu_dwconv *d)
+{
+    const ptrdiff_t ow = (ptrdiff_t)d->ow, strip = dw_strip(d);
+    for (ptrdiff_t x = 0; x < ow; x += strip)
+        for (size_t y = d->y_first; y < d->y_end; y++)
+            dw_run(d, y, x, x + strip < ow ? x + strip : ow);
 }
 
 /* One output pixel of a pool: its taps inside are [ky…) × [kx…), x at tap (0, 0). */
@@ -205,9 +227,33 @@ INLINE void pool_pixel(const struct cpu_pool2d *p, const float *x, float *out,
     }
 }
 
+/* A whole 2×2 window, the usual one. */
+INLINE void pool_pixel_2x2(const struct cpu_pool2d *p, const float *x, float *out,
+                           const bool average)
+{
+    const ptrdiff_t right = p->x_pitch, below = (ptrdiff_t)p->w * p->x_pitch;
+    size_t c = 0;
+    for (; c + VL <= p->c; c += VL) {
+        const vf a = vf_load(x + c), b = vf_load(x + right + c);
+        const vf d = vf_load(x + below + c), e = vf_load(x + below + right + c);
+        vf_store(out + c,
+                 average ? (a + b + d + e) * vf_set1(0.25f) : vf_max(vf_max(a, b), vf_max(d, e)));
+    }
+    if (c < p->c) {
+        const size_t n = p->c - c;
+        const vf a = vf_load_part(x + c, n), b = vf_load_part(x + right + c, n);
+        const vf d = vf_load_part(x + below + c, n), e = vf_load_part(x + below + right + c, n);
+        vf_store_part(
+            out + c,
+            average ? (a + b + d + e) * vf_set1(0.25f) : vf_max(vf_max(a, b), vf_max(d, e)), n);
+    }
+}
+
 INLINE void pool2d(const struct cpu_pool2d *p, const bool average)
 {
     const struct nn_attr *a = &p->attr;
+    const bool small =
+        a->kernel[0] == 2 && a->kernel[1] == 2 && a->dilation[0] == 1 && a->dilation[1] == 1;
     for (size_t y = p->y_first; y < p->y_end; y++) {
         const ptrdiff_t iy = (ptrdiff_t)y * a->stride[0] - a->pad[0];
         ptrdiff_t ky[2], kx[2];
@@ -217,9 +263,12 @@ INLINE void pool2d(const struct cpu_pool2d *p, const bool average)
             window_clip(ix, (ptrdiff_t)p->w, a->kernel[1], a->dilation[1], &kx[0], &kx[1]);
             const ptrdiff_t taps = a->count_include_pad ? (ptrdiff_t)a->kernel[0] * a->kernel[1]
                                                         : (ky[1] - ky[0]) * (kx[1] - kx[0]);
-            pool_pixel(p, p->x + (iy * (ptrdiff_t)p->w + ix) * p->x_pitch,
-                       p->out + (ptrdiff_t)(y * p->ow + ox) * p->out_pitch, ky, kx, average,
-                       (float)taps);
+            const float *x = p->x + (iy * (ptrdiff_t)p->w + ix) * p->x_pitch;
+            float *out = p->out + (ptrdiff_t)(y * p->ow + ox) * p->out_pitch;
+            if (small && ky[1] - ky[0] == 2 && kx[1] - kx[0] == 2)
+                pool_pixel_2x2(p, x, out, average);
+            else
+                pool_pixel(p, x, out, ky, kx, average, (float)taps);
         }
     }
 }

@@ -23,81 +23,119 @@
 #include "nn/cpu/kernel_math.h"
 #include "nn/cpu/kernels.h"
 
-/* One tile's part of a struct cpu_gemm. */
-struct gemm_tile {
+/* One panel's part of a struct cpu_gemm. */
+struct gemm_panel {
     const struct cpu_gemm *g;
-    size_t row, column;
+    size_t row, row_end; /* a whole number of tiles */
+    size_t column;
     size_t columns; /* to be written: up to vectors·VL */
     const float *b, *bias;
     float lowest; /* 0 for relu, else -inf */
     bool residual_before, residual_after;
 };
 
-typedef void gemm_tile_fn(const struct gemm_tile *t);
+typedef void gemm_panel_fn(const struct gemm_panel *p);
 
-INLINE void gemm_tile_store(const struct gemm_tile *t, int rows, int vectors, vf sum[][3])
+/* Ends a tile that is rarely met: with a residual before the activation, or with one and columns
+ * that are not there. */
+static void gemm_tile_end(const struct gemm_panel *p, size_t row, size_t rows, const float *sums,
+                          size_t pitch)
 {
-    const struct cpu_gemm *g = t->g;
-    const vf lowest = vf_set1(t->lowest);
-    UNROLL
-    for (int r = 0; r < rows; r++) {
-        const ptrdiff_t i = (ptrdiff_t)t->row + r;
-        float *c = g->c + i * g->ldc + t->column;
-        const float *residual = g->residual ? g->residual + i * g->ldr + t->column : NULL;
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            const size_t done = (size_t)v * VL;
-            if (done >= t->columns)
-                break;
-            const size_t count = t->columns - done;
-            vf y = sum[r][v];
-            if (t->residual_before)
-                y += vf_load_some(residual + done, count);
-            y = vf_max(lowest, y);
-            if (t->residual_after)
-                y += vf_load_some(residual + done, count);
-            vf_store_some(c + done, y, count);
+    const struct cpu_gemm *g = p->g;
+    for (size_t i = 0; i < rows; i++, sums += pitch) {
+        float *c = g->c + (ptrdiff_t)(row + i) * g->ldc + p->column;
+        const float *residual = g->residual + (ptrdiff_t)(row + i) * g->ldr + p->column;
+        for (size_t j = 0; j < p->columns; j += VL) {
+            const size_t count = p->columns - j;
+            vf y = vf_load(sums + j);
+            if (p->residual_before)
+                y += vf_load_some(residual + j, count);
+            y = vf_max(vf_set1(p->lowest), y);
+            if (p->residual_after)
+                y += vf_load_some(residual + j, count);
+            vf_store_some(c + j, y, count);
         }
     }
 }
 
-INLINE void gemm_tile_run(const struct gemm_tile *t, const int rows, const int vectors)
+INLINE void gemm_panel_run(const struct gemm_panel *p, const int rows, const int vectors)
 {
-    const struct cpu_gemm *g = t->g;
-    const ptrdiff_t lda = g->lda;
-    const float *b = t->b;
-    vf sum[16][3];
-    UNROLL
-    for (int r = 0; r < rows; r++) {
+    const struct cpu_gemm *g = p->g;
+    const ptrdiff_t lda = g->lda, ldc = g->ldc, ldr = g->ldr;
+    const size_t segments = g->segments, depth = g->depth;
+    const bool whole = p->columns == (size_t)vectors * VL;
+    const vf lowest = vf_set1(p->lowest);
+    for (size_t row = p->row; row < p->row_end; row += (size_t)rows) {
+        const float *b = p->b;
+        vf sum[16][3];
         UNROLL
-        for (int v = 0; v < vectors; v++)
-            sum[r][v] = vf_load(t->bias + v * VL);
-    }
-    for (size_t s = 0; s < g->segments; s++) {
-        const float *a = g->a[s] + (ptrdiff_t)t->row * lda;
-        for (size_t k = 0; k < g->depth; k++) {
-            vf panel[3];
+        for (int r = 0; r < rows; r++) {
             UNROLL
             for (int v = 0; v < vectors; v++)
-                panel[v] = vf_load(b + v * VL);
-            UNROLL
-            for (int r = 0; r < rows; r++) {
-                const vf x = vf_set1(a[r * lda]);
+                sum[r][v] = vf_load(p->bias + v * VL);
+        }
+        for (size_t s = 0; s < segments; s++) {
+            const float *a = g->a[s] + (ptrdiff_t)row * lda;
+            for (size_t k = 0; k < depth; k++) {
+                vf panel[3];
                 UNROLL
                 for (int v = 0; v < vectors; v++)
-                    sum[r][v] = vf_fma(x, panel[v], sum[r][v]);
+                    panel[v] = vf_load(b + v * VL);
+                UNROLL
+                for (int r = 0; r < rows; r++) {
+                    const vf x = vf_set1(a[r * lda]);
+                    UNROLL
+                    for (int v = 0; v < vectors; v++)
+                        sum[r][v] = vf_fma(x, panel[v], sum[r][v]);
+                }
+                b += vectors * VL;
+                a++;
             }
-            b += vectors * VL;
-            a++;
+        }
+        float *c = g->c + (ptrdiff_t)row * ldc + p->column;
+        if (p->residual_before || (p->residual_after && !whole)) {
+            float sums[16 * 3 * VL];
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                UNROLL
+                for (int v = 0; v < vectors; v++)
+                    vf_store(sums + (r * vectors + v) * VL, sum[r][v]);
+            }
+            gemm_tile_end(p, row, (size_t)rows, sums, (size_t)vectors * VL);
+        } else if (!whole) {
+            const size_t last = p->columns - (size_t)(vectors - 1) * VL;
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                UNROLL
+                for (int v = 0; v < vectors - 1; v++)
+                    vf_store(c + r * ldc + v * VL, vf_max(lowest, sum[r][v]));
+                vf_store_part(c + r * ldc + (vectors - 1) * VL, vf_max(lowest, sum[r][vectors - 1]),
+                              last);
+            }
+        } else if (p->residual_after) {
+            const float *residual = g->residual + (ptrdiff_t)row * ldr + p->column;
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                UNROLL
+                for (int v = 0; v < vectors; v++)
+                    vf_store(c + r * ldc + v * VL,
+                             vf_max(lowest, sum[r][v]) + vf_load(residual + r * ldr + v * VL));
+            }
+        } else {
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                UNROLL
+                for (int v = 0; v < vectors; v++)
+                    vf_store(c + r * ldc + v * VL, vf_max(lowest, sum[r][v]));
+            }
         }
     }
-    gemm_tile_store(t, rows, vectors, sum);
 }
 
 #define TILE(rows, vectors)                                                                        \
-    static void gemm_tile_##rows##x##vectors(const struct gemm_tile *t)                            \
+    static void gemm_tile_##rows##x##vectors(const struct gemm_panel *p)                           \
     {                                                                                              \
-        gemm_tile_run(t, rows, vectors);                                                           \
+        gemm_panel_run(p, rows, vectors);                                                          \
     }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
 TILES(1)
@@ -126,7 +164,7 @@ TILE(8, 3)
 /* [vectors - 1][rows - 1] */
 #define TILES_4(vectors)                                                                           \
     gemm_tile_1x##vectors, gemm_tile_2x##vectors, gemm_tile_3x##vectors, gemm_tile_4x##vectors
-static gemm_tile_fn *const gemm_tiles[3][8] = {
+static gemm_panel_fn *const gemm_tiles[3][8] = {
 #if GEMM_ROWS_3 == 8
     {TILES_4(1), gemm_tile_5x1, gemm_tile_6x1, gemm_tile_7x1, gemm_tile_8x1},
     {TILES_4(2), gemm_tile_5x2, gemm_tile_6x2, gemm_tile_7x2, gemm_tile_8x2},
@@ -161,30 +199,34 @@ static void gemm_add_residual(const struct cpu_gemm *g, size_t column, size_t co
 
 static void gemm(const struct cpu_gemm *g)
 {
-    const struct cpu_panels *p = g->b;
+    const struct cpu_panels *b = g->b;
     const bool relu = g->act.func == NN_FUNC_RELU;
     const bool late = g->act.func != NN_FUNC_NONE && !relu;
-    struct gemm_tile t = {
+    struct gemm_panel p = {
         .g = g,
         .lowest = relu ? 0.0f : -__builtin_inff(),
         .residual_before = g->residual_mode == NN_RESIDUAL_BEFORE,
         .residual_after = g->residual_mode == NN_RESIDUAL_AFTER && !late,
     };
-    for (size_t v = 0, vectors; v < p->vectors; v += vectors) {
-        vectors = cpu_panel_vectors(&gemm_tile_sizes, p->vectors - v);
-        const size_t rows = gemm_tile_sizes.rows[vectors - 1];
-        t.column = v * VL;
-        t.columns = p->n - t.column < vectors * VL ? p->n - t.column : vectors * VL;
-        t.b = p->b + v * VL * p->k + g->k_first * vectors * VL;
-        t.bias = p->bias + v * VL;
-        for (t.row = 0; t.row + rows <= g->rows; t.row += rows)
-            gemm_tiles[vectors - 1][rows - 1](&t);
-        if (t.row < g->rows)
-            gemm_tiles[vectors - 1][g->rows - t.row - 1](&t);
+    for (size_t v = 0, vectors; v < b->vectors; v += vectors) {
+        vectors = cpu_panel_vectors(&gemm_tile_sizes, b->vectors - v);
+        const size_t rows = gemm_tile_sizes.rows[vectors - 1], odd = g->rows % rows;
+        p.column = v * VL;
+        p.columns = b->n - p.column < vectors * VL ? b->n - p.column : vectors * VL;
+        p.b = b->b + v * VL * b->k + g->k_first * vectors * VL;
+        p.bias = b->bias + v * VL;
+        p.row = 0;
+        p.row_end = g->rows - odd;
+        if (p.row_end > 0)
+            gemm_tiles[vectors - 1][rows - 1](&p);
+        p.row = p.row_end;
+        p.row_end = g->rows;
+        if (odd > 0)
+            gemm_tiles[vectors - 1][odd - 1](&p);
         if (late) {
-            act_block(g->c + t.column, g->ldc, g->rows, t.columns, &g->act);
+            act_block(g->c + p.column, g->ldc, g->rows, p.columns, &g->act);
             if (g->residual_mode == NN_RESIDUAL_AFTER)
-                gemm_add_residual(g, t.column, t.columns);
+                gemm_add_residual(g, p.column, p.columns);
         }
     }
 }

@@ -14,11 +14,15 @@ enum { ROWS_BLOCK = 1024 }; /* floats that stay in the first-level cache between
 
 static void unary(const struct cpu_unary *u)
 {
-    for (size_t i = 0; i < u->count; i += ROWS_BLOCK) {
-        const size_t count = u->count - i < ROWS_BLOCK ? u->count - i : ROWS_BLOCK;
-        if (u->y != u->x)
-            memcpy(u->y + i, u->x + i, count * sizeof(float));
-        act_block(u->y + i, 0, 1, count, &u->act);
+    for (size_t r = 0; r < u->rows; r++) {
+        const float *x = u->x + (ptrdiff_t)r * u->x_step;
+        float *y = u->y + (ptrdiff_t)r * u->y_step;
+        for (size_t i = 0; i < u->count; i += ROWS_BLOCK) {
+            const size_t count = u->count - i < ROWS_BLOCK ? u->count - i : ROWS_BLOCK;
+            if (y != x)
+                memcpy(y + i, x + i, count * sizeof(float));
+            act_block(y + i, 0, 1, count, &u->act);
+        }
     }
 }
 
@@ -44,42 +48,50 @@ INLINE vf binary_op(vf a, vf b, const enum nn_binary op)
     return vf_load(x);
 }
 
-INLINE void binary_run(const struct cpu_binary *b, size_t first, size_t count,
-                       const enum nn_binary op)
+INLINE void binary_row(const float *a, const float *b, float *y, size_t count, const bool a_one,
+                       const bool b_one, const enum nn_binary op)
 {
-    const float *pa = b->a + (b->a_stride ? first : 0), *pb = b->b + (b->b_stride ? first : 0);
-    const vf one_a = vf_set1(*pa), one_b = vf_set1(*pb);
-    float *y = b->y + first;
+    const vf one_a = vf_set1(*a), one_b = vf_set1(*b);
     size_t i = 0;
-    for (; i + VL <= count; i += VL) {
-        const vf va = b->a_stride ? vf_load(pa + i) : one_a;
-        const vf vb = b->b_stride ? vf_load(pb + i) : one_b;
-        vf_store(y + i, binary_op(va, vb, op));
-    }
+    for (; i + VL <= count; i += VL)
+        vf_store(y + i,
+                 binary_op(a_one ? one_a : vf_load(a + i), b_one ? one_b : vf_load(b + i), op));
     if (i < count) {
-        const vf va = b->a_stride ? vf_load_part(pa + i, count - i) : one_a;
-        const vf vb = b->b_stride ? vf_load_part(pb + i, count - i) : one_b;
+        const vf va = a_one ? one_a : vf_load_part(a + i, count - i);
+        const vf vb = b_one ? one_b : vf_load_part(b + i, count - i);
         vf_store_part(y + i, binary_op(va, vb, op), count - i);
+    }
+}
+
+/* Rows are short (channels) or one is long: in blocks, so that the activation finds them cached. */
+INLINE void binary_run(const struct cpu_binary *b, const enum nn_binary op)
+{
+    const bool a_one = b->a_stride == 0, b_one = b->b_stride == 0;
+    for (size_t r = 0; r < b->rows; r++) {
+        const float *pa = b->a + (ptrdiff_t)r * b->a_step, *pb = b->b + (ptrdiff_t)r * b->b_step;
+        float *y = b->y + (ptrdiff_t)r * b->y_step;
+        for (size_t i = 0; i < b->count; i += ROWS_BLOCK) {
+            const size_t count = b->count - i < ROWS_BLOCK ? b->count - i : ROWS_BLOCK;
+            binary_row(a_one ? pa : pa + i, b_one ? pb : pb + i, y + i, count, a_one, b_one, op);
+            if (b->act.func != NN_FUNC_NONE)
+                act_block(y + i, 0, 1, count, &b->act);
+        }
     }
 }
 
 static void binary(const struct cpu_binary *b)
 {
-    for (size_t i = 0; i < b->count; i += ROWS_BLOCK) {
-        const size_t count = b->count - i < ROWS_BLOCK ? b->count - i : ROWS_BLOCK;
-        switch (b->op) {
+    switch (b->op) {
 #define CASE(name)                                                                                 \
     case name:                                                                                     \
-        binary_run(b, i, count, name);                                                             \
+        binary_run(b, name);                                                                       \
         break;
-            CASE(NN_BINARY_ADD)
-            CASE(NN_BINARY_SUB)
-            CASE(NN_BINARY_MUL)
-            CASE(NN_BINARY_DIV)
-            CASE(NN_BINARY_POW)
+        CASE(NN_BINARY_ADD)
+        CASE(NN_BINARY_SUB)
+        CASE(NN_BINARY_MUL)
+        CASE(NN_BINARY_DIV)
+        CASE(NN_BINARY_POW)
 #undef CASE
-        }
-        act_block(b->y + i, 0, 1, count, &b->act);
     }
 }
 

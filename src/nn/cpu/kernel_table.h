@@ -20,7 +20,7 @@
 #define JOIN(a, b) JOIN_(a, b)
 
 #define VECTOR_TILE "x" TEXT(VEC_WIDTH)
-#define PIXEL_TILE "4x" TEXT(VEC_WIDTH)
+#define PIXEL_TILE "8x" TEXT(VEC_WIDTH)
 #define CPU_TILE_gemm GEMM_TILE
 #define CPU_TILE_dwconv PIXEL_TILE
 #define CPU_TILE_maxpool VECTOR_TILE

@@ -121,21 +121,24 @@ struct cpu_sum {
     float *sum;
 };
 
-/* y[i] = act(a[i] ∘ b[i]), i < count. A stride is 1, or 0 for one value against all. */
+/* y[r][i] = act(a[r][i] ∘ b[r][i]), r < rows, i < count. Rows are `step`s apart; inside a row a
+ * stride is 1, or 0 for one value against all (not of y). y may be a or b. */
 struct cpu_binary {
     const float *a, *b;
     ptrdiff_t a_stride, b_stride;
     float *y;
-    size_t count;
+    size_t rows, count;
+    ptrdiff_t a_step, b_step, y_step;
     enum nn_binary op;
     struct nn_activation act;
 };
 
-/* y[i] = act(x[i]), i < count; y may be x. */
+/* y[r][i] = act(x[r][i]), r < rows, i < count; y may be x. */
 struct cpu_unary {
     const float *x;
     float *y;
-    size_t count;
+    size_t rows, count;
+    ptrdiff_t x_step, y_step;
     struct nn_activation act;
 };
 
