@@ -16,7 +16,10 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { GUARD = 2 * NN_MEMORY_ALIGN };
+enum {
+    GUARD = 2 * NN_MEMORY_ALIGN,
+    PLAN_MEMORY = 1 << 26 /* bytes of maps and views: far more than any sane input needs */
+};
 
 /* ---- lives of buffers ----------------------------------------------------------------------- */
 
@@ -158,8 +161,7 @@ int nn_plan_make(struct nn_planned **out, const struct nn_model *model, const in
     struct nn_planned *planned = calloc(1, sizeof(*planned));
     if (!planned)
         return se_fail_memory(err, "a plan", sizeof(*planned));
-    const size_t max = options->max_bytes ? options->max_bytes : SIZE_MAX;
-    arena_init(&planned->arena, max > (size_t)1 << 28 ? (size_t)1 << 28 : max);
+    arena_init(&planned->arena, PLAN_MEMORY);
     planned->model = model;
     memcpy(planned->input_dims, nhwc, sizeof(planned->input_dims));
     const int status = make(planned, &shape, options, err);

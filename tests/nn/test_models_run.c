@@ -1,0 +1,248 @@
+/*
+ * The detector and the recognizer, if they are there: every tensor of the CPU backend against the
+ * reference, fused against unfused, the selected head against the full one, and guards between
+ * tensors.
+ *
+ *   test_models_run                 models in $SERIALEYE_MODELS, else in the user's data folder
+ *
+ * Exit status 77 (skipped) without models.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "nn/inspect.h"
+
+static char detector[512], recognizer[512];
+
+static bool find_models(void)
+{
+    const char *folder = getenv("SERIALEYE_MODELS"), *home = getenv("HOME");
+    char standard[400];
+    struct stat info;
+    if (!folder) {
+        snprintf(standard, sizeof(standard), "%.300s/.local/share/serialeye/models",
+                 home ? home : "");
+        folder = standard;
+    }
+    snprintf(detector, sizeof(detector), "%.400s/PP-OCRv6_det_small.onnx", folder);
+    snprintf(recognizer, sizeof(recognizer), "%.400s/PP-OCRv6_rec_small.onnx", folder);
+    return stat(detector, &info) == 0 && stat(recognizer, &info) == 0;
+}
+
+struct run {
+    struct nn_model *model;
+    struct nn_exec *exec;
+};
+
+/* Loads, prepares and runs a picture of soft stripes. */
+static struct run start(const char *path, const struct nn_model_options *options,
+                        const int64_t nhwc[4], bool keep_all)
+{
+    struct run run;
+    se_error err = {0, ""};
+    if (nn_model_load(&run.model, path, options, &err) != SE_OK ||
+        (keep_all ? nn_exec_create_inspected(&run.exec, run.model, NULL, &err)
+                  : nn_exec_create(&run.exec, run.model, NULL, 0, &err)) != SE_OK ||
+        nn_exec_prepare(run.exec, nhwc, &err) != SE_OK)
+        fail_msg("%s", err.message);
+    float *to = nn_exec_input(run.exec);
+    for (int64_t i = 0; i < nhwc[0] * nhwc[1] * nhwc[2] * nhwc[3]; i++) {
+        const int64_t x = i / nhwc[3] % nhwc[2], y = i / nhwc[3] / nhwc[2];
+        *to++ = (float)(sin(0.7 * (double)x) + sin(0.31 * (double)(x + 2 * y)) +
+                        0.1 * (double)(i % nhwc[3]));
+    }
+    if (nn_exec_run(run.exec, NULL, &err) != SE_OK)
+        fail_msg("%s", err.message);
+    return run;
+}
+
+static void end(struct run *run)
+{
+    nn_exec_free(run->exec);
+    nn_model_free(run->model);
+}
+
+/* Largest difference relative to the largest number. */
+static double difference(const float *a, const float *b, int64_t count)
+{
+    double worst = 0, scale = 1e-3;
+    for (int64_t i = 0; i < count; i++) {
+        const double d = fabs((double)a[i] - (double)b[i]);
+        worst = d <= worst ? worst : d;
+        scale = fmax(scale, fabs((double)a[i]));
+    }
+    return worst / scale;
+}
+
+/* Values by name of `other` that `of` has too; both inspected. */
+static int compare_tensors(const struct run *of, const struct run *other, double limit)
+{
+    int compared = 0;
+    const size_t count = nn_exec_value_count(of->exec);
+    for (size_t i = 0; i < nn_exec_value_count(other->exec); i++) {
+        struct nn_shape shape, shape2;
+        int64_t elements, elements2;
+        const char *name = nn_exec_value_name(other->exec, i, &shape, &elements), *name2 = NULL;
+        size_t k = 0;
+        for (; name && k < count && (!name2 || strcmp(name, name2) != 0); k++)
+            name2 = nn_exec_value_name(of->exec, k, &shape2, &elements2);
+        if (!name || !name2 || strcmp(name, name2) != 0)
+            continue;
+        assert_int_equal(elements, elements2);
+        float *a = malloc((size_t)elements * sizeof(float));
+        float *b = malloc((size_t)elements * sizeof(float));
+        assert_true(a && b);
+        nn_exec_value_copy(of->exec, k - 1, a);
+        nn_exec_value_copy(other->exec, i, b);
+        const double d = difference(a, b, elements);
+        if (!(d < limit))
+            fail_msg("%s differs by %g", name, d);
+        free(a);
+        free(b);
+        compared++;
+    }
+    return compared;
+}
+
+static void check_model(const char *path, const int64_t nhwc[4], int at_least)
+{
+    const struct nn_model_options plain = {.backend = NN_BACKEND_REF, .no_fusion = true};
+    const struct nn_model_options others[] = {
+        {.backend = NN_BACKEND_REF},
+        {.backend = NN_BACKEND_CPU},
+        {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_PORTABLE},
+        {.backend = NN_BACKEND_CPU, .no_fusion = true},
+    };
+    struct run oracle = start(path, &plain, nhwc, true);
+    struct nn_shape shape, shape2;
+    const float *expected = nn_exec_output(oracle.exec, &shape);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct run run = start(path, &others[i], nhwc, true);
+        const int compared = compare_tensors(&oracle, &run, 1e-4);
+        if (compared < at_least)
+            fail_msg("only %d tensors in common", compared);
+        end(&run);
+        run = start(path, &others[i], nhwc, false); /* memory shared */
+        const float *out = nn_exec_output(run.exec, &shape2);
+        assert_true(nn_shape_equal(&shape, &shape2));
+        int64_t count;
+        assert_true(nn_shape_count(&shape, &count));
+        assert_true(difference(expected, out, count) < 1e-4);
+        assert_true(nn_exec_planned(run.exec)->arena_bytes <
+                    nn_exec_planned(oracle.exec)->arena_bytes / 4);
+        end(&run);
+    }
+    end(&oracle);
+}
+
+static void test_detector(void **state)
+{
+    const int64_t nhwc[4] = {1, 64, 96, 3};
+    (void)state;
+    check_model(detector, nhwc, 80);
+}
+
+static void test_recognizer(void **state)
+{
+    const int64_t nhwc[4] = {2, 48, 64, 3};
+    (void)state;
+    check_model(recognizer, nhwc, 80);
+}
+
+/* All blocks are fused: what is left is about one step per block. */
+static void test_fused(void **state)
+{
+    const struct nn_model_options options = {.backend = NN_BACKEND_REF};
+    const int64_t det[4] = {1, 32, 32, 3}, rec[4] = {1, 48, 32, 3};
+    (void)state;
+    struct run run = start(detector, &options, det, false);
+    assert_int_equal(nn_exec_planned(run.exec)->plan.step_count, 95);
+    end(&run);
+    run = start(recognizer, &options, rec, false);
+    assert_int_equal(nn_exec_planned(run.exec)->plan.step_count, 68);
+    for (int32_t i = 0; i < 68; i++)
+        assert_int_not_equal(nn_exec_planned(run.exec)->plan.steps[i].op, NN_OP_COPY);
+    end(&run);
+}
+
+static void test_selected_head(void **state)
+{
+    static const int32_t columns[] = {0, 1, 17, 18709, 500, 2};
+    enum { COUNT = 6 };
+    const int64_t nhwc[4] = {1, 48, 96, 3};
+    const struct nn_model_options full = {.backend = NN_BACKEND_REF};
+    (void)state;
+    struct run all = start(recognizer, &full, nhwc, false);
+    const int64_t classes = nn_model_output_columns(all.model);
+    struct nn_shape shape, chosen;
+    const float *p = nn_exec_output(all.exec, &shape);
+    assert_int_equal(classes, shape.dims[2]);
+    for (int kind = 0; kind < 2; kind++) {
+        const struct nn_model_options options = {
+            .backend = kind ? NN_BACKEND_CPU : NN_BACKEND_REF,
+            .head_columns = columns,
+            .head_column_count = COUNT,
+        };
+        struct run run = start(recognizer, &options, nhwc, false);
+        const float *out = nn_exec_output(run.exec, &chosen);
+        assert_int_equal(chosen.dims[1], shape.dims[1]);
+        assert_int_equal(nn_model_output_columns(run.model), classes);
+        for (int64_t t = 0; t < shape.dims[1]; t++, out += COUNT + NN_SELECT_EXTRA) {
+            const float *row = p + t * classes;
+            int64_t best = 0;
+            double rest = 1;
+            for (int64_t i = 0; i < classes; i++)
+                best = row[i] > row[best] ? i : best;
+            for (int i = 0; i < COUNT; i++) {
+                const double expected = (double)row[columns[i]];
+                assert_true(fabs(exp((double)out[i]) - expected) < 1e-5);
+                rest -= expected;
+            }
+            assert_true(fabs(exp((double)out[COUNT]) - rest) < 1e-4);
+            assert_true(out[COUNT + 1] == (float)best);
+            assert_true(fabs((double)out[COUNT + 2] - log((double)row[best])) < 1e-4);
+        }
+        end(&run);
+    }
+    end(&all);
+}
+
+static void test_characters(void **state)
+{
+    const struct nn_model_options options = {.backend = NN_BACKEND_CPU};
+    struct nn_model *model;
+    se_error err;
+    size_t size, lines = 0;
+    (void)state;
+    assert_int_equal(nn_model_load(&model, recognizer, &options, &err), SE_OK);
+    const char *text = nn_model_metadata(model, "character", &size);
+    assert_non_null(text);
+    for (size_t i = 0; i < size; i++)
+        lines += text[i] == '\n';
+    /* the blank before them and a space behind them */
+    assert_in_range(nn_model_output_columns(model), lines + 1, lines + 3);
+    nn_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_detector),   cmocka_unit_test(test_recognizer),
+        cmocka_unit_test(test_fused),      cmocka_unit_test(test_selected_head),
+        cmocka_unit_test(test_characters),
+    };
+    if (!find_models()) {
+        printf("SKIP: no %s; fetch the models, or name their folder in SERIALEYE_MODELS\n",
+               detector);
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
