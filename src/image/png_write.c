@@ -1,6 +1,6 @@
 #include "image/png_write.h"
 
-#include <stdlib.h>
+#include <stdbool.h>
 
 #include <spng.h>
 
@@ -62,7 +62,9 @@ int png_write(const struct image *image, struct buffer *buffer, se_error *err)
         buffer->data[size_before] = '\0';
     if (writer.status != SE_OK)
         return writer.status;
-    return se_fail(err, result == SPNG_EMEM ? SE_ERR_MEMORY : SE_ERR_INTERNAL,
+    /* What zlib is asked for is possible, so it can lack nothing but memory. */
+    const bool memory = result == SPNG_EMEM || result == SPNG_EZLIB || result == SPNG_EZLIB_INIT;
+    return se_fail(err, memory ? SE_ERR_MEMORY : SE_ERR_INTERNAL,
                    "a PNG file of %d x %d pixels could not be written: %s", image->width,
                    image->height, spng_strerror(result));
 }

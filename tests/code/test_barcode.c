@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "code/barcode.h"
+#include "failing_malloc.h"
 #include "image/ops.h"
 
 /* ---- drawing -------------------------------------------------------------------------------- */
@@ -293,6 +294,34 @@ static void test_refuses_colour(void **state)
     image_free(&rgb);
 }
 
+static void test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    if (!failing_malloc_works())
+        skip();
+    struct image image = white(260, 200);
+    draw_code128(&image, "MEMORY", 20, 20, 2, 40, 0);
+    draw_qr(&image, 30, 80, 4);
+    const int all = find(&image);
+    size_t nth = 1;
+    for (;; nth++) {
+        se_error err = {0};
+        int count = -1;
+        failing_malloc_start(nth, FAILING_ALL_THREADS);
+        const int status = barcode_find(&image, found, &count, &err);
+        if (failing_malloc_stop() < nth) {
+            assert_int_equal(status, SE_OK);
+            assert_int_equal(count, all);
+            break;
+        }
+        /* The C++ library has a reserve for the exception itself, whose allocation may fail too. */
+        assert_true(status == SE_ERR_MEMORY ? count == 0 && strlen(err.message) > 0
+                                            : status == SE_OK);
+    }
+    assert_true(nth > 3);
+    image_free(&image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_finds_nothing_in_pictures_without),
         cmocka_unit_test(test_survives_damaged_symbols),
         cmocka_unit_test(test_refuses_colour),
+        cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
