@@ -106,7 +106,7 @@ static void test_components_are_the_flood_fill(void **state)
         const int h = round >= 10 && round < 30 ? 1 : testing_between(&seed, 1, 40);
         const int density = testing_between(&seed, 1, 9);
         for (int i = 0; i < w * h; i++)
-            map[i] = testing_between(&seed, 0, 9) < density ? (uint8_t)(1 + i % 255) : 0;
+            map[i] = (uint8_t)(testing_between(&seed, 0, 9) < density ? 1 + i % 255 : 0);
         check_components(map, w, h);
     }
 }
