@@ -80,6 +80,7 @@ const struct anchor_row anchor_rows[] = {
     {"num", SAYS_SERIAL, WEAK, C},
     {"number", SAYS_SERIAL, WEAK, C | X},
     {"#", SAYS_SERIAL, WEAK, 0},
+    {"№", SAYS_SERIAL, WEAK, 0},
     /* German */
     {"seriennummer", SAYS_SERIAL, STRONG, G | X | ANCHOR_ANYWHERE},
     {"serien", SAYS_SERIAL, STRONG, NN | X},

@@ -5,11 +5,20 @@
 
 #include "base/utf8.h"
 
-enum { PATTERN_MAX = 32, WINDOW = PATTERN_MAX + 6, BUCKETS = 64 };
+enum {
+    PATTERN_MAX = 32,
+    GAP_MAX = 3, /* spaces and marks in one gap */
+    WINDOW = PATTERN_MAX + 12,
+    BUCKETS = 64,
+    EFFORT = 1000000,   /* far above what any photograph takes; behind it words must be exact */
+    NUMBER_UNKNOWN = 0, /* of number_end */
+    NUMBER_NONE = 1
+};
 
 /* A row made ready for matching. */
 struct pattern {
     uint32_t c[PATTERN_MAX];
+    uint16_t groups[PATTERN_MAX]; /* fold_groups of c; 0 for marks */
     size_t count, letters;
     bool unspaced;
     const struct anchor_row *row; /* NULL for a number word */
@@ -22,7 +31,13 @@ struct matcher {
     struct pattern *numbers;
     struct pattern *buckets[BUCKETS];
     const struct work_text *text;
-    uint32_t fold[SER_MAX_LINE]; /* the text, folded */
+    size_t effort; /* words that may still be compared with room for mistakes */
+    /* The text, one entry a character. */
+    uint32_t fold[SER_MAX_LINE];
+    uint16_t groups[SER_MAX_LINE];
+    bool space[SER_MAX_LINE], gap[SER_MAX_LINE], word[SER_MAX_LINE];
+    /* Where a number word behind a place ends, NUMBER_UNKNOWN or NUMBER_NONE. */
+    uint16_t number_end[SER_MAX_LINE + 1];
 };
 
 struct match {
@@ -51,6 +66,7 @@ static void pattern_compile(struct pattern *pattern, const char *text)
     for (size_t at = 0; at < size && pattern->count < PATTERN_MAX;) {
         uint32_t c;
         at += utf8_decode(text + at, size - at, &c);
+        pattern->groups[pattern->count] = fold_groups(c);
         pattern->c[pattern->count++] = c;
         pattern->letters += fold_is_word(c);
         pattern->unspaced &= fold_is_unspaced(c);
@@ -67,6 +83,7 @@ static struct matcher *matcher_new(struct arena *arena)
     if (!m->patterns || !m->numbers)
         return NULL;
     m->pattern_count = anchor_row_count;
+    m->effort = EFFORT;
     for (size_t i = anchor_row_count; i-- > 0;) {
         struct pattern *p = &m->patterns[i];
         pattern_compile(p, anchor_rows[i].pattern);
@@ -106,68 +123,73 @@ static float slash_cost(uint32_t c)
     return c != 0 && c < 0x80 && strchr("|il1!", (int)c) ? 0.3F : 1;
 }
 
-static float letter_cost(uint32_t pattern, uint32_t c)
+/* One cell of the distance table: pattern element `i` used up, and j characters of the text. `row`
+ * holds the costs before the element, `below` those with it. */
+static float cell_cost(const struct matcher *m, const struct pattern *pattern, size_t i, bool first,
+                       size_t k, float row[], const float below[], size_t j)
 {
-    return fold_is_word(pattern) ? fold_distance(c, pattern) : pattern == c ? 0 : 1;
+    const uint32_t p = pattern->c[i], c = m->fold[k];
+    if (p == ' ')
+        return m->gap[k] ? fminf(row[j], below[j - 1]) : row[j];
+    if (p == '/' || p == '#') {
+        if (m->space[k]) {
+            row[j] = fminf(row[j], row[j - 1]);
+            return below[j - 1];
+        }
+        if (p == '/')
+            return row[j - 1] + slash_cost(c);
+        return c == '#' || c == 0x2116 ? row[j - 1] : INFINITY;
+    }
+    const float same = c == p ? 0 : pattern->groups[i] & m->groups[k] ? 0.3F : 1;
+    const float extra = m->space[k] ? 0.6F : m->gap[k] && c != ':' ? 0.3F : 1;
+    const float cost = fminf(row[j - 1] + same, below[j - 1] + extra);
+    return first ? cost : fminf(cost, row[j] + 1);
 }
 
 /*
- * Weighted edit distance of pattern[skip …] to a prefix of the text at `at`, row by row over the
- * pattern; below[j] is the least cost of having used up j characters. Returns the least cost within
- * `limit` and where it ends, or a cost above `limit`.
+ * Weighted edit distance of pattern[skip …] to a prefix of the text at `at`, within a band: `limit`
+ * allows only so many letters too few or too many. Returns the least cost and where it ends, or
+ * INFINITY.
  */
 static float pattern_match(const struct matcher *m, const struct pattern *pattern, size_t skip,
                            size_t at, float limit, size_t *end)
 {
-    float row[WINDOW + 1], below[WINDOW + 1];
-    size_t width = m->text->count - at;
-    const size_t most = pattern->count - skip + 6;
-    width = width < most ? width : most;
-    const uint32_t *fold = m->fold + at;
+    float table[2][WINDOW + 2];
+    const size_t left = m->text->count - at;
+    const size_t width = left < WINDOW ? left : WINDOW;
+    size_t low = 0, high = (size_t)(limit / 0.3F), missing = (size_t)limit;
+    float *row = table[0], *below = table[1];
     for (size_t j = 0; j <= width; j++)
-        row[j] = j == 0 ? 0 : INFINITY;
+        row[j] = below[j] = INFINITY;
+    row[0] = 0;
     for (size_t i = skip; i < pattern->count; i++) {
-        const uint32_t p = pattern->c[i];
+        const bool gap = pattern->c[i] == ' ';
         float least = INFINITY;
-        for (size_t j = 0; j <= width; j++) {
-            float cost = INFINITY;
-            if (p == ' ') {
-                cost = row[j];
-                if (j > 0 && is_gap(fold[j - 1]))
-                    cost = fminf(cost, below[j - 1]);
-            } else if (p == '/' || p == '#') {
-                if (j > 0 && is_space(fold[j - 1])) {
-                    cost = below[j - 1];
-                    row[j] = fminf(row[j], row[j - 1]);
-                } else if (j > 0 && p == '/') {
-                    cost = row[j - 1] + slash_cost(fold[j - 1]);
-                } else if (j > 0 && (fold[j - 1] == '#' || fold[j - 1] == 0x2116)) {
-                    cost = row[j - 1];
-                }
-            } else {
-                if (i > skip)
-                    cost = row[j] + 1;
-                if (j > 0) {
-                    cost = fminf(cost, row[j - 1] + letter_cost(p, fold[j - 1]));
-                    const uint32_t extra = fold[j - 1];
-                    cost = fminf(cost, below[j - 1] + (is_space(extra)                 ? 0.6F
-                                                       : is_gap(extra) && extra != ':' ? 0.3F
-                                                                                       : 1));
-                }
-            }
-            below[j] = cost;
-            least = fminf(least, cost);
+        if (!gap && missing > 0)
+            missing--;
+        else
+            low += !gap;
+        high += gap || pattern->c[i] == '/' || pattern->c[i] == '#' ? GAP_MAX : 1;
+        below[low > 0 ? low - 1 : 0] = INFINITY;
+        if (low == 0)
+            below[0] = gap ? row[0] : i > skip ? row[0] + 1 : INFINITY;
+        least = low == 0 ? below[0] : least;
+        for (size_t j = low > 0 ? low : 1; j <= high && j <= width; j++) {
+            below[j] = cell_cost(m, pattern, i, i == skip, at + j - 1, row, below, j);
+            least = fminf(least, below[j]);
         }
         if (least > limit)
             return INFINITY;
-        memcpy(row, below, (width + 1) * sizeof(row[0]));
+        float *swap = row;
+        row = below;
+        below = swap;
     }
-    size_t best = 0;
-    for (size_t j = 1; j <= width; j++)
+    size_t best = low > 0 ? low : 1;
+    for (size_t j = best; j <= high && j <= width; j++)
         if (row[j] < row[best])
             best = j;
     *end = at + best;
-    return best > 0 ? row[best] : INFINITY;
+    return best <= width ? row[best] : INFINITY;
 }
 
 static enum fold_class class_at(const struct matcher *m, size_t at)
@@ -177,7 +199,7 @@ static enum fold_class class_at(const struct matcher *m, size_t at)
 
 static bool word_at(const struct matcher *m, size_t at)
 {
-    return at < m->text->count && fold_is_word(m->text->chars[at].c);
+    return at < m->text->count && m->word[at];
 }
 
 /* Digits and length of the run of digits and Latin letters at `at`. */
@@ -201,7 +223,7 @@ static bool announces(const struct matcher *m, size_t end, bool colon_only)
     int digits, length;
     if (!colon_only && class_at(m, at) == FOLD_DIGIT)
         return true;
-    while (at < m->text->count && at < end + 2 && is_space(m->fold[at]))
+    while (at < m->text->count && at < end + 2 && m->space[at])
         at++;
     if (at >= m->text->count)
         return false;
@@ -242,28 +264,42 @@ static bool ends_well(const struct matcher *m, const struct pattern *pattern, si
     return digits >= 3 && length >= 6;
 }
 
-/* A word for "number" behind `end`, also after a gap; moves *end behind it. */
-static bool take_number(const struct matcher *m, size_t *end)
+/* Where a word for "number" behind `end`, also after a gap, ends; `end` where there is none. */
+static size_t number_behind(const struct matcher *m, size_t end)
 {
-    size_t at = *end;
-    while (at < m->text->count && at < *end + 3 && m->fold[at] != ':' && is_gap(m->fold[at]))
+    size_t at = end;
+    while (at < m->text->count && at < end + GAP_MAX && m->fold[at] != ':' && m->gap[at])
         at++;
     for (size_t i = 0; at < m->text->count && i < anchor_number_count; i++) {
         const struct pattern *p = &m->numbers[i];
         size_t stop;
         /* "N0" is often read for "No"; other words so short must be right. */
         const float limit = p->letters > 4 ? 0.65F : i == anchor_number_no ? 0.3F : 0;
-        if ((at == *end && p->letters == 1 && !p->unspaced) ||
+        if (m->fold[at] != p->c[0] && !(m->groups[at] & p->groups[0]))
+            continue;
+        if ((at == end && p->letters == 1 && !p->unspaced) ||
             pattern_match(m, p, 0, at, limit, &stop) > limit)
             continue;
         const enum fold_class k = class_at(m, stop);
-        const bool sign = !fold_is_word(m->text->chars[stop - 1].c) || p->unspaced;
-        if (!sign && word_at(m, stop) && !(k == FOLD_DIGIT && p->letters > 1))
-            continue;
-        *end = stop;
-        return true;
+        const bool sign = !m->word[stop - 1] || p->unspaced;
+        if (sign || !word_at(m, stop) || (k == FOLD_DIGIT && p->letters > 1))
+            return stop;
     }
-    return false;
+    return end;
+}
+
+/* The same, remembered for each place of the line; moves *end behind the word. */
+static bool take_number(struct matcher *m, size_t *end)
+{
+    uint16_t *known = &m->number_end[*end];
+    if (*known == NUMBER_UNKNOWN) {
+        const size_t stop = number_behind(m, *end);
+        *known = (uint16_t)(stop == *end ? NUMBER_NONE : stop);
+    }
+    if (*known == NUMBER_NONE)
+        return false;
+    *end = *known;
+    return true;
 }
 
 static bool all_upper(const struct matcher *m, size_t begin, size_t end)
@@ -275,15 +311,16 @@ static bool all_upper(const struct matcher *m, size_t begin, size_t end)
 }
 
 /* Does the row's word stand at `at`, with all that its flags ask for? */
-static bool row_matches(const struct matcher *m, const struct pattern *p, size_t skip, size_t at,
+static bool row_matches(struct matcher *m, const struct pattern *p, size_t skip, size_t at,
                         struct match *out)
 {
     const unsigned flags = p->row->flags;
     size_t letters = p->letters;
     for (size_t i = 0; i < skip; i++)
         letters -= fold_is_word(p->c[i]);
-    const float limit = anchor_limit(p, letters);
+    const float limit = m->effort > 0 ? anchor_limit(p, letters) : 0;
     size_t end;
+    m->effort -= m->effort > 0;
     *out = (struct match){.cut = skip > 0, .letters = letters};
     out->cost = pattern_match(m, p, skip, at, limit, &end);
     if (out->cost > limit)
@@ -322,18 +359,19 @@ static bool may_start(const struct matcher *m, size_t at)
 /* How much a match explains: its letters, less what it had to bend. */
 static float match_worth(const struct match *match)
 {
-    return (float)match->letters + (match->has_number ? 2 : 0) - 3 * match->cost -
+    return (float)match->letters + (match->has_number ? 2 : 0) - 4 * match->cost -
            (match->cut ? 2.0F : 0.0F);
 }
 
-static bool best_at(const struct matcher *m, size_t at, bool line_start, struct match *best,
+static bool best_at(struct matcher *m, size_t at, bool line_start, struct match *best,
                     const struct pattern **which)
 {
     *which = NULL;
     struct match match;
     const bool start = may_start(m, at);
     for (const struct pattern *p = m->buckets[bucket_of(m->fold[at])]; p; p = p->next) {
-        if (!start && !(p->row->flags & ANCHOR_ANYWHERE))
+        const bool like = m->fold[at] == p->c[0] || (m->groups[at] & p->groups[0]);
+        if (!like || (!start && !(p->row->flags & ANCHOR_ANYWHERE)))
             continue;
         if (!row_matches(m, p, 0, at, &match) || (!start && match.cost > 0))
             continue;
@@ -345,7 +383,8 @@ static bool best_at(const struct matcher *m, size_t at, bool line_start, struct 
     for (size_t i = 0; line_start && !*which && i < m->pattern_count; i++) {
         const struct pattern *p = &m->patterns[i];
         for (size_t skip = 1; (p->row->flags & ANCHOR_CUT) && skip + 4 <= p->count; skip++) {
-            if (p->c[skip] == ' ' || !row_matches(m, p, skip, at, &match))
+            const bool like = m->fold[at] == p->c[skip] || (m->groups[at] & p->groups[skip]);
+            if (!like || !row_matches(m, p, skip, at, &match))
                 continue;
             if (!*which || match_worth(&match) > match_worth(best)) {
                 *best = match;
@@ -360,7 +399,7 @@ static bool best_at(const struct matcher *m, size_t at, bool line_start, struct 
 static size_t word_before(const struct matcher *m, size_t begin, char word[16])
 {
     size_t end = begin, length = 0;
-    while (end > 0 && begin - end < 2 && is_gap(m->fold[end - 1]))
+    while (end > 0 && begin - end < 2 && m->gap[end - 1])
         end--;
     size_t start = end;
     while (start > 0 && word_at(m, start - 1) && class_at(m, start - 1) != FOLD_DIGIT)
@@ -427,19 +466,32 @@ static void add_anchor(struct work *work, const struct matcher *m, size_t line, 
     qualify(m, p, begin, anchor);
 }
 
+static void matcher_take(struct matcher *m, const struct work_text *text)
+{
+    m->text = text;
+    memset(m->number_end, 0, sizeof(m->number_end));
+    for (size_t i = 0; i < text->count; i++) {
+        const uint32_t c = fold_letter(text->chars[i].c);
+        const enum fold_class k = fold_class(text->chars[i].c);
+        m->fold[i] = c;
+        m->groups[i] = fold_groups(c);
+        m->space[i] = k == FOLD_SPACE;
+        m->word[i] = k != FOLD_SPACE && k != FOLD_MARK;
+        m->gap[i] = is_gap(c);
+    }
+}
+
 int anchors_find(struct work *work, se_error *err)
 {
     struct matcher *m = matcher_new(work->arena);
     RETURN_ERROR_IF(!m, err, SE_ERR_MEMORY, "no memory for the table of anchor words");
     for (size_t line = 0; line < work->text_count; line++) {
         struct work_text *text = &work->texts[line];
-        m->text = text;
-        for (size_t i = 0; i < text->count; i++)
-            m->fold[i] = fold_letter(text->chars[i].c);
+        matcher_take(m, text);
         text->first_anchor = work->anchor_count;
         bool line_start = !text->symbology;
         for (size_t at = 0; at < text->count && work->anchor_count < WORK_MAX_ANCHORS;) {
-            struct match match;
+            struct match match = {0};
             const struct pattern *p;
             const bool word = word_at(m, at);
             if (best_at(m, at, line_start && word, &match, &p)) {

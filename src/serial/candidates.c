@@ -176,10 +176,12 @@ static int add_groups(struct work *work, size_t first, size_t begin, size_t end,
     const struct work_atom *a = work->atoms;
     size_t symbols = symbols_of(&a[first]), width = 0;
     bool regular = true, all_tens = is_power_of_ten(work, &a[first]);
+    /* Letters in front are part of a longer group: "CSQU 3054383". */
+    const size_t most = GROUP_SYMBOLS + (a[first].digits == 0);
     if (!is_group(work, first, true, LONG_GROUP_SYMBOLS))
         return SE_OK;
     for (size_t last = first + 1; last < end && last < first + GROUPS_MAX; last++) {
-        if (a[last].gap != GAP_SPACE || !is_group(work, last, false, GROUP_SYMBOLS) ||
+        if (a[last].gap != GAP_SPACE || !is_group(work, last, false, most) ||
             (last + 1 < end && a[last + 1].gap == GAP_TIGHT))
             break;
         const size_t here = symbols_of(&a[last]);
@@ -234,7 +236,7 @@ static int add_windows(struct work *work, size_t first, size_t last, se_error *e
     for (size_t cut = 1; cut <= 2 && cut < end - begin; cut++) {
         for (size_t skip = 0; skip <= cut; skip++) {
             const size_t length = end - begin - cut;
-            if (!format_is_proven(key + skip, length))
+            if (!format_is_proven(work, key + skip, length))
                 continue;
             const struct work_piece piece = {work->atoms[first].line, begin + skip,
                                              begin + skip + length};

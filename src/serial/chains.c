@@ -6,7 +6,7 @@
 #include "serial/candidates.h"
 #include "serial/formats.h"
 
-enum { UNITS_MAX = 1500, LINKS_MAX = 11, TURNS_MAX = 4, NOBODY = -1 };
+enum { UNITS_MAX = 1000, LINKS_MAX = 11, TURNS_MAX = 4, NOBODY = -1 };
 
 /* A token with its nearest neighbours. */
 struct unit {
@@ -88,16 +88,20 @@ static void find_neighbours(struct chains *chains, int i)
 
 /* A code over several pieces that a check digit proves; also without the digit where its format
  * allows that. */
-static bool is_proven(const char *key, size_t length)
+static bool is_proven(const struct work *work, const char *key, size_t length, bool went_down)
 {
     char longer[WORK_MAX_CODE + 1];
-    if (format_is_proven(key, length))
+    /* Bare digits below each other pass a check by chance too often. */
+    if (went_down && strspn(key, "0123456789") == length)
+        return false;
+    if (format_is_proven(work, key, length))
         return true;
     if (length + 1 > WORK_MAX_CODE)
         return false;
     memcpy(longer, key, length);
     for (size_t i = 0; i < format_row_count; i++) {
-        if (!(format_rows[i].flags & FORMAT_COMPLETE))
+        if (!(format_rows[i].flags & FORMAT_COMPLETE) ||
+            !(work->format_lengths[i] >> (length + 1) & 1))
             continue;
         for (longer[length] = '0'; longer[length] <= '9'; longer[length]++)
             if (format_passes(&format_rows[i], longer, length + 1))
@@ -136,6 +140,7 @@ struct path {
     size_t length;
     int turns;  /* changes of direction so far, plus one for long paths */
     int before; /* 0 right, 1 down */
+    bool went_down;
 };
 
 static int consider(struct chains *chains, const struct path *path)
@@ -144,7 +149,8 @@ static int consider(struct chains *chains, const struct path *path)
     const bool mac = path->count == 2 && path->length == 12 && over_lines && path->before == 1 &&
                      is_hex(path->key);
     struct work_cand *cand;
-    if (path->count < 2 || !(mac || (over_lines && is_proven(path->key, path->length))))
+    if (path->count < 2 ||
+        !(mac || (over_lines && is_proven(chains->work, path->key, path->length, path->went_down))))
         return SE_OK;
     FORWARD_IF_ERROR(candidates_add(chains->work, path->pieces, path->count, &cand, chains->err));
     if (cand)
@@ -170,6 +176,7 @@ static int extend(struct chains *chains, const struct path *path, int unit)
             continue;
         step.turns += path->count > 0 && direction != path->before;
         step.before = direction;
+        step.went_down |= direction == 1;
         if (step.turns > TURNS_MAX || (step.turns > 1 && step.count >= TURNS_MAX))
             continue;
         FORWARD_IF_ERROR(extend(chains, &step, to));
@@ -224,7 +231,8 @@ static int continue_value(struct chains *chains, int unit)
         if (cand) {
             cand->joint = first->symbols < 6 ? 0.3F : first->symbols < 8 ? -0.4F : -1.5F;
             cand->joint += 0.4F * (float)(count - 1);
-            cand->joint += fill > 0.75F && fill < 1.3F ? 0.5F : fill > 1.3F ? -1 : 0;
+            /* The last line may be shorter, none is longer. */
+            cand->joint += fill < 1.3F ? 0.5F : -1.0F;
         }
     }
     return SE_OK;

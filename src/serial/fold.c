@@ -1,6 +1,7 @@
 #include "serial/fold.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* U+00C0 … U+017F without their marks, lower case; '*' where there is no letter of A … Z. */
 static const char latin_base[] = "aaaaaaaceeeeiiiidnooooo*ouuuuyts"
@@ -134,35 +135,31 @@ char fold_symbol_char(uint8_t symbol)
     return "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[symbol % FOLD_SYMBOLS];
 }
 
-float fold_confusion(uint8_t a, uint8_t b)
+int fold_confusions(uint8_t symbol, struct fold_confusion out[FOLD_CONFUSIONS])
 {
-    if (a >= FOLD_SYMBOLS || b >= FOLD_SYMBOLS)
+    int count = 0;
+    if (symbol >= FOLD_SYMBOLS)
         return 0;
-    const char x = fold_symbol_char(a), y = fold_symbol_char(b);
-    for (size_t i = 0; i < sizeof(confusions) / sizeof(confusions[0]); i++)
-        if ((confusions[i].a == x && confusions[i].b == y) ||
-            (confusions[i].a == y && confusions[i].b == x))
-            return confusions[i].p;
-    return 0;
+    const char c = fold_symbol_char(symbol);
+    for (size_t i = 0; i < sizeof(confusions) / sizeof(confusions[0]); i++) {
+        const char other = confusions[i].a == c   ? confusions[i].b
+                           : confusions[i].b == c ? confusions[i].a
+                                                  : '\0';
+        if (other && count < FOLD_CONFUSIONS)
+            out[count++] = (struct fold_confusion){fold_symbol((uint32_t)(unsigned char)other),
+                                                   confusions[i].p};
+    }
+    return count;
 }
 
-float fold_distance(uint32_t a, uint32_t b)
+uint16_t fold_groups(uint32_t c)
 {
     /* Each group looks alike in some font; a letter may be in several groups. */
     static const char *const groups[] = {"o0qd", "1li|!j", "s5", "b86", "z2", "g69q", "nmh",
-                                         "uv",   "ec",     "a4", "yv",  "t7", "f r"};
-    if (a == b)
-        return 0;
-    if (a >= 0x80 || b >= 0x80 || a == ' ' || b == ' ' || a == 0 || b == 0)
-        return 1;
-    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-        bool has_a = false, has_b = false;
-        for (const char *g = groups[i]; *g; g++) {
-            has_a |= (uint32_t)*g == a;
-            has_b |= (uint32_t)*g == b;
-        }
-        if (has_a && has_b)
-            return 0.3F;
-    }
-    return 1;
+                                         "uv",   "ec",     "a4", "yv",  "t7", "fr"};
+    uint16_t bits = 0;
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+        if (c != 0 && c < 0x80 && strchr(groups[i], (int)c))
+            bits |= (uint16_t)(1U << i);
+    return bits;
 }

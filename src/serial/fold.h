@@ -42,8 +42,19 @@ char fold_symbol_char(uint8_t symbol);
  * that is used where the recognizer names no runner-up. */
 float fold_confusion(uint8_t a, uint8_t b);
 
-/* What reading `a` in the place of `b` costs inside an anchor word (both folded): 0 for the same
- * letter, about 0.3 for shapes that are easily confused (5/s, 1/l, 0/o), 1 otherwise. */
-float fold_distance(uint32_t a, uint32_t b);
+/* A symbol that cameras take for another. */
+struct fold_confusion {
+    uint8_t symbol;
+    float p; /* rough share of such mistakes, used where the recognizer names no runner-up */
+};
+
+enum { FOLD_CONFUSIONS = 8 };
+
+/* What may be printed where `symbol` was read; returns how many of out[] were filled. */
+int fold_confusions(uint8_t symbol, struct fold_confusion out[FOLD_CONFUSIONS]);
+
+/* Look-alikes inside words: two folded letters that share a bit are easily confused (5/s, 1/l,
+ * 0/o). */
+uint16_t fold_groups(uint32_t c);
 
 #endif

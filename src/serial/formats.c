@@ -142,10 +142,26 @@ bool format_passes(const struct format *format, const char *key, size_t length)
     return format_fits(format, key, length) && (!format->check || format->check(key, length));
 }
 
-bool format_is_proven(const char *key, size_t length)
+uint64_t format_lengths(const struct format *format)
+{
+    struct element elements[ELEMENTS_MAX];
+    const size_t count = parse(format->pattern, elements);
+    size_t least = 0, most = 0;
+    uint64_t lengths = 0;
+    for (size_t i = 0; i < count; i++) {
+        least += elements[i].min;
+        most += elements[i].max;
+    }
+    for (size_t length = least; length <= most && length <= WORK_MAX_CODE; length++)
+        lengths |= (uint64_t)1 << length;
+    return lengths;
+}
+
+bool format_is_proven(const struct work *work, const char *key, size_t length)
 {
     for (size_t i = 0; i < format_row_count; i++)
-        if ((format_rows[i].flags & FORMAT_CHAIN) && format_passes(&format_rows[i], key, length))
+        if ((format_rows[i].flags & FORMAT_CHAIN) && (work->format_lengths[i] >> length & 1) &&
+            format_passes(&format_rows[i], key, length))
             return true;
     return false;
 }
@@ -176,15 +192,16 @@ static void add_option(struct options *options, char c, float ratio)
 static struct options options_at(const struct work_cand *cand, size_t i, uint64_t mask)
 {
     struct options options = {0};
+    struct fold_confusion similar[FOLD_CONFUSIONS];
     const struct ser_char *read = &cand->chars[cand->place[i]];
     const uint8_t symbol = fold_symbol((uint32_t)(unsigned char)cand->key[i]);
     if (read->alt && (mask & bit((char)read->alt)))
         add_option(&options, (char)read->alt, read->alt_p / read->p);
-    for (uint8_t s = 0; s < FOLD_SYMBOLS; s++) {
-        const float confusion = fold_confusion(symbol, s);
-        if (s != symbol && confusion > 0 && (mask >> s & 1))
-            add_option(&options, fold_symbol_char(s), confusion * (1.2F - read->p));
-    }
+    const int count = fold_confusions(symbol, similar);
+    for (int k = 0; k < count; k++)
+        if (mask >> similar[k].symbol & 1)
+            add_option(&options, fold_symbol_char(similar[k].symbol),
+                       similar[k].p * (1.2F - read->p));
     /* An alphabet without I, O, Q is made for fonts that draw them like 1 and 0. */
     if (!(mask & (bit('I') | bit('O'))) && (mask & bit('A')) && (mask & bit('Z'))) {
         if (cand->key[i] == 'O' || cand->key[i] == 'Q')

@@ -59,8 +59,10 @@ bool format_masks(const struct format *format, size_t length, uint64_t masks[WOR
 /* Does the code fit the pattern; and does it pass the check where there is one? */
 bool format_fits(const struct format *format, const char *key, size_t length);
 bool format_passes(const struct format *format, const char *key, size_t length);
+/* Lengths of the format's codes: bit n is set for n symbols. */
+uint64_t format_lengths(const struct format *format);
 /* Is it a code of a FORMAT_CHAIN row, with the right check digit? */
-bool format_is_proven(const char *key, size_t length);
+bool format_is_proven(const struct work *work, const char *key, size_t length);
 
 /* A candidate read in the light of a format. */
 struct repair {

@@ -13,12 +13,13 @@
 
 #include <math.h>
 
-enum { SKIP_MAX = 3 };
+enum { SKIP_MAX = 3, OWNER_WORDS = 6 };
 
 /* What an anchor has found so far. */
 struct holder {
-    bool behind;         /* a value in its own line */
-    float beside, below; /* gap to its nearest value, INFINITY: none */
+    struct work_box self; /* in the axes of its own line */
+    bool behind;          /* a value in its own line */
+    float beside, below;  /* gap to its nearest value, INFINITY: none */
 };
 
 struct proposal {
@@ -65,6 +66,9 @@ static void link_behind(const struct work *work, struct work_cand *cand)
         return;
     int words, codes;
     between(work, text, anchor->end, piece->begin, &words, &codes);
+    /* "Property of" is followed by the owner's name before the number. */
+    if (anchor->says == SAYS_ASSET && words <= OWNER_WORDS)
+        words = 0;
     if (words > SKIP_MAX || codes > 1)
         return;
     cand->anchor = anchor;
@@ -108,7 +112,8 @@ static struct work_box anchor_box(const struct work *work, const struct work_anc
 }
 
 /* The anchor of another line that stands nearest to the candidate. */
-static struct proposal nearest_anchor(const struct work *work, const struct work_cand *cand)
+static struct proposal nearest_anchor(const struct work *work, const struct holder *holders,
+                                      const struct work_cand *cand)
 {
     const struct work_piece *piece = &cand->pieces[0];
     const struct work_text *text = &work->texts[piece->line];
@@ -118,9 +123,8 @@ static struct proposal nearest_anchor(const struct work *work, const struct work
         const struct work_text *other = &work->texts[anchor->line];
         if (anchor->line == piece->line || !other->frame.valid || other->symbology)
             continue;
-        const struct work_box self = anchor_box(work, anchor);
         const struct work_box box = work_box_in(&other->frame, text, piece->begin, piece->end);
-        const struct proposal p = propose(anchor, &self, &box);
+        const struct proposal p = propose(anchor, &holders[i].self, &box);
         if (p.strength > best.strength)
             best = p;
     }
@@ -161,7 +165,8 @@ int links_find(struct work *work, se_error *err)
     struct proposal *proposals = arena_alloc(work->arena, work->cand_count + 1, sizeof(*proposals));
     RETURN_ERROR_IF(!holders || !proposals, err, SE_ERR_MEMORY, "no memory for links of labels");
     for (size_t i = 0; i < work->anchor_count; i++)
-        holders[i] = (struct holder){.beside = INFINITY, .below = INFINITY};
+        holders[i] = (struct holder){
+            .self = anchor_box(work, &work->anchors[i]), .beside = INFINITY, .below = INFINITY};
     for (size_t i = 0; i < work->cand_count; i++) {
         struct work_cand *cand = work->cands[i];
         link_behind(work, cand);
@@ -172,7 +177,7 @@ int links_find(struct work *work, se_error *err)
         const struct work_cand *cand = work->cands[i];
         if (cand->link == LINK_BEHIND && cand->strength >= 0.5F)
             continue;
-        proposals[i] = nearest_anchor(work, cand);
+        proposals[i] = nearest_anchor(work, holders, cand);
         if (proposals[i].anchor)
             note_holder(&holders[proposals[i].anchor - work->anchors], cand, &proposals[i]);
     }

@@ -104,8 +104,15 @@ static size_t separators(const struct work_cand *cand)
 static float address_look(const struct work_cand *cand)
 {
     const size_t count = separators(cand);
-    if (count == 0)
-        return cand->over_space ? -1 : 0;
+    if (count == 0) {
+        /* Few letters and all of them hexadecimal may be chance. Many makers' blocks begin with 00.
+         */
+        float letters = 0;
+        for (const char *s = cand->key; *s; s++)
+            letters += *s >= 'A';
+        return fminf(1.2F * letters - 3.4F, 0.5F) + (strncmp(cand->key, "00", 2) == 0 ? 0.8F : 0) -
+               (cand->over_space ? 1 : 0);
+    }
     const size_t width = cand->key_length / (count + 1);
     for (size_t i = 0; i < cand->key_length; i++)
         if (cand->place[i] != i + i / width)
@@ -225,6 +232,11 @@ static void understand(const struct work *work, const struct work_cand *cand, si
     const struct hypothesis generic = *best;
     *secret = cand->anchor && cand->anchor->says == SAYS_SECRET && cand->strength >= 0.25F;
     for (size_t i = 0; i < format_row_count; i++) {
+        const uint64_t lengths = work->format_lengths[i];
+        const bool complete = format_rows[i].flags & FORMAT_COMPLETE;
+        if (!(lengths >> cand->key_length & 1) &&
+            !(complete && (lengths >> (cand->key_length + 1) & 1)))
+            continue;
         struct hypothesis h = generic;
         if (!judge_format(work, cand, &format_rows[i], &generic, effort, &h))
             continue;

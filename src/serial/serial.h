@@ -17,9 +17,9 @@
 #include "base/status.h"
 
 enum {
-    SER_MAX_LINES = 2000,   /* further lines are not looked at */
-    SER_MAX_LINE = 1024,    /* characters of a line that are looked at */
-    SER_MAX_CHARS = 131072, /* characters of all lines and barcodes that are looked at */
+    SER_MAX_LINES = 2000,  /* further lines are not looked at */
+    SER_MAX_LINE = 1024,   /* characters of a line that are looked at */
+    SER_MAX_CHARS = 65536, /* characters of all lines and barcodes that are looked at */
     SER_MAX_BARCODES = 64,
     SER_MAX_READINGS = 32,
     SER_MAX_ALTERNATIVES = 4,

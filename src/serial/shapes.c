@@ -94,7 +94,8 @@ static bool is_quantity(const char *raw, const struct count *n)
 {
     const char *s = raw;
     size_t number = 0;
-    while (is_digit(*s) || (number > 0 && strchr("./-", *s) && is_digit(s[1]) && *s)) {
+    while (is_digit(*s) ||
+           (number > 0 && (*s == '.' || *s == '/' || *s == '-') && is_digit(s[1]))) {
         number++;
         s++;
     }

@@ -93,15 +93,32 @@ static int add_barcode(struct work *work, const struct ser_barcode *barcode, siz
     return SE_OK;
 }
 
+static size_t lesser(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* An upper bound of the characters that will be looked at; no list of places in them is longer. */
+static size_t count_chars(const struct ser_input *input)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < input->line_count && count < SER_MAX_CHARS; i++)
+        count += lesser(input->lines[i].count, SER_MAX_LINE);
+    for (size_t i = 0; i < input->barcode_count && count < SER_MAX_CHARS; i++)
+        count += lesser(input->barcodes[i].length, SER_MAX_CHARS);
+    return count;
+}
+
 int work_prepare(struct work *work, const struct ser_input *input, struct arena *arena,
                  se_error *err)
 {
     memset(work, 0, sizeof(*work));
     work->arena = arena;
     work->input = input;
-    work->texts = arena_alloc(arena, SER_MAX_LINES, sizeof(*work->texts));
-    work->anchors = arena_alloc(arena, WORK_MAX_ANCHORS, sizeof(*work->anchors));
-    work->atoms = arena_alloc(arena, WORK_MAX_ATOMS, sizeof(*work->atoms));
+    const size_t chars = count_chars(input);
+    work->texts = arena_alloc(arena, lesser(SER_MAX_LINES, chars), sizeof(*work->texts));
+    work->anchors = arena_alloc(arena, lesser(WORK_MAX_ANCHORS, chars), sizeof(*work->anchors));
+    work->atoms = arena_alloc(arena, lesser(WORK_MAX_ATOMS, chars), sizeof(*work->atoms));
     work->cands = arena_alloc(arena, WORK_MAX_CANDS, sizeof(struct work_cand *));
     RETURN_ERROR_IF(!work->texts || !work->anchors || !work->atoms || !work->cands, err,
                     SE_ERR_MEMORY, "no memory for the search for identifiers");

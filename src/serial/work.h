@@ -18,9 +18,9 @@
 #include "serial/serial.h"
 
 enum {
-    WORK_MAX_ANCHORS = 1024,
+    WORK_MAX_ANCHORS = 512,
     WORK_MAX_ATOMS = 8192,
-    WORK_MAX_CANDS = 6000,
+    WORK_MAX_CANDS = 4000,
     WORK_MAX_PIECES = 12,
     WORK_MIN_CODE = 4, /* symbols of an identifier */
     WORK_MAX_CODE = 34,
@@ -120,7 +120,8 @@ struct work {
     size_t atom_count;
     struct work_cand **cands; /* [WORK_MAX_CANDS] */
     size_t cand_count;
-    size_t designators; /* atoms like R12 or C105: many of them mean a circuit board */
+    const uint64_t *format_lengths; /* of each row, see format_lengths() */
+    size_t designators;             /* atoms like R12 or C105: many of them mean a circuit board */
 };
 
 /* Cleans the input and sets up empty lists. SE_ERR_MEMORY. */

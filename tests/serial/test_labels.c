@@ -1,0 +1,260 @@
+/*
+ * Whole labels: which identifier answers "what is the serial number of this device?"
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "label_builder.h"
+
+enum { ROWS = 12 };
+
+/* Rows below each other, cells divided by '@'. The label is read as it stands and turned. */
+static void expect(const char *const rows[ROWS], const char *text, const char *kind)
+{
+    static const float turns[] = {0, 90, 180, 270, 33, -12};
+    size_t count = 0;
+    while (count < ROWS && rows[count])
+        count++;
+    for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+        struct label label;
+        label_init(&label, turns[i]);
+        label_rows(&label, rows, count);
+        assert_int_equal(label_find(&label), SE_OK);
+        if (strcmp(label_text(&label, 0), text) != 0 || strcmp(label_kind(&label, 0), kind) != 0)
+            fail_msg("\"%s\" … at %.0f degrees: read %s (%s: %s), expected %s (%s)", rows[0],
+                     (double)turns[i], label_text(&label, 0), label_kind(&label, 0),
+                     label.found.count ? label.found.readings[0].why : "", text, kind);
+        label_free(&label);
+    }
+}
+
+#define EXPECT(text, kind, ...) expect((const char *const[ROWS]){__VA_ARGS__}, text, kind)
+
+static void test_beside(void **state)
+{
+    (void)state;
+    EXPECT("286998", "serial", "ACME ELECTION SYSTEMS", "MN@TSX", "SN@286998", "Made in U.S.A.");
+    EXPECT("AB4807162", "serial", "Model@X200-5", "Serial No.@AB4807162", "Lot@L99123");
+    EXPECT("AB4807162", "serial", "Model: X200-5@S/N: AB4807162", "Input: 12V 1A@Rev: A04");
+    EXPECT("4807X1623", "serial", "SERIAL #:@4807X1623", "ASSET TAG #@167723");
+}
+
+static void test_below(void **state)
+{
+    (void)state;
+    EXPECT("AB4807162", "serial", "Serial Number", "AB4807162", "Model", "X200-5500");
+    EXPECT("AB4807162", "serial", "Model No.@Serial No.@Date", "XL20055@AB4807162@2019-04");
+    EXPECT("4807162355", "serial", "Type          Fabr.-Nr.     Baujahr",
+           "K20055        4807162355    2007");
+    EXPECT("11003147", "serial", "WATTHOUR METER", "NO.", "11003147", "10895");
+}
+
+/* Another anchor in between takes the code. */
+static void test_blocked(void **state)
+{
+    (void)state;
+    EXPECT("AB4807162", "serial", "S/N:@P/N:@99-1234567", "AB4807162");
+    EXPECT("AB4807162", "serial", "Serial No.", "AB4807162", "Part No.", "5512345678");
+    EXPECT("48071X623", "serial", "FCC ID: Q87-ABCDEF12 IC:3839A-ABCDE1 Serial 48071X623");
+}
+
+static void test_several_lines(void **state)
+{
+    (void)state;
+    EXPECT("CSQU3054383", "container", "CSQU", "305438 3", "22G1", "MAX. GROSS 30,480 KGS");
+    EXPECT("CSQU3054383", "container", "CSQU@305438@3", "45R1");
+    EXPECT("CSQU3054383", "container", "TARE@2.180 KGS", "CSQU 305438", "22G1");
+    EXPECT("8226C1FAD04F", "mac", "8226C1FA", "D04F");
+    EXPECT("1M8GDM9AXKP042788", "vin", "MFD. BY ACME 10/07", "GVWR 3671LBS GAWR F 1973LBS",
+           "1M8GDM9AXKP@042788", "TYPE: PASSENGER CAR");
+}
+
+/* A code too long for its label goes on right below. */
+static void test_continued_below(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"SN:029KN", "U6RM101", "6758", "Y2 HG8010XGE03"};
+    struct label label;
+    label_init(&label, 270);
+    for (size_t i = 0; i < 4; i++)
+        label_line(&label, 100, 100 + 28 * (float)i, rows[i]);
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "029KNU6RM1016758");
+    assert_string_equal(label_kind(&label, 0), "serial");
+    label_free(&label);
+
+    /* A code that is long enough does not. */
+    static const char *const whole[] = {"SN:029KNU6RM1016758", "HG8010X", "Made in China"};
+    label_init(&label, 0);
+    for (size_t i = 0; i < 3; i++)
+        label_line(&label, 100, 100 + 28 * (float)i, whole[i]);
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "029KNU6RM1016758");
+    label_free(&label);
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    EXPECT("EX002899", "code", "Weather museum", "EX 002 899");
+    EXPECT("123456789", "serial", "S/N 123 456 789");
+    EXPECT("C02QK1TVG8WP", "serial", "Serial C02QK1TV G8WP");
+    EXPECT("4006381333931", "gtin", "4 006381 333931");
+    EXPECT("00/000127834705/516", "serial", "Fabr.-Nr.: 00/ 000127834705/516", "M.-Nr.: 9849220",
+           "U: ~ 230 V; 50 Hz; P max: 3,3 kW");
+}
+
+static void test_without_anchor(void **state)
+{
+    (void)state;
+    EXPECT("16207297", "code", "110/220V@60Hz", "10(50)A@1P3W", "16207297", "600imp/kWh", "10895");
+    EXPECT("75B0360184604326", "code", "C150@C140@R98", "75B0360184604326", "C84@C28@U32");
+    EXPECT("HWTC22070112", "serial", "GPON ONU STICK", "DFP-34G-2C2", "1.26/2.8G 1310nm 20km",
+           "HWTC22070112", "Mac:38:3A:21:27:CF:16");
+    EXPECT("1M8GDM9AXKP042788", "vin", "THIS VEHICLE CONFORMS TO ALL APPLICABLE",
+           "1M8GDM9AXKP042788", "BODY COLOR CODE;16W", "3729205");
+    EXPECT("001B638445E6", "mac", "001B638445E6");
+    EXPECT("1EMH0012345678", "serial", "3x230/400V", "1EMH0012345678", "10(60)A");
+}
+
+static void test_order_of_kinds(void **state)
+{
+    (void)state;
+    EXPECT("AB4807162", "serial", "IMEI: 356938035643809", "MAC: 001B638445E6",
+           "EAN: 4006381333931", "S/N: AB4807162", "P/N: 99-1234567");
+    EXPECT("167723", "asset", "Asset Tag: 167723", "MAC: 001B638445E6");
+    EXPECT("356938035643809", "imei", "IMEI: 356938035643809", "MAC: 001B638445E6");
+    EXPECT("001B638445E6", "mac", "Model: X200-5500", "MAC: 001B638445E6", "Made in China");
+}
+
+static void test_nothing_there(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"Clean hands with soap and water",
+                                       "or alcohol-based hand rub", "Avoid close contact",
+                                       "5MP WiFi IP Camera", "Night Vision"};
+    struct label label;
+    label_init(&label, 0);
+    label_rows(&label, rows, 5);
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_int_equal(label.found.count, 0);
+    label_free(&label);
+}
+
+static void test_repeated(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"Serial C02QK1TVG8WP", "COMP000000000872506",
+                                       "SI.# C02QK1TVG8WP"};
+    struct label once, twice;
+    label_init(&once, 0);
+    label_rows(&once, rows, 1);
+    assert_int_equal(label_find(&once), SE_OK);
+    label_init(&twice, 0);
+    label_rows(&twice, rows, 3);
+    assert_int_equal(label_find(&twice), SE_OK);
+    assert_string_equal(label_text(&twice, 0), "C02QK1TVG8WP");
+    assert_true(twice.found.readings[0].score >= once.found.readings[0].score);
+    assert_non_null(strstr(twice.found.readings[0].why, "seen twice"));
+    label_free(&once);
+    label_free(&twice);
+}
+
+static void test_barcode_agrees(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "75B0360184604326");
+    assert_int_equal(label_find(&label), SE_OK);
+    const float alone = label.found.readings[0].score;
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "75B0360184604326");
+    label_barcode(&label, 100, 140, "code128", "75B0360184604326");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_int_equal(label.found.count, 1);
+    assert_true(label.found.readings[0].score > alone + 0.2F);
+    assert_int_equal(label.found.readings[0].sources, SER_FROM_TEXT | SER_FROM_BARCODE);
+    label_free(&label);
+}
+
+/* The barcode under the anchor is right where the print was misread; its identifier "S" is not
+ * part of the number. */
+static void test_barcode_under_anchor(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "Serial No.");
+    label_barcode(&label, 100, 130, "code39", "AB4807162");
+    label_line(&label, 500, 400, "P/N 99-1234567");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    assert_string_equal(label_kind(&label, 0), "serial");
+    assert_int_equal(label.found.readings[0].sources, SER_FROM_BARCODE);
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "(S) AB4807162");
+    label_barcode(&label, 100, 130, "code39", "SAB4807162");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    assert_int_equal(label.found.readings[0].sources, SER_FROM_TEXT | SER_FROM_BARCODE);
+    label_free(&label);
+}
+
+static void test_label_in_qr_code(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_barcode(&label, 100, 130, "qr",
+                  "MODEL:X200-5500;SN:AB4807162;MAC:001B638445E6\nPWD:abc12345678");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    assert_string_equal(label_kind(&label, 0), "serial");
+    assert_true(label_has(&label, "001B638445E6"));
+    assert_false(label_has(&label, "ABC12345678"));
+    label_free(&label);
+}
+
+/* The quad is that of the identifier alone. */
+static void test_quad(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N: 4807X1623");
+    assert_int_equal(label_find(&label), SE_OK);
+    const struct ser_reading *reading = &label.found.readings[0];
+    assert_true(fabsf(reading->quad[0][0] - (100 + 5 * 14)) < 1);
+    assert_true(fabsf(reading->quad[1][0] - (100 + 14 * 14)) < 1);
+    assert_true(fabsf(reading->quad[0][1] - 100) < 1);
+    assert_true(fabsf(reading->quad[2][1] - 124) < 1);
+    assert_string_equal(reading->printed, "4807X1623");
+    assert_int_equal(reading->char_count, strlen(reading->text));
+    label_free(&label);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_beside),           cmocka_unit_test(test_below),
+        cmocka_unit_test(test_blocked),          cmocka_unit_test(test_several_lines),
+        cmocka_unit_test(test_continued_below),  cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_without_anchor),   cmocka_unit_test(test_order_of_kinds),
+        cmocka_unit_test(test_nothing_there),    cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_barcode_agrees),   cmocka_unit_test(test_barcode_under_anchor),
+        cmocka_unit_test(test_label_in_qr_code), cmocka_unit_test(test_quad),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
