@@ -271,6 +271,8 @@ static int lower_result(struct lower *lower)
         return se_fail(lower->err, SE_ERR_UNSUPPORTED,
                        "the model's output is a tensor of integers");
     struct nn_tensor out = lower->where[lower->graph->output];
+    if (nn_tensor_count(&out) == 0)
+        return se_fail(lower->err, SE_ERR_UNSUPPORTED, "the model's output has no elements");
     if (out.rank == 4) {
         static const int32_t perm[4] = {0, 2, 3, 1};
         nn_tensor_permute(&out, &out, perm);

@@ -400,6 +400,36 @@ static void test_flipped(void **state)
     onnx_build_free(&build);
 }
 
+/* An output that no computation makes: the input, a constant, nothing. */
+static void test_odd_outputs(void **state)
+{
+    static const char *const outputs[] = {"x", "w", "empty"};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct onnx_build build;
+        struct nn_model *model;
+        struct nn_exec *exec;
+        struct nn_shape shape;
+        se_error err;
+        onnx_build_begin(&build, 11, 2);
+        onnx_build_floats(&build, "w", "1,2", ones);
+        onnx_build_floats(&build, "empty", "0", ones);
+        onnx_build_end(&build, outputs[i]);
+        assert_int_equal(load(&build, &model, &err), SE_OK);
+        assert_int_equal(nn_exec_create(&exec, model, NULL, 0, &err), SE_OK);
+        const int64_t nhwc[4] = {1, 1, 1, 2};
+        assert_int_equal(nn_exec_prepare(exec, nhwc, &err), i < 2 ? SE_OK : SE_ERR_UNSUPPORTED);
+        if (i < 2) {
+            memcpy(nn_exec_input(exec), ones + 1, 2 * sizeof(float));
+            assert_int_equal(nn_exec_run(exec, NULL, &err), SE_OK);
+            assert_memory_equal(nn_exec_output(exec, &shape), i ? ones : ones + 1, 8);
+            assert_int_equal(shape.rank, i ? 2 : 4);
+        }
+        nn_exec_free(exec);
+        nn_model_free(model);
+    }
+}
+
 static void test_no_file(void **state)
 {
     struct nn_model *model;
@@ -419,7 +449,8 @@ int main(void)
         cmocka_unit_test(test_constants), cmocka_unit_test(test_external_data),
         cmocka_unit_test(test_nodes),     cmocka_unit_test(test_graphs),
         cmocka_unit_test(test_shapes),    cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flipped),   cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_flipped),   cmocka_unit_test(test_odd_outputs),
+        cmocka_unit_test(test_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
