@@ -240,6 +240,7 @@ static int read_list(const struct read_request *request, const struct picture_li
         .out_name = request->out ? request->out : "standard output",
         .show_progress =
             list->count > 1 && isatty(STDERR_FILENO) && (request->out || !isatty(STDOUT_FILENO)),
+        .settings = request->settings,
         .overlay = request->overlay,
     };
     if (settle_jobs(request->settings, list->count, &job.jobs, &err) != SE_OK)

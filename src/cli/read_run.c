@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "cli/picture_load.h"
 #include "cli/text.h"
+#include "diag/overlay.h"
 
 enum {
     WINDOW_PER_JOB = 4,
@@ -62,7 +63,14 @@ static int read_picture(const struct run *run, const struct picture_entry *entry
     int status = picture_load(entry->path, &bytes, err);
     if (status == SE_OK)
         status = read_bytes(run, &bytes, entry->path, result, err);
+    if (status == SE_OK && run->job->overlay)
+        status = overlay_write(bytes.data, bytes.size, run->job->settings, *result,
+                               run->job->overlay, err);
     buffer_free(&bytes);
+    if (status != SE_OK) {
+        se_result_free(*result);
+        *result = NULL;
+    }
     return status;
 }
 

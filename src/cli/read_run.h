@@ -21,12 +21,13 @@ struct read_job {
     const struct picture_list *pictures;
     const struct se_cancel *cancel;
     struct outcome_style style;
-    bool lines;           /* ask for all text lines */
-    int jobs;             /* pictures side by side, >= 1 */
-    FILE *out;            /* where outcomes go */
-    const char *out_name; /* for messages */
-    bool show_progress;   /* on stderr */
-    const char *overlay;  /* PNG file to draw the first picture's readings into, or NULL */
+    bool lines;                  /* ask for all text lines */
+    int jobs;                    /* pictures side by side, >= 1 */
+    FILE *out;                   /* where outcomes go */
+    const char *out_name;        /* for messages */
+    bool show_progress;          /* on stderr */
+    const se_settings *settings; /* those the reader was opened with */
+    const char *overlay;         /* PNG file to draw the first picture's readings into, or NULL */
 };
 
 struct read_counts {

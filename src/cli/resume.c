@@ -174,7 +174,8 @@ int resume_read(struct resume_names *out, const char *path, enum outcome_format 
     struct source source = {fopen(path, "rbe"), path, out, 0};
     if (!source.file && errno == ENOENT)
         return SE_OK;
-    RETURN_ERROR_IF(!source.file, err, SE_ERR_IO, "%s: %s", path, strerror(errno));
+    RETURN_ERROR_IF(!source.file, err, errno == ENOMEM ? SE_ERR_MEMORY : SE_ERR_IO, "%s: %s", path,
+                    strerror(errno));
     const int status =
         format == OUTCOME_CSV ? read_csv(&source, err) : read_json_lines(&source, err);
     fclose(source.file);

@@ -207,6 +207,30 @@ static void test_standard_input(void **state)
     program_run_free(&run);
 }
 
+static void test_overlay(void **state)
+{
+    (void)state;
+    scratch_write("a.jpg", small, small_size);
+    struct program_run run =
+        read_with("--overlay", scratch_path("o.png"), scratch_path("a.jpg"), NULL);
+    assert_run(&run, 0);
+    assert_ptr_equal(strstr(run.out, small_serial), run.out);
+    program_run_free(&run);
+    /* The serial number can still be read on it, between the marks. */
+    run = read_with(scratch_path("o.png"), NULL);
+    assert_run(&run, 0);
+    assert_non_null(strstr(run.out, small_serial));
+    program_run_free(&run);
+    run = read_with("--overlay", "/no/such/folder/o.png", scratch_path("a.jpg"), NULL);
+    assert_run(&run, 1);
+    assert_non_null(strstr(run.err, "/no/such/folder/o.png: No such file"));
+    program_run_free(&run);
+    run = read_with("--overlay", scratch_path("o.png"), scratch_path(""), NULL);
+    assert_run(&run, 2);
+    assert_non_null(strstr(run.err, "takes one picture, not 2"));
+    program_run_free(&run);
+}
+
 /* The JSON lines without their "ms". */
 static void drop_ms(char *text)
 {
@@ -413,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_csv, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_files_are_passed_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_standard_input, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_overlay, setup, teardown),
         cmocka_unit_test_setup_teardown(test_jobs_change_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_does_not_grow_with_the_pictures, setup,
                                         teardown),
