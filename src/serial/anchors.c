@@ -65,7 +65,7 @@ static void pattern_compile(struct pattern *pattern, const char *text)
     pattern->unspaced = true;
     for (size_t at = 0; at < size && pattern->count < PATTERN_MAX;) {
         uint32_t c;
-        at += utf8_decode(text + at, size - at, &c);
+        at += utf8_get(text + at, size - at, &c);
         pattern->groups[pattern->count] = fold_groups(c);
         pattern->c[pattern->count++] = c;
         pattern->letters += fold_is_word(c);

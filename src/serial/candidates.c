@@ -98,6 +98,17 @@ static bool atom_is_unit(const struct work *work, const struct work_atom *atom)
     return shape_is_unit(word, length);
 }
 
+/* "12V", "500mA": digits and what they count. */
+static bool atom_is_quantity(const struct work *work, const struct work_atom *atom)
+{
+    struct work_atom unit = *atom;
+    const struct work_text *text = &work->texts[atom->line];
+    while (unit.begin < unit.end && fold_class(text->chars[unit.begin].c) == FOLD_DIGIT)
+        unit.begin++;
+    unit.digits -= (int)(unit.begin - atom->begin);
+    return unit.begin > atom->begin && unit.begin < unit.end && atom_is_unit(work, &unit);
+}
+
 /* A number before a unit ("30 480 KGS") counts something. */
 static bool counts_something(const struct work *work, size_t first, size_t last, size_t end)
 {
@@ -119,7 +130,7 @@ static bool is_group(const struct work *work, size_t i, bool first, size_t most)
 {
     const struct work_atom *atom = &work->atoms[i];
     const size_t symbols = symbols_of(atom);
-    if (!atom->code || atom->lower > 0 || symbols > most)
+    if (!atom->code || atom->lower > 0 || symbols > most || atom_is_quantity(work, atom))
         return false;
     if (atom->digits > 0)
         return true;
@@ -136,6 +147,13 @@ static bool is_power_of_ten(const struct work *work, const struct work_atom *ato
         if (c[i].c != '0')
             return false;
     return true;
+}
+
+static bool is_year(const struct work *work, const struct work_atom *atom)
+{
+    const struct ser_char *c = work->texts[atom->line].chars + atom->begin;
+    return atom->digits == 4 && atom->letters == 0 && atom->code &&
+           ((c[0].c == '1' && c[1].c == '9') || (c[0].c == '2' && c[1].c == '0'));
 }
 
 /* A neighbouring group over a space makes it less likely that this token is whole. */
@@ -200,6 +218,10 @@ static int add_groups(struct work *work, size_t first, size_t begin, size_t end,
             joint -= 2;
         if (first == begin && last + 1 == end)
             joint += 0.3F;
+        if (last + 1 < end && a[last + 1].gap == GAP_SPACE && is_group(work, last + 1, false, most))
+            joint -= 0.6F;
+        if (first > begin && a[first].gap == GAP_SPACE && is_group(work, first - 1, true, most))
+            joint -= 0.6F;
         if (!counts_something(work, last, last, end))
             FORWARD_IF_ERROR(add_span(work, first, last, joint, err));
     }
@@ -283,8 +305,9 @@ static int find_in_text(struct work *work, const struct work_text *text, se_erro
         while (loose + 1 < end && work->atoms[loose + 1].gap == GAP_LOOSE &&
                work->atoms[loose + 1].code &&
                work->atoms[loose].end - work->atoms[first].begin < WORK_MAX_CHARS) {
+            const bool year = is_year(work, &work->atoms[loose + 1]);
             loose = token_last(work, loose + 1, end);
-            FORWARD_IF_ERROR(add_span(work, first, loose, 0.2F, err));
+            FORWARD_IF_ERROR(add_span(work, first, loose, year ? -1.5F : 0.2F, err));
         }
         FORWARD_IF_ERROR(add_windows(work, first, last, err));
         if (last == first)

@@ -150,7 +150,7 @@ static int consider(struct chains *chains, const struct path *path)
                      is_hex(path->key);
     struct work_cand *cand;
     if (path->count < 2 ||
-        !(mac || (over_lines && is_proven(chains->work, path->key, path->length, path->went_down))))
+        !(mac || is_proven(chains->work, path->key, path->length, path->went_down)))
         return SE_OK;
     FORWARD_IF_ERROR(candidates_add(chains->work, path->pieces, path->count, &cand, chains->err));
     if (cand)

@@ -155,7 +155,7 @@ const struct format format_rows[] = {
     {"din-43863-5", SER_SERIAL, "DIN 43863-5: identification of meters",
      "[1-9]a{3}d{10}",
      NULL, 1, 1.5F, 0.8F,
-     0,
+     FORMAT_GROUPS,
      {"1EMH0012345678", "1ESY1160123456"},
      {"1EMH001234567", "0EMH0012345678", "1EM00012345678"}},
     {"windows-key", SER_CODE, "Microsoft product keys",

@@ -22,14 +22,15 @@
 #include "serial/work.h"
 
 enum format_flags {
-    FORMAT_VETO = 1,         /* a failing check means: not of this format */
-    FORMAT_ANNOUNCED = 2,    /* only next to an anchor of its kind (serial ones: a serial anchor) */
-    FORMAT_STRIP = 4,        /* separators are not part of the code */
-    FORMAT_CHAIN = 8,        /* may be spread over lines and boxes: its check digit proves it */
-    FORMAT_COMPLETE = 16,    /* the check digit may be missing and is then computed */
-    FORMAT_SECRET = 32,      /* a product key: never returned */
-    FORMAT_MIXED = 64,       /* needs at least one letter and one digit */
-    FORMAT_SERVICE_TAG = 128 /* only next to the words "service tag" */
+    FORMAT_VETO = 1,      /* a failing check means: not of this format */
+    FORMAT_ANNOUNCED = 2, /* only next to an anchor of its kind (serial ones: a serial anchor) */
+    FORMAT_STRIP = 4,     /* separators are not part of the code */
+    FORMAT_CHAIN = 8,     /* may be spread over lines and boxes: its check digit proves it */
+    FORMAT_COMPLETE = 16, /* the check digit may be missing and is then computed */
+    FORMAT_SECRET = 32,   /* a product key: never returned */
+    FORMAT_MIXED = 64,    /* needs at least one letter and one digit */
+    FORMAT_SERVICE_TAG = 128, /* only next to the words "service tag" */
+    FORMAT_GROUPS = 256       /* printed in groups: counts over spaces too */
 };
 
 enum { FORMAT_EXAMPLES = 4 };

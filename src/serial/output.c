@@ -43,7 +43,7 @@ static const char *printed_of(const struct work *work, const struct work_cand *c
         if (i > 0)
             text[used++] = ' ';
         for (size_t k = piece->begin; k < piece->end; k++)
-            used += utf8_encode(work->texts[piece->line].chars[k].c, text + used);
+            used += utf8_put(work->texts[piece->line].chars[k].c, text + used);
     }
     return text;
 }

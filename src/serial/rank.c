@@ -159,7 +159,8 @@ static bool judge_format(const struct work *work, const struct work_cand *cand,
                                                               : CHECK_FAILED;
     const float own = h->repair.cost + (h->repair.completed ? COMPLETED : 0);
     if (format->kind == SER_SERIAL) {
-        const float bare = cand->over_space ? 0 : format->bare;
+        const bool apart = cand->over_space && !(format->flags & FORMAT_GROUPS);
+        const float bare = apart ? 0 : format->bare;
         h->logit = generic->logit + own + (matches ? format->announced : bare);
         return generic->kind == SER_SERIAL || generic->kind == SER_CODE;
     }

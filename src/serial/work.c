@@ -73,7 +73,7 @@ static int add_barcode(struct work *work, const struct ser_barcode *barcode, siz
         size_t count = 0;
         while (at < barcode->length) {
             uint32_t c;
-            at += utf8_decode(barcode->text + at, barcode->length - at, &c);
+            at += utf8_get(barcode->text + at, barcode->length - at, &c);
             if (c == '\n' || c == '\r' || c == 0x1D || c == 0x1E)
                 break;
             if (count < SER_MAX_LINE && count < *room)

@@ -40,7 +40,7 @@ struct ser_line *label_line(struct label *label, float x, float y, const char *t
     struct ser_line *line = &label->lines[label->input.line_count++];
     const size_t size = strlen(text);
     for (size_t at = 0; at < size && line->count < LABEL_CHARS; line->count++) {
-        at += utf8_decode(text + at, size - at, &chars[line->count].c);
+        at += utf8_get(text + at, size - at, &chars[line->count].c);
         chars[line->count].p = 0.999F;
     }
     line->chars = chars;

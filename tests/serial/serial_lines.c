@@ -39,7 +39,7 @@ static uint32_t code_point(const json_t *text)
     uint32_t c = 0;
     const char *s = json_string_value(text);
     if (s)
-        utf8_decode(s, strlen(s), &c);
+        utf8_get(s, strlen(s), &c);
     return c;
 }
 
@@ -67,7 +67,7 @@ static bool read_line(const json_t *json, struct ser_line *line, struct arena *a
         }
     } else {
         for (size_t at = 0; at < size; line->count++) {
-            at += utf8_decode(text + at, size - at, &out[line->count].c);
+            at += utf8_get(text + at, size - at, &out[line->count].c);
             out[line->count].p = line->score;
         }
     }
