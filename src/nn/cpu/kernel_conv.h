@@ -9,7 +9,7 @@
  *     outputs     o0 o1 o2 o3 o4 o5 o6 o7        10 loads for 24 products
  *
  * The last block of a row is moved back to end at the row's end, so it computes some pixels twice
- * and never one outside. Pixels whose window hangs over the left or right edge are done singly.
+ * and never one outside. Blocks at the left and right edge mask what is not there.
  */
 #ifndef SE_NN_CPU_KERNEL_CONV_H
 #define SE_NN_CPU_KERNEL_CONV_H
@@ -17,7 +17,7 @@
 #include "nn/cpu/kernel_math.h"
 #include "nn/cpu/kernels.h"
 
-enum { DW_PIXELS = 8 };
+enum { DW_PIXELS = 8, DW_INPUTS = (DW_PIXELS - 1) * 2 + 3 };
 
 /* Of a kernel at `origin` (may be negative) in `size` inputs: taps [*first, *end) lie inside. */
 INLINE void window_clip(ptrdiff_t origin, ptrdiff_t size, ptrdiff_t taps, ptrdiff_t dilation,
@@ -29,30 +29,37 @@ INLINE void window_clip(ptrdiff_t origin, ptrdiff_t size, ptrdiff_t taps, ptrdif
     *first = *first < *end ? *first : *end;
 }
 
-/* Outputs [*first, *end) of a row of `outputs` see only inputs inside [0, size). */
-INLINE void window_interior(ptrdiff_t size, ptrdiff_t outputs, ptrdiff_t taps, ptrdiff_t stride,
-                            ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t *first, ptrdiff_t *end)
-{
-    const ptrdiff_t last = size - 1 - (taps - 1) * dilation + pad; /* largest origin, padded */
-    *first = (pad + stride - 1) / stride;
-    *end = last < 0 ? 0 : last / stride + 1;
-    *end = *end < outputs ? *end : outputs;
-    *first = *first < outputs ? *first : outputs;
-    *end = *end > *first ? *end : *first;
-}
+/* A part of the outputs that is done row by row before the next part begins. */
+struct dw_part {
+    ptrdiff_t x_first, x_end;
+    size_t c_first, c_end; /* channels; all ends but the last are whole vectors */
+};
 
-/* What a block of outputs of one row needs. */
+/* One row of a part. */
 struct dw_row {
     const struct cpu_dwconv *d;
+    const struct dw_part *part;
     const float *x;             /* where tap (0, 0) of output 0 would be; may lie outside */
     ptrdiff_t row_step;         /* floats from one row of taps to the next */
     ptrdiff_t ky_first, ky_end; /* rows of taps inside */
     float *out;
+    struct dw_edge *edge;
 };
 
-/* One vector of channels, at c, of `pixels` outputs beginning at `ox`; `count` channels if part. */
-INLINE void dw_vector(const struct dw_row *row, ptrdiff_t ox, size_t c, size_t count, bool part,
-                      const int pixels, const int kw, const int stride)
+/* For a block at an edge: where input i of a row lies, from the place of input 0, moved inside
+ * where it is outside and then masked to 0. */
+struct dw_edge {
+    ptrdiff_t offset[DW_INPUTS];
+    int32_t mask[DW_INPUTS];
+};
+
+/*
+ * One vector of channels, at c, of `pixels` outputs beginning at `ox`. `edge`: inputs as
+ * row->edge says. `part`: only `count` channels.
+ */
+INLINE void dw_vector(const struct dw_row *row, ptrdiff_t ox, size_t c, size_t count,
+                      const bool part, const bool edge, const int pixels, const int kw,
+                      const int stride)
 {
     const struct cpu_dwconv *d = row->d;
     const ptrdiff_t pitch = d->x_pitch;
@@ -69,7 +76,10 @@ INLINE void dw_vector(const struct dw_row *row, ptrdiff_t ox, size_t c, size_t c
             weight[kx] = vf_load(w + (size_t)kx * d->c_padded);
         UNROLL
         for (int i = 0; i < (pixels - 1) * stride + kw; i++) {
-            const vf in = part ? vf_load_part(x + i * pitch, count) : vf_load(x + i * pitch);
+            const float *from = x + (edge ? row->edge->offset[i] : i * pitch);
+            vf in = part ? vf_load_part(from, count) : vf_load(from);
+            if (edge)
+                in = (vf)((vi)in & (row->edge->mask[i] - (vi){0}));
             UNROLL
             for (int p = 0; p < pixels; p++)
                 if (i - p * stride >= 0 && i - p * stride < kw)
@@ -88,124 +98,136 @@ INLINE void dw_vector(const struct dw_row *row, ptrdiff_t ox, size_t c, size_t c
     }
 }
 
-INLINE void dw_block(const struct dw_row *row, ptrdiff_t ox, const int pixels, const int kw,
-                     const int stride)
+INLINE void dw_block(const struct dw_row *row, ptrdiff_t ox, const bool edge, const int pixels,
+                     const int kw, const int stride)
 {
-    size_t c = 0;
-    for (; c + VL <= row->d->c; c += VL)
-        dw_vector(row, ox, c, VL, false, pixels, kw, stride);
-    if (c < row->d->c)
-        dw_vector(row, ox, c, row->d->c - c, true, pixels, kw, stride);
+    size_t c = row->part->c_first;
+    const size_t end = row->part->c_end;
+    for (; c + VL <= end; c += VL)
+        dw_vector(row, ox, c, VL, false, edge, pixels, kw, stride);
+    if (c < end)
+        dw_vector(row, ox, c, end - c, true, edge, pixels, kw, stride);
 }
 
-/* One output, any kernel, taps [kx_first, kx_end) of its columns inside. */
-static void dw_pixel(const struct dw_row *row, ptrdiff_t ox, ptrdiff_t kx_first, ptrdiff_t kx_end)
+/* A block whose windows hang over the left or right edge. */
+INLINE void dw_block_at_edge(struct dw_row *row, ptrdiff_t ox, const int pixels, const int kw,
+                             const int stride)
 {
-    const struct cpu_dwconv *d = row->d;
-    const ptrdiff_t kw = d->attr.kernel[1], pitch = d->x_pitch;
-    const float *x = row->x + ox * d->attr.stride[1] * pitch;
-    for (size_t c = 0; c < d->c; c += VL) {
-        const size_t count = d->c - c;
-        vf sum = vf_load(d->bias + c);
-        for (ptrdiff_t ky = row->ky_first; ky < row->ky_end; ky++) {
-            for (ptrdiff_t kx = kx_first; kx < kx_end; kx++) {
-                const float *in = x + ky * row->row_step + kx * d->attr.dilation[1] * pitch + c;
-                const float *w = d->weight + (size_t)(ky * kw + kx) * d->c_padded + c;
-                sum = vf_fma(vf_load_some(in, count), vf_load(w), sum);
-            }
-        }
-        vf_store_some(row->out + ox * d->out_pitch + c, sum, count);
+    const ptrdiff_t ix = ox * stride - row->d->attr.pad[1], w = (ptrdiff_t)row->d->w;
+    struct dw_edge edge;
+    for (int i = 0; i < (pixels - 1) * stride + kw; i++) {
+        const ptrdiff_t at = ix + i < 0 ? 0 : ix + i >= w ? w - 1 : ix + i;
+        edge.offset[i] = (at - ix) * row->d->x_pitch;
+        edge.mask[i] = at == ix + i ? -1 : 0;
     }
+    row->edge = &edge;
+    dw_block(row, ox, true, pixels, kw, stride);
 }
 
-INLINE void dw_interior(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end, const int kw,
-                        const int stride)
+INLINE void dw_run_row(struct dw_row *row, const int kw, const int stride)
 {
-    if (end - first < DW_PIXELS) {
-        for (ptrdiff_t ox = first; ox < end; ox++)
-            dw_block(row, ox, 1, kw, stride);
+    const struct dw_part *part = row->part;
+    if (part->x_end - part->x_first < DW_PIXELS) {
+        for (ptrdiff_t ox = part->x_first; ox < part->x_end; ox++)
+            dw_block_at_edge(row, ox, 1, kw, stride);
         return;
     }
-    for (ptrdiff_t ox = first; ox < end; ox += DW_PIXELS)
-        dw_block(row, ox < end - DW_PIXELS ? ox : end - DW_PIXELS, DW_PIXELS, kw, stride);
+    for (ptrdiff_t next = part->x_first; next < part->x_end; next += DW_PIXELS) {
+        const ptrdiff_t last = part->x_end - DW_PIXELS, ox = next < last ? next : last;
+        const ptrdiff_t ix = ox * stride - row->d->attr.pad[1];
+        if (ix >= 0 && ix + (DW_PIXELS - 1) * stride + kw <= (ptrdiff_t)row->d->w)
+            dw_block(row, ox, false, DW_PIXELS, kw, stride);
+        else
+            dw_block_at_edge(row, ox, DW_PIXELS, kw, stride);
+    }
 }
 
 /* Kernels are instances by width and stride; the height is free. */
-static void dw_interior_3_1(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end)
+static void dw_row_3_1(struct dw_row *row)
 {
-    dw_interior(row, first, end, 3, 1);
+    dw_run_row(row, 3, 1);
 }
 
-static void dw_interior_3_2(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end)
+static void dw_row_3_2(struct dw_row *row)
 {
-    dw_interior(row, first, end, 3, 2);
+    dw_run_row(row, 3, 2);
 }
 
-static void dw_interior_7_1(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end)
+static void dw_row_7_1(struct dw_row *row)
 {
-    dw_interior(row, first, end, 7, 1);
+    dw_run_row(row, 7, 1);
 }
 
-static void dw_interior_any(const struct dw_row *row, ptrdiff_t first, ptrdiff_t end)
+/* Any kernel, output by output. */
+static void dw_row_any(const struct dw_row *row)
 {
-    for (ptrdiff_t ox = first; ox < end; ox++)
-        dw_pixel(row, ox, 0, row->d->attr.kernel[1]);
+    const struct cpu_dwconv *d = row->d;
+    const ptrdiff_t kw = d->attr.kernel[1], pitch = d->x_pitch, dilation = d->attr.dilation[1];
+    for (ptrdiff_t ox = row->part->x_first; ox < row->part->x_end; ox++) {
+        const float *x = row->x + ox * d->attr.stride[1] * pitch;
+        ptrdiff_t kx_first, kx_end;
+        window_clip(ox * d->attr.stride[1] - d->attr.pad[1], (ptrdiff_t)d->w, kw, dilation,
+                    &kx_first, &kx_end);
+        for (size_t c = row->part->c_first; c < row->part->c_end; c += VL) {
+            const size_t count = row->part->c_end - c;
+            vf sum = vf_load(d->bias + c);
+            for (ptrdiff_t ky = row->ky_first; ky < row->ky_end; ky++) {
+                for (ptrdiff_t kx = kx_first; kx < kx_end; kx++) {
+                    const float *in = x + ky * row->row_step + kx * dilation * pitch + c;
+                    const float *w = d->weight + (size_t)(ky * kw + kx) * d->c_padded + c;
+                    sum = vf_fma(vf_load_some(in, count), vf_load(w), sum);
+                }
+            }
+            vf_store_some(row->out + ox * d->out_pitch + c, sum, count);
+        }
+    }
 }
 
-/* Outputs of a row whose windows, over all rows of taps, fill half of a small second-level cache.
- */
-static ptrdiff_t dw_strip(const struct cpu_dwconv *d)
-{
-    const size_t column = (size_t)d->attr.kernel[0] * d->c * sizeof(float);
-    const size_t columns = 128 * 1024 / (column * (size_t)d->attr.stride[1]);
-    return columns < 4 * DW_PIXELS ? 4 * DW_PIXELS : (ptrdiff_t)(columns / DW_PIXELS * DW_PIXELS);
-}
-
-/* Outputs [x_first, x_end) of row y. */
-static void dw_run(const struct cpu_dwconv *d, size_t y, ptrdiff_t x_first, ptrdiff_t x_end)
+static void dw_run(const struct cpu_dwconv *d, size_t y, const struct dw_part *part)
 {
     const struct nn_attr *a = &d->attr;
-    const ptrdiff_t w = (ptrdiff_t)d->w, ow = (ptrdiff_t)d->ow, stride = a->stride[1];
+    const ptrdiff_t w = (ptrdiff_t)d->w, stride = a->stride[1];
     const ptrdiff_t iy = (ptrdiff_t)y * a->stride[0] - a->pad[0];
     struct dw_row row = {
         .d = d,
+        .part = part,
         .x = d->x + (iy * w - a->pad[1]) * d->x_pitch,
         .row_step = a->dilation[0] * w * d->x_pitch,
-        .out = d->out + (ptrdiff_t)y * ow * d->out_pitch,
+        .out = d->out + (ptrdiff_t)(y * d->ow) * d->out_pitch,
     };
     window_clip(iy, (ptrdiff_t)d->h, a->kernel[0], a->dilation[0], &row.ky_first, &row.ky_end);
-    ptrdiff_t first, end;
-    window_interior(w, ow, a->kernel[1], stride, a->dilation[1], a->pad[1], &first, &end);
-    first = first > x_first ? first : x_first;
-    end = end < x_end ? end : x_end;
-    for (ptrdiff_t ox = x_first; ox < x_end; ox++) {
-        if (ox != first || first >= end) {
-            ptrdiff_t kx_first, kx_end;
-            window_clip(ox * stride - a->pad[1], w, a->kernel[1], a->dilation[1], &kx_first,
-                        &kx_end);
-            dw_pixel(&row, ox, kx_first, kx_end);
-            continue;
-        }
-        if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride == 1)
-            dw_interior_3_1(&row, first, end);
-        else if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride == 2)
-            dw_interior_3_2(&row, first, end);
-        else if (a->dilation[1] == 1 && a->kernel[1] == 7 && stride == 1)
-            dw_interior_7_1(&row, first, end);
-        else
-            dw_interior_any(&row, first, end);
-        ox = end - 1;
-    }
-    act_block(row.out + x_first * d->out_pitch, d->out_pitch, (size_t)(x_end - x_first), d->c,
-              &a->act);
+    if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride == 1)
+        dw_row_3_1(&row);
+    else if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride == 2)
+        dw_row_3_2(&row);
+    else if (a->dilation[1] == 1 && a->kernel[1] == 7 && stride == 1)
+        dw_row_7_1(&row);
+    else
+        dw_row_any(&row);
+    act_block(row.out + part->x_first * d->out_pitch + part->c_first, d->out_pitch,
+              (size_t)(part->x_end - part->x_first), part->c_end - part->c_first, &a->act);
 }
 
+/*
+ * Large kernels are bound by the loads of their windows, so they go through the rows in columns of
+ * DW_STRIP outputs and one cache line of channels: the window, (DW_STRIP + kw)·kh lines, stays in
+ * the first-level cache and each row brings one new line a pixel. For 3×3 it is better to read
+ * memory in order.
+ */
 static void dwconv(const struct cpu_dwconv *d)
 {
-    const ptrdiff_t ow = (ptrdiff_t)d->ow, strip = dw_strip(d);
-    for (ptrdiff_t x = 0; x < ow; x += strip)
-        for (size_t y = d->y_first; y < d->y_end; y++)
-            dw_run(d, y, x, x + strip < ow ? x + strip : ow);
+    enum { DW_STRIP = 24, DW_CHANNELS = 16, DW_LARGE = 16 };
+    const bool large = d->attr.kernel[0] * d->attr.kernel[1] >= DW_LARGE;
+    const ptrdiff_t ow = (ptrdiff_t)d->ow, strip = large ? DW_STRIP : ow;
+    const size_t channels = large ? DW_CHANNELS : d->c;
+    for (ptrdiff_t x = 0, x_end; x < ow; x = x_end) {
+        x_end = ow - x < strip + DW_PIXELS ? ow : x + strip; /* no strip narrower than a block */
+        for (size_t c = 0; c < d->c; c += channels) {
+            const struct dw_part part = {x, x_end, c, c + channels < d->c ? c + channels : d->c};
+            for (size_t y = d->y_first; y < d->y_end; y++)
+                dw_run(d, y, &part);
+        }
+    }
 }
 
 /* One output pixel of a pool: its taps inside are [ky…) × [kx…), x at tap (0, 0). */
