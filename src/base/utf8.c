@@ -1,6 +1,6 @@
 #include "base/utf8.h"
 
-size_t utf8_decode(const char *text, size_t size, uint32_t *code_point)
+size_t utf8_get(const char *text, size_t size, uint32_t *code_point)
 {
     if (size == 0)
         return 0;
@@ -26,7 +26,7 @@ size_t utf8_decode(const char *text, size_t size, uint32_t *code_point)
     return length;
 }
 
-size_t utf8_encode(uint32_t c, char out[UTF8_MAX])
+size_t utf8_put(uint32_t c, char out[UTF8_MAX])
 {
     if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
         c = UTF8_REPLACEMENT;

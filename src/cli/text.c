@@ -25,10 +25,10 @@ static char *clean_text(const char *text, bool printable)
     size_t used = 0;
     for (size_t at = 0; at < size;) {
         uint32_t code_point;
-        at += utf8_decode(text + at, size - at, &code_point);
+        at += utf8_get(text + at, size - at, &code_point);
         if (printable && is_control(code_point))
             code_point = UTF8_REPLACEMENT;
-        used += utf8_encode(code_point, copy + used);
+        used += utf8_put(code_point, copy + used);
     }
     return copy;
 }

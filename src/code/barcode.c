@@ -181,7 +181,7 @@ static void barcode_append(const struct zxing_symbol *symbol, struct barcode_sca
         return;
     for (size_t at = 0; at < symbol->length;) {
         uint32_t code_point;
-        at += utf8_decode(symbol->text + at, symbol->length - at, &code_point);
+        at += utf8_get(symbol->text + at, symbol->length - at, &code_point);
         if (code_point == 0 || code_point == UTF8_REPLACEMENT)
             return;
     }

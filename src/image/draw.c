@@ -203,7 +203,7 @@ void draw_label(struct image *rgb, struct point at, const char *text, int scale,
     uint32_t code_point;
     int count = 0;
     for (size_t at_byte = 0; at_byte < size && count < most; count++)
-        at_byte += utf8_decode(text + at_byte, size - at_byte, &code_point);
+        at_byte += utf8_get(text + at_byte, size - at_byte, &code_point);
     const int width = count * DRAW_GLYPH_WIDTH * scale + (2 * DRAW_PADDING - 1) * scale;
     const int height = (DRAW_GLYPH_ROWS + 2 * DRAW_PADDING) * scale;
     const int last_x = rgb->width - width, last_y = rgb->height - height;
@@ -212,7 +212,7 @@ void draw_label(struct image *rgb, struct point at, const char *text, int scale,
     draw_box(rgb, x, y, width, height, box_color);
     size_t used = 0;
     for (int i = 0; i < count; i++) {
-        used += utf8_decode(text + used, size - used, &code_point);
+        used += utf8_get(text + used, size - used, &code_point);
         draw_glyph(rgb, x + (DRAW_PADDING + i * DRAW_GLYPH_WIDTH) * scale, y + DRAW_PADDING * scale,
                    code_point, scale, text_color);
     }

@@ -35,7 +35,7 @@ static void read_characters(const char *text, size_t size, uint32_t *code_points
     size_t class = 1;
     for (size_t at = 0; at < size; class ++) {
         const size_t length = line_length(text + at, size - at);
-        if (utf8_decode(text + at, length, &code_points[class]) == 0)
+        if (utf8_get(text + at, length, &code_points[class]) == 0)
             code_points[class] = ' '; /* an empty line is a space that an editor has eaten */
         at += length + 1;
     }

@@ -88,7 +88,7 @@ struct ser_barcode *convert_barcodes(const struct barcode *barcodes, size_t coun
 static const char *code_point_text(uint32_t c, struct arena *arena)
 {
     char utf8[UTF8_MAX];
-    return arena_copy(arena, utf8, utf8_encode(c, utf8));
+    return arena_copy(arena, utf8, utf8_put(c, utf8));
 }
 
 /* Runner-up at least a quarter as likely as the character itself: people should look. */
@@ -164,7 +164,7 @@ static const char *line_text(const struct text_line *line, struct arena *arena)
     char *text = arena_alloc(arena, line->count + 1, UTF8_MAX);
     size_t used = 0;
     for (size_t i = 0; text && i < line->count; i++)
-        used += utf8_encode(line->chars[i].c, text + used);
+        used += utf8_put(line->chars[i].c, text + used);
     return text;
 }
 

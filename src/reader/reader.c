@@ -185,12 +185,11 @@ static int adopt_pixels(const se_pixels *pixels, const struct settings_values *v
                     err, SE_ERR_ARGUMENT, "pixel format %d is none of se_pixel_format", format);
     RETURN_ERROR_IF(pixels->width == 0 || pixels->height == 0, err, SE_ERR_EMPTY,
                     "picture of %u × %u pixels", pixels->width, pixels->height);
-    RETURN_ERROR_IF(pixels->width > (uint32_t)values->max_side ||
-                        pixels->height > (uint32_t)values->max_side ||
-                        (uint64_t)pixels->width * pixels->height > (uint64_t)values->max_pixels,
-                    err, SE_ERR_LIMIT,
-                    "picture of %u × %u pixels is over a limit (max_side %d, max_pixels %d)",
-                    pixels->width, pixels->height, values->max_side, values->max_pixels);
+    RETURN_ERROR_IF(
+        pixels->width > (uint32_t)values->max_side || pixels->height > (uint32_t)values->max_side ||
+            (uint64_t)pixels->width * pixels->height > (uint64_t)values->max_pixels,
+        err, SE_ERR_LIMIT, "picture of %u × %u pixels is over a limit (max_side %d, max_pixels %d)",
+        pixels->width, pixels->height, values->max_side, values->max_pixels);
     RETURN_ERROR_IF(pixels->stride < (size_t)pixels->width * (size_t)format, err, SE_ERR_ARGUMENT,
                     "stride %zu is less than a row of %u pixels", pixels->stride, pixels->width);
     *owned = format == SE_PIXELS_RGBA8;

@@ -21,8 +21,8 @@ static const char *copy_as_utf8(struct arena *arena, const char *text)
     size_t used = 0;
     for (size_t i = 0; i < size;) {
         uint32_t c;
-        i += utf8_decode(text + i, size - i, &c);
-        used += utf8_encode(c, copy + used);
+        i += utf8_get(text + i, size - i, &c);
+        used += utf8_put(c, copy + used);
     }
     copy[used] = '\0';
     return copy;

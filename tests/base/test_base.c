@@ -97,11 +97,11 @@ static void test_utf8(void **state)
     for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
         char text[UTF8_MAX];
         uint32_t back;
-        const size_t n = utf8_encode(points[i], text);
-        assert_int_equal(utf8_decode(text, n, &back), n);
+        const size_t n = utf8_put(points[i], text);
+        assert_int_equal(utf8_get(text, n, &back), n);
         assert_int_equal(back, points[i]);
         for (size_t cut = 1; cut < n; cut++) {
-            assert_int_equal(utf8_decode(text, cut, &back), 1);
+            assert_int_equal(utf8_get(text, cut, &back), 1);
             assert_int_equal(back, UTF8_REPLACEMENT);
         }
     }
@@ -111,13 +111,13 @@ static void test_utf8(void **state)
         "\xE2\x28\xA1"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint32_t c;
-        assert_int_equal(utf8_decode(bad[i], strlen(bad[i]), &c), 1);
+        assert_int_equal(utf8_get(bad[i], strlen(bad[i]), &c), 1);
         assert_int_equal(c, UTF8_REPLACEMENT);
     }
     uint32_t c;
-    assert_int_equal(utf8_decode("", 0, &c), 0);
+    assert_int_equal(utf8_get("", 0, &c), 0);
     char text[UTF8_MAX];
-    assert_int_equal(utf8_encode(0xD800, text), 3);
+    assert_int_equal(utf8_put(0xD800, text), 3);
     assert_memory_equal(text, "\xEF\xBF\xBD", 3);
 }
 

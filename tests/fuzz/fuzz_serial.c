@@ -48,7 +48,7 @@ static void add_line(struct label *label, const char *text, size_t size, const c
     for (size_t at = 0; at < size && label->char_count < CHARS; line->count++) {
         struct ser_char *to = &label->chars[label->char_count++];
         *to = (struct ser_char){.p = n[5]};
-        at += utf8_decode(text + at, size - at, &to->c);
+        at += utf8_get(text + at, size - at, &to->c);
         if (line->count % 2 == 1) {
             to->alt = to[-1].c;
             to->alt_p = (1 - n[5]) / 2;
