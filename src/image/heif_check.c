@@ -6,6 +6,8 @@
  *   ftyp
  *   meta  version, flags (4)
  *   │ …
+ *   ├ iinf  version, flags (4), count (2, or 4 from version 1)
+ *   │ └ infe  version, flags (4), item (2, or 4 in version 3), protection (2), type (4)
  *   └ iref  version, flags (4)
  *     └ one box a reference: type, from (2, or 4 in version 1), count (2), to … (as from)
  *   mdat
@@ -22,6 +24,7 @@
 
 enum {
     REFERENCES_MAX = 20000,
+    ITEMS_MAX = 20000,
     /* A grid, its tiles; overlays and turned copies of grids may add a level or two. */
     DEPTH_MAX = 6,
     /* Tiles of a grid, all levels together; the largest phone pictures have some hundreds. */
@@ -33,6 +36,11 @@ struct box {
     size_t size; /* of the contents */
 };
 
+struct item {
+    uint32_t number;
+    bool picture; /* libheif 1.12 and later know its type as that of a picture */
+};
+
 /* `from` is decoded by way of `to`. */
 struct reference {
     uint32_t from, to;
@@ -41,6 +49,8 @@ struct reference {
 struct graph {
     struct reference *references; /* owned; sorted by `from` once all are there */
     size_t count;
+    struct item *items; /* owned; sorted by number once all are there */
+    size_t item_count;
 };
 
 static uint32_t read_u16(const uint8_t *p)
@@ -135,6 +145,44 @@ static int read_references(const struct box *iref, struct graph *graph, se_error
     return SE_OK;
 }
 
+static struct item read_item(const struct box *infe)
+{
+    const uint8_t *p = infe->contents;
+    struct item item = {0, false};
+    size_t width = infe->size > 0 && p[0] >= 3 ? 4 : 2;
+    if (!is_type(infe, "infe") || infe->size < 4 + width)
+        return item;
+    item.number = width == 2 ? read_u16(p + 4) : read_u32(p + 4);
+    if (p[0] >= 2 && infe->size >= 4 + width + 2 + 4) {
+        static const char types[][5] = {"hvc1", "av01", "grid", "iden", "iovl"};
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+            item.picture |= memcmp(p + 4 + width + 2, types[i], 4) == 0;
+    }
+    return item;
+}
+
+/* `iinf`: the box. Only the first `count` boxes in it matter, as to libheif. */
+static int read_items(const struct box *iinf, struct graph *graph, se_error *err)
+{
+    size_t width = iinf->size > 0 && iinf->contents[0] == 0 ? 2 : 4;
+    RETURN_ERROR_IF(iinf->size < 4 + width || graph->items, err, SE_ERR_CORRUPT,
+                    "HEIC: iinf box of %zu bytes, or a second one", iinf->size);
+    size_t count = width == 2 ? read_u16(iinf->contents + 4) : read_u32(iinf->contents + 4);
+    RETURN_ERROR_IF(count > ITEMS_MAX, err, SE_ERR_LIMIT, "HEIC of more than %d items", ITEMS_MAX);
+    graph->items = calloc(count + 1, sizeof(*graph->items));
+    if (!graph->items)
+        return se_fail_memory(err, "HEIC items", (count + 1) * sizeof(*graph->items));
+    const uint8_t *bytes = iinf->contents + 4 + width;
+    size_t size = iinf->size - 4 - width;
+    struct box box;
+    while (graph->item_count < count && size > 0) {
+        RETURN_ERROR_IF(!next_box(&bytes, &size, &box), err, SE_ERR_CORRUPT,
+                        "HEIC: damaged iinf box");
+        graph->items[graph->item_count++] = read_item(&box);
+    }
+    return SE_OK;
+}
+
 static int read_meta(const struct box *meta, struct graph *graph, se_error *err)
 {
     RETURN_ERROR_IF(meta->size < 4, err, SE_ERR_CORRUPT, "HEIC: meta box of %zu bytes", meta->size);
@@ -146,6 +194,8 @@ static int read_meta(const struct box *meta, struct graph *graph, se_error *err)
                         "HEIC: damaged meta box");
         if (is_type(&box, "iref"))
             FORWARD_IF_ERROR(read_references(&box, graph, err));
+        if (is_type(&box, "iinf"))
+            FORWARD_IF_ERROR(read_items(&box, graph, err));
     }
     return SE_OK;
 }
@@ -201,8 +251,36 @@ static int judge_with(const struct graph *graph, uint64_t *decodes, uint64_t *be
                    "HEIC: items refer to each other in a circle, or more than %d deep", DEPTH_MAX);
 }
 
+static int compare_items(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* What is decoded must be pictures, each described once: libheif asserts that it is. */
+static int judge_items(struct graph *graph, se_error *err)
+{
+    if (graph->item_count > 0)
+        qsort(graph->items, graph->item_count, sizeof(*graph->items), compare_items);
+    for (size_t i = 1; i < graph->item_count; i++)
+        RETURN_ERROR_IF(graph->items[i].number == graph->items[i - 1].number, err, SE_ERR_CORRUPT,
+                        "HEIC: item %u is described twice", graph->items[i].number);
+    for (size_t i = 0; i < graph->count; i++) {
+        const struct item key = {graph->references[i].to, false};
+        const struct item *item =
+            graph->item_count == 0
+                ? NULL
+                : bsearch(&key, graph->items, graph->item_count, sizeof(key), compare_items);
+        RETURN_ERROR_IF(!item || !item->picture, err, SE_ERR_CORRUPT,
+                        "HEIC: item %u is made of item %u, which is no picture that can be decoded",
+                        graph->references[i].from, key.number);
+    }
+    return SE_OK;
+}
+
 static int judge(struct graph *graph, se_error *err)
 {
+    FORWARD_IF_ERROR(judge_items(graph, err));
     if (graph->count == 0)
         return SE_OK;
     qsort(graph->references, graph->count, sizeof(*graph->references), compare);
@@ -217,7 +295,7 @@ static int judge(struct graph *graph, se_error *err)
 
 int heif_check(const uint8_t *bytes, size_t size, se_error *err)
 {
-    struct graph graph = {NULL, 0};
+    struct graph graph = {NULL, 0, NULL, 0};
     const size_t whole = size;
     bool index = false, data = false;
     int status = SE_OK;
@@ -231,12 +309,17 @@ int heif_check(const uint8_t *bytes, size_t size, se_error *err)
         }
         data |= is_type(&box, "mdat");
         if (is_type(&box, "meta")) {
+            if (index)
+                status = se_fail(err, SE_ERR_CORRUPT, "HEIC: two meta boxes");
             index = true;
+        }
+        if (status == SE_OK && is_type(&box, "meta")) {
             status = read_meta(&box, &graph, err);
         }
     }
     if (status == SE_OK)
         status = judge(&graph, err);
     free(graph.references);
+    free(graph.items);
     return status;
 }

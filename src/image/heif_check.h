@@ -11,7 +11,7 @@
 #include "base/status.h"
 
 /*
- * Checks the boxes that lead to the items' references, and the references. Errors: SE_ERR_TRUNCATED
+ * Checks the boxes that lead to the items and their references, and these. Errors: SE_ERR_TRUNCATED
  * where a box ends behind the file, SE_ERR_CORRUPT, SE_ERR_LIMIT, SE_ERR_MEMORY. Everything else is
  * libheif's to judge. Any bytes are safe.
  */

@@ -39,6 +39,7 @@ static int fail_webp(VP8StatusCode code, size_t size, se_error *err)
 {
     switch (code) {
     case VP8_STATUS_OUT_OF_MEMORY:
+    case VP8_STATUS_USER_ABORT: /* the row writer gave up: its buffers could not be had */
         return se_fail(err, SE_ERR_MEMORY, "out of memory: WebP decoder");
     case VP8_STATUS_UNSUPPORTED_FEATURE:
         return se_fail(err, SE_ERR_UNSUPPORTED, "WebP: a feature that libwebp does not decode");
