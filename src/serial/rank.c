@@ -13,6 +13,7 @@ static const float WRONG_ANCHOR = -5.0F; /* announced as something else */
 static const float BARCODE_ALONE = 0.8F, BARCODE_AGREES = 1.5F, REPEATED = 0.8F;
 static const float COMPLETED = -2.5F; /* check digit computed, not read */
 static const float OVER_SPACE = -0.8F;
+static const float VAGUE = 3.6F; /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256, BARCODES_MAX = 256 };
 
@@ -171,7 +172,8 @@ static bool judge_format(const struct work *work, const struct work_cand *cand,
         bare -= format->bare + 3;
     const bool proves_itself =
         (format->kind == SER_VIN || format->kind == SER_CONTAINER) && h->repair.changes == 0;
-    if (anchor && !matches && !proves_itself)
+    const bool vague = anchor && anchor->says == SAYS_SERIAL && anchor->weight < VAGUE;
+    if (anchor && !matches && !proves_itself && !vague)
         bare -= anchor->says == SAYS_SERIAL ? anchor->weight * cand->strength : 2 * cand->strength;
     h->logit = bare;
     if (matches)
