@@ -466,6 +466,10 @@ static int lower_reduce(struct lower *lower, const struct nn_node *node)
     FORWARD_IF_ERROR(node_step(lower, node, &step));
     step->attr.reduced = x.rank - kept;
     nn_tensor_permute(&step->in[NN_IN_X], &x, perm);
+    if (x.rank == 0) { /* a scalar: the mean of one */
+        step->attr.reduced = step->in[NN_IN_X].rank = 1;
+        step->in[NN_IN_X].dims[0] = step->in[NN_IN_X].strides[0] = 1;
+    }
     step->out = out;
     step->out.rank = kept ? kept : 1;
     step->out.dims[0] = step->out.strides[0] = 1;

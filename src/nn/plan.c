@@ -136,6 +136,28 @@ static int place(struct nn_planned *planned, const struct nn_plan_options *optio
     return SE_OK;
 }
 
+static bool is_sound(const struct nn_tensor *tensor)
+{
+    bool sound = tensor->rank >= 1;
+    for (int i = 0; i < tensor->rank; i++)
+        sound = sound && tensor->dims[i] >= 1;
+    return sound;
+}
+
+/* What backends rely on without looking (struct nn_step): ranks and dims of at least 1. */
+static int check_steps(const struct nn_planned *planned, se_error *err)
+{
+    for (int32_t i = 0; i < planned->plan.step_count; i++) {
+        const struct nn_step *step = &planned->plan.steps[i];
+        bool sound = is_sound(&step->out) && is_sound(&step->in[NN_IN_X]);
+        for (int k = NN_IN_B; k < NN_INPUTS; k++)
+            sound = sound && (step->in[k].rank == 0 || is_sound(&step->in[k]));
+        RETURN_ERROR_IF(!sound, err, SE_ERR_INTERNAL, "%s: step %d (%s) was planned wrongly",
+                        planned->model->name, i, nn_op_name(step->op));
+    }
+    return SE_OK;
+}
+
 static int make(struct nn_planned *planned, const struct nn_shape *shape,
                 const struct nn_plan_options *options, se_error *err)
 {
@@ -146,6 +168,7 @@ static int make(struct nn_planned *planned, const struct nn_shape *shape,
             settle_constant(&plan->steps[i].in[k]);
     for (int32_t i = 0; planned->values && i < planned->model->graph.value_count; i++)
         settle_constant(&planned->values[i].tensor);
+    FORWARD_IF_ERROR(check_steps(planned, err));
     plan->threads = options->threads;
     FORWARD_IF_ERROR(planned->model->backend->compile(plan, err));
     planned->compiled = true;

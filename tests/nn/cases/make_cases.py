@@ -375,6 +375,14 @@ def blocks():
     model.save()
 
 
+def scalars():
+    model = Model("scalar_steps", (2, 3, 4, 5))
+    s = model.node("ReduceMean", "x", keepdims=0)
+    t = model.node("Sqrt", model.node("ReduceMean", model.node("Mul", s, s), keepdims=0))
+    model.node("Div", "x", model.node("Unsqueeze", t, axes=[0]))
+    model.save()
+
+
 if __name__ == "__main__":
     for old in list(FOLDER.glob("*.onnx")) + list(FOLDER.glob("*.tensors")):
         old.unlink()
@@ -385,5 +393,6 @@ if __name__ == "__main__":
     shapes()
     products()
     blocks()
+    scalars()
     print(len(list(FOLDER.glob("*.onnx"))), "cases with onnxruntime", onnxruntime.__version__,
           "and onnx", onnx.__version__)
