@@ -56,9 +56,9 @@ static void test_every_allocation_may_fail(void **state)
     check(jpeg_make(&made, &(struct jpeg_options){.colours = 5 /* JCS_YCCK */}), SE_ERR_MEMORY);
     check(png_make_image(&made, 6), SE_ERR_MEMORY);
     check(png_make(samples, 12, 9, &interlaced), SE_ERR_MEMORY);
-    /* Not lossless, nor with alpha, which is lossless inside: there libwebp 1.2 itself goes through a
-     * null pointer when it gets no memory for its Huffman tables. Where it notices, it may call the
-     * file corrupt. */
+    /* Not lossless, nor with alpha, which is lossless inside: there libwebp 1.2 itself goes through
+     * a null pointer when it gets no memory for its Huffman tables. Where it notices, it may call
+     * the file corrupt. */
     check(webp_make(&made, &(struct webp_options){.orientation = 3}), SE_ERR_CORRUPT);
     image_free(&made);
 }
