@@ -44,7 +44,7 @@ def score(photos: Path, run: Path) -> dict[str, int]:
 
 def main() -> None:
     """The test."""
-    serialeye = Path(sys.argv[1])
+    serialeye = Path(sys.argv[1]).resolve()
     folder = os.environ.get("SERIALEYE_PHOTOS")
     if not folder:
         program.skip("SERIALEYE_PHOTOS names no folder of photographs")

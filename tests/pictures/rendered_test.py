@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--keep", type=Path, help="folder for the pictures, kept; rendered if new")
     options = parser.parse_args()
+    options.program = options.program.resolve()
     program.need_models(options.program)
     need_renderer(options.render)
     with tempfile.TemporaryDirectory() as scratch:
