@@ -13,7 +13,8 @@ export SERIALEYE_PHOTOS
 endif
 
 NINJA_FLAGS := $(if $(JOBS),-j$(JOBS))
-TEST_FLAGS := --print-errorlogs $(if $(JOBS),--num-processes $(JOBS))
+# Limits of time are for machines that stand still, so they are wide.
+TEST_FLAGS := --print-errorlogs --timeout-multiplier 5 $(if $(JOBS),--num-processes $(JOBS))
 SANITIZED := --buildtype=debugoptimized -Db_lundef=false
 
 .PHONY: all check check-all portable install uninstall clean help
