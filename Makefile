@@ -25,7 +25,7 @@ all: build/build.ninja
 help:
 	@echo 'make             build/serialeye and build/libserialeye.so'
 	@echo 'make check       all tests, then again with the address, undefined and thread sanitizers'
-	@echo 'make check-all   that, with every allocation failing once, clang, and long fuzzing'
+	@echo 'make check-all   that, every allocation failing once, clang, fuzzing, ONNX Runtime'
 	@echo 'make portable    a folder that runs on machines without the libraries'
 	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make uninstall   takes the same files away'
@@ -35,22 +35,28 @@ build/build.ninja:
 	$(MESON) setup build --prefix=$(PREFIX) -Dwerror=$(WERROR)
 
 build-asan/build.ninja:
-	$(MESON) setup build-asan $(SANITIZED) -Db_sanitize=address,undefined -Dwerror=$(WERROR)
+	$(MESON) setup build-asan -Dtests=enabled $(SANITIZED) -Db_sanitize=address,undefined -Dwerror=$(WERROR)
 
 build-tsan/build.ninja:
-	$(MESON) setup build-tsan $(SANITIZED) -Db_sanitize=thread -Dwerror=$(WERROR)
+	$(MESON) setup build-tsan -Dtests=enabled $(SANITIZED) -Db_sanitize=thread -Dwerror=$(WERROR)
 
 build-clang/build.ninja:
-	CC=clang CXX=clang++ $(MESON) setup build-clang -Dwerror=$(WERROR)
+	CC=clang CXX=clang++ $(MESON) setup build-clang -Dtests=enabled -Dwerror=$(WERROR)
 
 # Every build folder is tested even if the one before it failed.
-check: all build-asan/build.ninja build-tsan/build.ninja
+check: build/build.ninja build-asan/build.ninja build-tsan/build.ninja
+	$(MESON) configure build -Dtests=enabled
 	tools/test_folders '$(NINJA_FLAGS)' '$(TEST_FLAGS)' build build-asan build-tsan
 
-check-all: all build-asan/build.ninja build-tsan/build.ninja build-clang/build.ninja
+check-all: build/build.ninja build-asan/build.ninja build-tsan/build.ninja build-clang/build.ninja
+	$(MESON) configure build -Dtests=enabled
 	$(MESON) configure build-asan -Dsweep_step=1
-	FUZZ_SECONDS=60 tools/test_folders '$(NINJA_FLAGS)' '$(TEST_FLAGS) --timeout-multiplier 20' \
-		build build-asan build-tsan build-clang
+	status=0; \
+	tools/test_folders '$(NINJA_FLAGS)' '$(TEST_FLAGS) --timeout-multiplier 20' \
+		build build-asan build-tsan build-clang || status=1; \
+	tools/fuzz build-fuzz 60 || status=1; \
+	tools/oracle/check build || status=1; \
+	exit $$status
 
 portable:
 	tools/portable build-portable
@@ -62,4 +68,4 @@ uninstall:
 	DESTDIR='$(DESTDIR)' tools/uninstall build
 
 clean:
-	rm -rf build build-asan build-tsan build-clang build-portable
+	rm -rf build build-asan build-tsan build-clang build-fuzz build-oracle build-portable
