@@ -9,9 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__has_feature)
+/* Nothing can stand before a sanitizer that is linked in statically (clang), nor before the thread
+ * sanitizer, whose instrumentation of our own functions runs before it is ready. */
+#ifdef __SANITIZE_THREAD__
+#define SANITIZER_IS_FIRST 1
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define STATIC_SANITIZER 1
+#define SANITIZER_IS_FIRST 1
 #endif
 #endif
 
@@ -22,7 +26,7 @@ static _Thread_local bool here;
 
 bool failing_malloc_works(void)
 {
-#ifdef STATIC_SANITIZER
+#ifdef SANITIZER_IS_FIRST
     return false;
 #else
     return true;
@@ -44,7 +48,7 @@ size_t failing_malloc_stop(void)
     return atomic_load(&counted);
 }
 
-#ifndef STATIC_SANITIZER
+#ifndef SANITIZER_IS_FIRST
 
 /* Visible to shared libraries, or they would go on using their own. */
 #define INTERPOSED __attribute__((visibility("default")))
