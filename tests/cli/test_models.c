@@ -25,8 +25,8 @@ static char root[64];
 
 static const char *in_root(const char *name)
 {
-    static char paths[4][256];
-    static int next;
+    static _Thread_local char paths[4][256];
+    static _Thread_local int next;
     char *path = paths[next++ % 4];
     snprintf(path, sizeof(paths[0]), "%s/%s", root, name);
     return path;
