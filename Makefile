@@ -61,8 +61,11 @@ check-all: build/build.ninja build-asan/build.ninja build-tsan/build.ninja build
 portable:
 	tools/portable build-portable
 
-install: all
+install: build/build.ninja
+	$(MESON) configure build --prefix='$(PREFIX)'
+	ninja -C build $(NINJA_FLAGS)
 	DESTDIR='$(DESTDIR)' $(MESON) install -C build --no-rebuild
+	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 
 uninstall:
 	DESTDIR='$(DESTDIR)' tools/uninstall build
