@@ -13,8 +13,8 @@
  * Compile failing_malloc.c into the test program itself: its malloc, calloc, realloc, memalign,
  * aligned_alloc and posix_memalign then stand before those of the C library (glibc), or before the
  * sanitizer's where that is a shared library (gcc). With a sanitizer that is linked in statically
- * (clang), and with the thread sanitizer, nothing can stand before it: see failing_malloc_works. gcc's address sanitizer answers
- * strdup and strndup itself: those fail in the plain build only.
+ * (clang), and with the thread sanitizer, nothing can stand before it: see failing_malloc_works.
+ * gcc's address sanitizer answers strdup and strndup itself: those fail in the plain build only.
  */
 #ifndef SE_TESTS_FAILING_MALLOC_H
 #define SE_TESTS_FAILING_MALLOC_H
