@@ -74,14 +74,14 @@ static void check_cuts(struct file *file, size_t spare)
     file_free(file);
 }
 
-/* Turns every bit over, one at a time. `checked`: the format has checksums, so that what decodes
- * must be the same picture. */
-static void check_flips(struct file *file, bool checked)
+/* Turns every `step`th bit over, one at a time. `checked`: the format has checksums, so that what
+ * decodes must be the same picture. */
+static void check_flips(struct file *file, size_t step, bool checked)
 {
     struct image whole, image;
     se_error err;
     assert_int_equal(decode_exactly(file->bytes, file->size, 0, &whole, &err), SE_OK);
-    for (size_t i = 0; i < file->size * 8; i++) {
+    for (size_t i = 0; i < file->size * 8; i += step) {
         file->bytes[i / 8] ^= (uint8_t)(1 << i % 8);
         if (decode_exactly(file->bytes, file->size, 0, &image, &err) == SE_OK) {
             if (checked && picture_difference(&whole, &image) != 0)
@@ -111,7 +111,7 @@ static void test_jpeg(void **state)
         struct file file = jpeg_make(&made, &options[i]);
         check_cuts(&file, 2);
         file = jpeg_make(&made, &options[i]);
-        check_flips(&file, false);
+        check_flips(&file, 1, false);
     }
     struct file file = jpeg_make(&grey, &(struct jpeg_options){0});
     check_cuts(&file, 2);
@@ -144,9 +144,9 @@ static void test_png(void **state)
         check_cuts(&file, 0);
     }
     file = png_make_image(&made, 0);
-    check_flips(&file, true);
+    check_flips(&file, 1, true);
     file = png_make(samples, 13, 11, &options[0]);
-    check_flips(&file, true);
+    check_flips(&file, 1, true);
     image_free(&made);
 }
 
@@ -163,7 +163,7 @@ static void test_webp(void **state)
         struct file file = webp_make(&made, &options[i]);
         check_cuts(&file, 0);
         file = webp_make(&made, &options[i]);
-        check_flips(&file, false);
+        check_flips(&file, 1, false);
     }
     image_free(&made);
 }
@@ -187,7 +187,7 @@ static void test_heif(void **state)
         for (size_t size = 0; size < file.size; size++)
             if (decode_exactly(file.bytes, size, 0, &image, &err) == SE_OK)
                 fail_msg("%s: %zu of %zu bytes decode", names[i], size, file.size);
-        check_flips(&file, false);
+        check_flips(&file, 13, false); /* libheif starts threads each time: slow */
     }
 }
 
