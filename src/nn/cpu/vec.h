@@ -62,8 +62,8 @@ INLINE vf vf_blend(vi mask, vf a, vf b)
 }
 
 /*
- * Minimum and maximum. Where a lane of `b` is not a number, so is the result; a lane of `a` must be
- * a number (it is a constant in every use).
+ * Minimum and maximum. Where a lane of `b` is not a number, so is the result on x86-64; where one
+ * of `a` is not, the result is `b`. Activations pass the constant as `a`, so NaN goes through them.
  */
 INLINE vf vf_min(vf a, vf b)
 {
