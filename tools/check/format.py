@@ -13,12 +13,11 @@ def main():
     version = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
     if " 14." not in version:
         sources.skip(f"{version.strip()} formats differently from 14")
-    faults = []
-    for path in sources.files(sys.argv[1]):
-        run = subprocess.run([tool, "--dry-run", "-Werror", str(path)], capture_output=True, text=True)
-        if run.returncode:
-            line = run.stderr.splitlines()[0] if run.stderr else str(path)
-            faults.append(f"{line} (clang-format -i {path})")
+    paths = [str(path) for path in sources.files(sys.argv[1])]
+    run = subprocess.run([tool, "--dry-run", "-Werror", *paths], capture_output=True, text=True)
+    faults = [line for line in run.stderr.splitlines() if "clang-format-violations" in line]
+    if run.returncode and not faults:
+        faults = run.stderr.splitlines() or [f"{tool}: exit status {run.returncode}"]
     sources.finish(faults)
 
 
