@@ -1,6 +1,8 @@
 # The usual targets over Meson (meson.build). `make help` lists them.
 
 PREFIX ?= /usr/local
+# Below PREFIX. Meson's own guess is lib64 on a Debian without dpkg-dev, where nothing looks.
+LIBDIR ?= lib
 MESON ?= meson
 # Warnings are errors where the compiler is known: WERROR=true.
 WERROR ?= false
@@ -27,12 +29,12 @@ help:
 	@echo 'make check       all tests, then again with the address, undefined and thread sanitizers'
 	@echo 'make check-all   that, every allocation failing once, clang, fuzzing, ONNX Runtime'
 	@echo 'make portable    a folder that runs on machines without the libraries'
-	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make install     PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)'
 	@echo 'make uninstall   takes the same files away'
 	@echo 'make clean       removes all build folders'
 
 build/build.ninja:
-	$(MESON) setup build --prefix=$(PREFIX) -Dwerror=$(WERROR)
+	$(MESON) setup build --prefix='$(PREFIX)' --libdir='$(LIBDIR)' -Dwerror=$(WERROR)
 
 build-asan/build.ninja:
 	$(MESON) setup build-asan -Dtests=enabled $(SANITIZED) -Db_sanitize=address,undefined -Dwerror=$(WERROR)
@@ -62,7 +64,7 @@ portable:
 	tools/portable build-portable
 
 install: build/build.ninja
-	$(MESON) configure build --prefix='$(PREFIX)'
+	$(MESON) configure build --prefix='$(PREFIX)' --libdir='$(LIBDIR)'
 	ninja -C build $(NINJA_FLAGS)
 	DESTDIR='$(DESTDIR)' $(MESON) install -C build --no-rebuild
 	if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
