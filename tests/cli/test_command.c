@@ -59,13 +59,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 static void test_help_and_version(void **state)
 {
     (void)state;
@@ -230,5 +223,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nothing_to_read),
         cmocka_unit_test(test_full_disk_is_an_error),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }

@@ -17,20 +17,6 @@
 #include "reader/settings.h"
 #include "scratch.h"
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 static void write_text(const char *name, const char *text)
 {
     scratch_write(name, text, strlen(text));
@@ -173,10 +159,11 @@ static void test_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_machine_and_gpus, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_missing_models_are_a_fault, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_an_empty_machine, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lack_of_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_machine_and_gpus, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_missing_models_are_a_fault, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_an_empty_machine, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_lack_of_memory, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

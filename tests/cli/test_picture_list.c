@@ -18,20 +18,6 @@
 #include "failing_malloc.h"
 #include "scratch.h"
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 static void add(struct picture_list *list, const char *path)
 {
     se_error err;
@@ -172,12 +158,15 @@ static void test_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_folders_are_searched_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_named_files_are_taken_as_they_are, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_links_cannot_loop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_depth_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unreadable_folder_is_a_problem, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lack_of_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_folders_are_searched_in_order, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_named_files_are_taken_as_they_are, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_links_cannot_loop, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_depth_is_bounded, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable_folder_is_a_problem, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_lack_of_memory, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

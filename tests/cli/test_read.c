@@ -57,20 +57,6 @@ static void assert_run(const struct program_run *run, int status)
         fail_msg("exit status %d\nstdout: %s\nstderr: %s", run->status, run->out, run->err);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 /* A folder of `count` copies (links) of the small picture: 000.jpg, 001.jpg, … */
 static void write_many(int count)
 {
@@ -438,20 +424,24 @@ int main(int argc, char **argv)
         return EXIT_SKIP;
     small = scratch_read(argv[5], &small_size);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_json_with_lines, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_csv, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_broken_files_are_passed_over, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_standard_input, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_overlay, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_jobs_change_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory_does_not_grow_with_the_pictures, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_resume_after_interruption, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_resume_after_a_kill, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_full_disk_is_an_error, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_doctor_finds_all_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_example_program, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_plain, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_json_with_lines, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_csv, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_broken_files_are_passed_over, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_standard_input, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_overlay, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_jobs_change_nothing, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_memory_does_not_grow_with_the_pictures, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_resume_after_interruption, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_resume_after_a_kill, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_full_disk_is_an_error, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_doctor_finds_all_in_order, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_example_program, scratch_setup, scratch_teardown),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(small);

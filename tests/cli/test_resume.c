@@ -14,20 +14,6 @@
 #include "failing_malloc.h"
 #include "scratch.h"
 
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 static void read_ok(struct resume_names *names, const char *text, enum outcome_format format)
 {
     se_error err = {0};
@@ -175,13 +161,14 @@ static void test_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_nothing_there, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_json_lines, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cut_json, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_csv, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cut_csv, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lack_of_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_there, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_json_lines, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_cut_json, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_csv, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_cut_csv, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_lack_of_memory, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

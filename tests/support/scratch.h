@@ -9,6 +9,9 @@
 /* Makes an empty folder below $TMPDIR (or /tmp); ends the test program when it cannot. */
 void scratch_make(void);
 void scratch_remove(void);
+/* The same two as cmocka's set-up and teardown of a test. */
+int scratch_setup(void **state);
+int scratch_teardown(void **state);
 /* "<folder>/<name>"; valid for the next seven calls. "" gives the folder. */
 const char *scratch_path(const char *name);
 /* Writes a file, making the folders that `name` needs. */
