@@ -78,6 +78,7 @@ struct work {
 
 /* ---- jobs ----------------------------------------------------------------------------------- */
 
+_Static_assert((int)LATTICE_EXTRA == (int)NN_SELECT_EXTRA, "lattices take rows of a selected head");
 _Static_assert(CROP_MAX_WIDTH <=
                    CROP_MAX_BUCKET + (MAX_WINDOWS - 1) * (CROP_MAX_BUCKET - CROP_OVERLAP),
                "the windows cover the longest line");

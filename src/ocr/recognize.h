@@ -11,8 +11,8 @@
 #include "base/pool.h"
 #include "image/image.h"
 #include "nn/nn.h"
-#include "ocr/ctc.h"
-#include "ocr/lattice.h"
+#include "base/ctc.h"
+#include "base/lattice.h"
 
 struct recognizer_options {
     const char *model;      /* path of the ONNX file */

@@ -2,7 +2,8 @@
  * A recognizer: the network, what its classes mean, and which of them are kept as an alphabet.
  *
  *   class of the full head   0: blank | 1 … n: characters of the dictionary | n+1: space
- *   column of a lattice      0: blank | printable ASCII in the dictionary's order
+ *   column of a lattice      0: blank | printable ASCII and capitals of other scripts that look
+ *                            like it, in the dictionary's order
  */
 #include "ocr/recognizer_state.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/look_alikes.h"
 #include "base/utf8.h"
 
 enum { MAX_CHARACTERS = 1 << 20 };
@@ -88,27 +90,27 @@ static int load_dictionary(struct recognizer *recognizer, const struct recognize
 
 static bool is_kept(uint32_t code_point)
 {
-    return code_point >= 0x20 && code_point < 0x7F;
+    return (code_point >= 0x20 && code_point < 0x7F) || look_alike(code_point);
 }
 
 /* head_columns and the alphabet's code points, at most one column for a code point. */
 static int choose_alphabet(struct recognizer *recognizer, se_error *err)
 {
-    bool seen[0x80] = {false};
+    uint32_t *const points = recognizer->column_points;
     int columns = 0;
     recognizer->columns[columns] = 0;
-    recognizer->column_points[columns++] = 0;
+    points[columns++] = 0;
     for (int class = 1; class < recognizer->classes; class ++) {
         const uint32_t c = recognizer->code_points[class];
-        if (!is_kept(c) || seen[c])
+        const struct alphabet chosen = {columns, points};
+        if (!is_kept(c) || alphabet_column(&chosen, c) >= 0)
             continue;
-        seen[c] = true;
         recognizer->columns[columns] = class;
-        recognizer->column_points[columns++] = c;
+        points[columns++] = c;
     }
     RETURN_ERROR_IF(columns < 2, err, SE_ERR_MODEL,
                     "the recognizer's dictionary has no letters or digits of ASCII");
-    recognizer->alphabet = (struct alphabet){columns, recognizer->column_points};
+    recognizer->alphabet = (struct alphabet){columns, points};
     return SE_OK;
 }
 

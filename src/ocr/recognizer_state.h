@@ -6,9 +6,10 @@
 
 #include <stdbool.h>
 
+#include "base/look_alikes.h"
 #include "ocr/recognize.h"
 
-enum { RECOGNIZER_MAX_COLUMNS = 0x80 };
+enum { RECOGNIZER_MAX_COLUMNS = 1 + 0x5F + LOOK_ALIKES };
 
 struct recognizer {
     struct nn_model *model;

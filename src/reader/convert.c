@@ -59,11 +59,13 @@ struct ser_line *convert_lines(const struct text_line *lines, size_t count, stru
             return NULL;
         for (size_t k = 0; k < line->count; k++) {
             const struct text_char *c = &line->chars[k];
-            chars[k] = (struct ser_char){c->c, c->p, c->alt, c->alt_p, c->from, c->to};
+            chars[k] =
+                (struct ser_char){c->c, c->p, c->alt, c->alt_p, c->from, c->to, c->step, c->end};
         }
         out[i].chars = chars;
         out[i].count = line->count;
         out[i].score = line->score;
+        out[i].lattice = line->lattice.steps > 0 ? &line->lattice : NULL;
         quad_to_floats(&line->quad, out[i].quad);
     }
     return out;

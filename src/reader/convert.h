@@ -22,6 +22,7 @@ struct placement placement_join(const struct placement *outer, const struct plac
 struct quad placement_quad(const struct placement *placement, const struct quad *quad);
 
 /* All of these make their answer in `arena`; NULL when memory is spent. */
+/* The lines point to the lattices inside `lines`, which must outlive them. */
 struct ser_line *convert_lines(const struct text_line *lines, size_t count, struct arena *arena);
 struct ser_barcode *convert_barcodes(const struct barcode *barcodes, size_t count,
                                      struct arena *arena);

@@ -3,23 +3,13 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/look_alikes.h"
+
 /* U+00C0 … U+017F without their marks, lower case; '*' where there is no letter of A … Z. */
 static const char latin_base[] = "aaaaaaaceeeeiiiidnooooo*ouuuuyts"
                                  "aaaaaaaceeeeiiiidnooooo*ouuuuyty"
                                  "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll"
                                  "lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
-
-/* Capitals of other scripts that are printed like Latin ones. */
-static const struct {
-    uint16_t from;
-    char to;
-} look_alikes[] = {
-    {0x0391, 'A'}, {0x0392, 'B'}, {0x0395, 'E'}, {0x0396, 'Z'}, {0x0397, 'H'}, {0x0399, 'I'},
-    {0x039A, 'K'}, {0x039C, 'M'}, {0x039D, 'N'}, {0x039F, 'O'}, {0x03A1, 'P'}, {0x03A4, 'T'},
-    {0x03A5, 'Y'}, {0x03A7, 'X'}, {0x0405, 'S'}, {0x0406, 'I'}, {0x0408, 'J'}, {0x0410, 'A'},
-    {0x0412, 'B'}, {0x0415, 'E'}, {0x041A, 'K'}, {0x041C, 'M'}, {0x041D, 'H'}, {0x041E, 'O'},
-    {0x0420, 'P'}, {0x0421, 'C'}, {0x0422, 'T'}, {0x0423, 'Y'}, {0x0425, 'X'},
-};
 
 /* Symbols that cameras and fonts confuse; the figure is the share of such mistakes where one of the
  * two is printed, by rule of thumb: what counts is their order. */
@@ -123,11 +113,8 @@ uint8_t fold_symbol(uint32_t c)
         return (uint8_t)(c - 'A' + 10);
     if (c >= 'a' && c <= 'z')
         return (uint8_t)(c - 'a' + 10);
-    if (c >= 0x391 && c <= 0x425)
-        for (size_t i = 0; i < sizeof(look_alikes) / sizeof(look_alikes[0]); i++)
-            if (look_alikes[i].from == c)
-                return (uint8_t)(look_alikes[i].to - 'A' + 10);
-    return FOLD_NO_SYMBOL;
+    const char latin = look_alike(c);
+    return latin ? (uint8_t)(latin - 'A' + 10) : FOLD_NO_SYMBOL;
 }
 
 char fold_symbol_char(uint8_t symbol)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/lattice.h"
 #include "base/status.h"
 
 enum {
@@ -33,6 +34,7 @@ struct ser_char {
     uint32_t alt; /* runner-up, 0: none */
     float alt_p;
     float from, to; /* where along the line, 0 … 1 */
+    int step, end;  /* steps [step, end) of the line's lattice; both 0: unknown */
 };
 
 /* One line of text in the picture. */
@@ -41,6 +43,7 @@ struct ser_line {
     size_t count;
     float score;      /* mean probability */
     float quad[4][2]; /* clockwise from the text's top left, pixels of the upright picture */
+    const struct lattice *lattice; /* what `chars` was read from; NULL where there is none */
 };
 
 /* One decoded barcode. */

@@ -489,6 +489,13 @@ static void test_dictionary_and_model_must_fit(void **state)
     assert_int_equal(alphabet->code_points[2], 'a');
     assert_int_equal(alphabet->code_points[3], ' ');
     recognizer_close(recognizer);
+    metadata = "\xce\x91\nA\n\xce\xb1\nB"; /* capital alpha is kept, small alpha is not */
+    assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_OK);
+    alphabet = recognizer_alphabet(recognizer);
+    assert_int_equal(alphabet->columns, 5);
+    assert_int_equal(alphabet_column(alphabet, 0x391), 1);
+    assert_int_equal(alphabet_column(alphabet, 0x3B1), -1);
+    recognizer_close(recognizer);
     recognizer_close(NULL);
     metadata = whole;
     classes = CLASSES;

@@ -254,8 +254,8 @@ static void test_json_of_readings(void **state)
     struct se_result *result;
     se_error err;
     assert_int_equal(result_create(&result, NULL, &err), SE_OK);
-    const struct ser_char chars[] = {{'A', 0.9F, 'B', 0.05F, 0, 0.5F},
-                                     {0x416, 0.5F, 'X', 0.4F, 0.5F, 1}};
+    const struct ser_char chars[] = {{'A', 0.9F, 'B', 0.05F, 0, 0.5F, 0, 0},
+                                     {0x416, 0.5F, 'X', 0.4F, 0.5F, 1, 0, 0}};
     const struct ser_alternative alternative = {"AX", 0.25F};
     struct ser_reading reading = {.text = "A\xD0\x96",
                                   .printed = "A \xD0\x96",

@@ -1,9 +1,7 @@
-#include "ocr/lattice.h"
+#include "base/lattice.h"
 
 #include <math.h>
 #include <string.h>
-
-#include "nn/nn.h"
 
 /* What stands for the logarithm of zero: small enough to lose against anything, finite so that sums
  * over any number of steps stay comparable. */
@@ -69,7 +67,7 @@ int lattice_from_head(const struct alphabet *alphabet, const float *rows, int st
         return -1;
     const size_t columns = (size_t)alphabet->columns;
     for (size_t step = 0; step < (size_t)steps; step++) {
-        const float *from = rows + step * (columns + NN_SELECT_EXTRA);
+        const float *from = rows + step * (columns + LATTICE_EXTRA);
         for (size_t column = 0; column < columns; column++)
             to.logp[step * columns + column] = tame(from[column]);
         to.reject[step] = tame(from[columns]);

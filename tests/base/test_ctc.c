@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ocr/ctc.h"
+#include "base/ctc.h"
 
 enum { STEPS = 5, COLUMNS = 4, SYMBOLS = COLUMNS + 1 /* and what is outside the alphabet */ };
 
@@ -170,6 +170,11 @@ static void test_greedy_reduces_runs_and_removes_blanks(void **state)
         assert_true(fabsf(chars[i].alt_p - 0.08F) < 1e-5F);
         assert_true(chars[i].from < chars[i].to);
         assert_true(i == 0 || chars[i].from == chars[i - 1].to);
+    }
+    const int steps[3][2] = {{0, 2}, {3, 4}, {4, 5}};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(chars[i].step, steps[i][0]);
+        assert_int_equal(chars[i].end, steps[i][1]);
     }
     /* Middles at 1, 3.5 and 4.5 of 5 steps. */
     assert_true(fabsf(chars[0].to - 0.45F) < 1e-5F);

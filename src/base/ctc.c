@@ -1,4 +1,4 @@
-#include "ocr/ctc.h"
+#include "base/ctc.h"
 
 #include <math.h>
 
@@ -45,9 +45,11 @@ static void find_runner_up(const struct lattice *lattice, const struct run *run,
     const struct alphabet *alphabet = lattice->alphabet;
     const float *row = lattice->logp + (size_t)run->peak * lattice->stride;
     int best = 0;
-    for (int column = 1; column < alphabet->columns; column++)
-        if (alphabet->code_points[column] != out->c && (best == 0 || row[column] > row[best]))
+    for (int column = 1; column < alphabet->columns; column++) {
+        const uint32_t c = alphabet->code_points[column];
+        if (c < 0x80 && c != out->c && (best == 0 || row[column] > row[best]))
             best = column;
+    }
     if (best > 0) {
         out->alt = alphabet->code_points[best];
         out->alt_p = expf(row[best]);
@@ -69,7 +71,9 @@ size_t ctc_greedy(const struct lattice *lattice, const uint32_t *code_points, in
             *c = (struct text_char){.c = class < classes ? code_points[class] : 0,
                                     .p = expf(lattice->best_logp[run.peak]),
                                     .from = (middle + last_middle) / 2,
-                                    .to = 1};
+                                    .to = 1,
+                                    .step = run.begin,
+                                    .end = run.end};
             find_runner_up(lattice, &run, c);
             if (count > 0)
                 out[count - 1].to = c->from;

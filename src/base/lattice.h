@@ -6,8 +6,8 @@
  *   reject[step]                               log of the summed probability of all other classes
  *   best[step], best_logp[step]                the most likely class of the full head
  */
-#ifndef SE_OCR_LATTICE_H
-#define SE_OCR_LATTICE_H
+#ifndef SE_BASE_LATTICE_H
+#define SE_BASE_LATTICE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +23,8 @@ struct alphabet {
 /* Column of a code point, -1 when the alphabet lacks it. */
 int alphabet_column(const struct alphabet *alphabet, uint32_t code_point);
 
+enum { LATTICE_EXTRA = 3 }; /* numbers behind the columns in a row of a head's output */
+
 struct lattice {
     int steps;
     const struct alphabet *alphabet;
@@ -37,8 +39,8 @@ struct lattice {
 struct lattice lattice_window(const struct lattice *lattice, int from, int to);
 
 /*
- * Copies the output of a selected head (nn/nn.h), rows of [columns + NN_SELECT_EXTRA], into a
- * lattice in `arena`. Hostile values are tamed: every log-probability becomes finite and at most 0,
+ * Copies the output of a recognizer's head, rows of [columns + LATTICE_EXTRA] with reject, best and
+ * best_logp behind the columns, into a lattice in `arena`. Hostile values are tamed: every log-probability becomes finite and at most 0,
  * a class outside 0 … classes-1 becomes the blank. Returns 0, or -1 when the arena is spent.
  */
 int lattice_from_head(const struct alphabet *alphabet, const float *rows, int steps, int classes,

@@ -12,11 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/nn.h"
-#include "ocr/ctc.h"
-#include "ocr/lattice.h"
+#include "base/ctc.h"
+#include "base/lattice.h"
 
-enum { COLUMNS = 27, ROW = COLUMNS + NN_SELECT_EXTRA, MAX_STEPS = 400 };
+enum { COLUMNS = 27, ROW = COLUMNS + LATTICE_EXTRA, MAX_STEPS = 400 };
 
 static uint32_t points[COLUMNS];
 static const struct alphabet alphabet = {COLUMNS, points};

@@ -8,12 +8,12 @@
  * Texts are given as columns of the lattice's alphabet (1 … columns-1) or CTC_REJECT, any class
  * outside the alphabet. Plain functions without state; thread safe.
  */
-#ifndef SE_OCR_CTC_H
-#define SE_OCR_CTC_H
+#ifndef SE_BASE_CTC_H
+#define SE_BASE_CTC_H
 
 #include <stdbool.h>
 
-#include "ocr/lattice.h"
+#include "base/lattice.h"
 
 enum {
     CTC_REJECT = -1,
@@ -24,9 +24,10 @@ enum {
 struct text_char {
     uint32_t c;   /* code point of the best class of the full head */
     float p;      /* its probability */
-    uint32_t alt; /* best other character of the alphabet at its place, 0: none */
+    uint32_t alt; /* best other character of ASCII at its place, 0: none */
     float alt_p;
     float from, to; /* where along the line, 0 … 1 */
+    int step, end;  /* steps of the lattice at which it is the best class */
 };
 
 /*
