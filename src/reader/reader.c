@@ -4,6 +4,7 @@
 #include "reader/reader.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,11 +106,15 @@ void se_trim(se_reader *reader)
 
 /* ---- read ----------------------------------------------------------------------------------- */
 
+/* The struct as it was in the first version: a caller compiled then is still served. */
+enum { FIRST_OPTIONS_SIZE = offsetof(se_read_options, cancel) + sizeof(const se_cancel *) };
+
+/* What the caller's struct lacks, or a later version added, stays at its default. */
 static struct se_read_options options_or_defaults(const se_read_options *options)
 {
     struct se_read_options all = SE_READ_OPTIONS_INIT;
-    if (options && options->size >= sizeof(all))
-        all = *options;
+    if (options)
+        memcpy(&all, options, options->size < sizeof(all) ? options->size : sizeof(all));
     return all;
 }
 
@@ -117,7 +122,7 @@ static int check_call(const se_reader *reader, const se_read_options *options, c
                       se_error *err)
 {
     RETURN_ERROR_IF(!reader || !out, err, SE_ERR_ARGUMENT, "reader or out is NULL");
-    RETURN_ERROR_IF(options && options->size < sizeof(*options), err, SE_ERR_ARGUMENT,
+    RETURN_ERROR_IF(options && options->size < FIRST_OPTIONS_SIZE, err, SE_ERR_ARGUMENT,
                     "se_read_options.size is %zu; initialise with SE_READ_OPTIONS_INIT",
                     options->size);
     RETURN_ERROR_IF(options && options->time_limit_ms < -1, err, SE_ERR_ARGUMENT,

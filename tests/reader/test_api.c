@@ -44,6 +44,15 @@ static void test_refused_calls(void **state)
     options = (se_read_options)SE_READ_OPTIONS_INIT;
     options.time_limit_ms = -2;
     assert_int_equal(se_read(reader, "x", 1, &options, &result, &err), SE_ERR_ARGUMENT);
+    /* Compiled against a later header: what is known of its options counts, the rest does not. */
+    struct {
+        se_read_options known;
+        char later[40];
+    } longer = {SE_READ_OPTIONS_INIT, "later"};
+    longer.known.size = sizeof(longer);
+    assert_int_equal(se_read(reader, "x", 1, &longer.known, &result, &err), SE_ERR_UNKNOWN_TYPE);
+    longer.known.time_limit_ms = -2;
+    assert_int_equal(se_read(reader, "x", 1, &longer.known, &result, &err), SE_ERR_ARGUMENT);
     se_settings *settings;
     assert_int_equal(se_settings_new(&settings, &err), SE_OK);
     assert_int_equal(se_settings_set(settings, "use_gpu", "true", NULL, &err), SE_OK);
