@@ -1,5 +1,5 @@
 /*
- * Time limit and cancellation of one call, checked between pieces of work.
+ * Time limit and cancellation of one call, checked between pieces of work; what it spends.
  */
 #ifndef SE_BASE_BUDGET_H
 #define SE_BASE_BUDGET_H
@@ -14,9 +14,12 @@ struct se_cancel {
     atomic_int set;
 };
 
+struct stage_times;
+
 struct budget {
     int64_t deadline_ns;            /* of clock_now_ns; 0: none */
     const struct se_cancel *cancel; /* may be NULL */
+    struct stage_times *stages;     /* what the call spends, see base/stage.h; may be NULL */
 };
 
 /* Monotonic time in nanoseconds. */

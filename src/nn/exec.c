@@ -181,6 +181,11 @@ const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
     return exec->current ? exec->plans[0]->output.data : NULL;
 }
 
+double nn_exec_flop(const struct nn_exec *exec)
+{
+    return exec->current ? 2 * exec->plans[0]->macs : 0;
+}
+
 /* ---- looking inside ------------------------------------------------------------------------- */
 
 const struct nn_planned *nn_exec_planned(const struct nn_exec *exec)

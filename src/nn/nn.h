@@ -85,6 +85,9 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
 /* The current plan's output and its shape, valid until the next prepare or run. Contiguous:
  * [n, h, w, c] for a 4-dimensional output of a convolutional network, else as ONNX says. */
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape);
+/* Floating-point operations of the current plan's products, 2 for a multiplication and an addition.
+ */
+double nn_exec_flop(const struct nn_exec *exec);
 /* Gives plans and arena back; the next prepare makes them anew. */
 void nn_exec_trim(struct nn_exec *exec);
 /* Bytes held now by arena and plans. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stage.h"
 #include "image/contour.h"
 #include "image/ops.h"
 #include "ocr/crop.h"
@@ -195,6 +196,7 @@ int ocr_detect(struct nn_exec *exec, const struct image *image, const struct det
                const struct budget *budget, struct text_boxes *out, se_error *err)
 {
     *out = (struct text_boxes){0};
+    const int64_t start = clock_now_ns();
     RETURN_ERROR_IF(!image->data || image->width < 1 || image->height < 1, err, SE_ERR_ARGUMENT,
                     "text detection in an empty image");
     RETURN_ERROR_IF(params->max_side < 1 || params->max_boxes < 1, err, SE_ERR_ARGUMENT,
@@ -216,7 +218,9 @@ int ocr_detect(struct nn_exec *exec, const struct image *image, const struct det
                     "the detector's output is not a map of its input's size (%d x %d); use a "
                     "PP-OCR detection model",
                     width, height);
-    return detect_boxes(map, width, height, scale_x, scale_y, params, out, err);
+    FORWARD_IF_ERROR(detect_boxes(map, width, height, scale_x, scale_y, params, out, err));
+    stage_add(budget, STAGE_DETECT, start, nn_exec_flop(exec), 0);
+    return SE_OK;
 }
 
 void text_boxes_free(struct text_boxes *boxes)

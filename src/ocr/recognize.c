@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stage.h"
 #include "image/ops.h"
 #include "ocr/crop.h"
 #include "ocr/recognizer_state.h"
@@ -158,6 +159,7 @@ static void cut_out_piece(void *context, size_t piece, int thread)
 
 static int fill_batch(struct work *work, se_error *err)
 {
+    const int64_t start = clock_now_ns();
     struct pool *pool = work->params->parallel_crops ? work->params->pool : NULL;
     pool_run(pool, cut_out_piece, work, (size_t)work->batch_count);
     for (int i = 0; i < work->batch_count; i++) {
@@ -167,6 +169,8 @@ static int fill_batch(struct work *work, se_error *err)
             return work->crop_status[i];
         }
     }
+    const int floats = work->batch_count * CROP_HEIGHT * work->batch->bucket * 3;
+    stage_add(work->budget, STAGE_CROP, start, 0, (double)floats * sizeof(float));
     return SE_OK;
 }
 
@@ -319,6 +323,15 @@ static int prepare_batch(struct work *work, int first, int most, se_error *err)
     }
 }
 
+static int run_batch(struct work *work, se_error *err)
+{
+    const int64_t start = clock_now_ns();
+    FORWARD_IF_ERROR(nn_exec_run(work->exec, work->budget, err));
+    FORWARD_IF_ERROR(take_batch(work, err));
+    stage_add(work->budget, STAGE_RECOGNIZE, start, nn_exec_flop(work->exec), 0);
+    return SE_OK;
+}
+
 /* Runs all jobs; fewer when the budget is over. */
 static int run_jobs(struct work *work, se_error *err)
 {
@@ -327,11 +340,12 @@ static int run_jobs(struct work *work, se_error *err)
         FORWARD_IF_ERROR(budget_check_cancel(work->budget, err));
         if (budget_is_over(work->budget))
             return SE_OK;
+        const int64_t start = clock_now_ns();
         FORWARD_IF_ERROR(prepare_batch(work, first, work->job_count - first, err));
+        stage_add(work->budget, STAGE_RECOGNIZE, start, 0, 0);
         work->input = nn_exec_input(work->exec);
         FORWARD_IF_ERROR(fill_batch(work, err));
-        FORWARD_IF_ERROR(nn_exec_run(work->exec, work->budget, err));
-        FORWARD_IF_ERROR(take_batch(work, err));
+        FORWARD_IF_ERROR(run_batch(work, err));
     }
     work->job_count = 0;
     return SE_OK;

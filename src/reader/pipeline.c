@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/stage.h"
 #include "code/barcode.h"
 #include "image/decode.h"
 #include "image/ops.h"
@@ -57,6 +58,21 @@ static int out_of_arena(const struct work *work, se_error *err)
 
 /* ---- the picture ---------------------------------------------------------------------------- */
 
+static double image_bytes(const struct image *image)
+{
+    return (double)image->width * image->height * image->channels;
+}
+
+static int decode_region(const struct work *work, struct rect want, struct image *out,
+                         struct rect *covered, se_error *err)
+{
+    const int64_t start = clock_now_ns();
+    FORWARD_IF_ERROR(img_decode_region(work->input->bytes, work->input->size, &work->limits, want,
+                                       out, covered, err));
+    stage_add(work->budget, STAGE_DECODE, start, 0, image_bytes(out));
+    return SE_OK;
+}
+
 static int decode_base(struct work *work, se_error *err)
 {
     const struct settings_values *values = &work->reader->values;
@@ -71,8 +87,10 @@ static int decode_base(struct work *work, se_error *err)
     }
     struct img_info info;
     const int want_side = values->detect_side > FULL_SIDE ? values->detect_side : FULL_SIDE;
+    const int64_t start = clock_now_ns();
     FORWARD_IF_ERROR(img_decode(input->bytes, input->size, &work->limits, want_side, &info,
                                 &work->decoded, err));
+    stage_add(work->budget, STAGE_DECODE, start, 0, image_bytes(&work->decoded));
     work->result->width = (uint32_t)info.width;
     work->result->height = (uint32_t)info.height;
     work->base.image = &work->decoded;
@@ -89,9 +107,11 @@ static int find_barcodes(struct work *work, se_error *err)
         return out_of_arena(work, err);
     struct image grey = {0};
     int count = 0;
+    const int64_t start = clock_now_ns();
     int status = img_to_grey(work->base.image, &grey, err);
     if (status == SE_OK)
         status = barcode_find(&grey, found, &count, err);
+    stage_add(work->budget, STAGE_BARCODES, start, 0, image_bytes(&grey));
     image_free(&grey);
     FORWARD_IF_ERROR(status);
     for (int i = 0; i < count; i++)
@@ -159,8 +179,7 @@ static int read_sharp_quads(struct work *work, struct quad *quads, int count,
         rect_round(quads, count, (int)work->result->width, (int)work->result->height);
     struct image region = {0};
     struct rect covered;
-    FORWARD_IF_ERROR(img_decode_region(work->input->bytes, work->input->size, &work->limits, want,
-                                       &region, &covered, err));
+    FORWARD_IF_ERROR(decode_region(work, want, &region, &covered, err));
     const struct view view = {&region,
                               placement_of_scale(1, 1, (float)covered.x, (float)covered.y)};
     const struct placement to_region =
@@ -246,7 +265,10 @@ static int look_at(struct work *work, const char *name, const struct view *view,
     const int status = lines ? read_boxes(work, view, &boxes, lines, err) : out_of_arena(work, err);
     text_boxes_free(&boxes);
     FORWARD_IF_ERROR(status);
-    return merge_add(&work->merge, lines, count, err);
+    const int64_t start = clock_now_ns();
+    FORWARD_IF_ERROR(merge_add(&work->merge, lines, count, err));
+    stage_add(work->budget, STAGE_SERIAL, start, 0, 0);
+    return SE_OK;
 }
 
 static struct detect_params fast_params(const struct work *work)
@@ -314,8 +336,7 @@ static int closer_looks(struct work *work, se_error *err)
             window = image_window(work->input->pixels, covered.x, covered.y, covered.width,
                                   covered.height);
         } else {
-            FORWARD_IF_ERROR(img_decode_region(work->input->bytes, work->input->size, &work->limits,
-                                               regions[i], &region, &covered, err));
+            FORWARD_IF_ERROR(decode_region(work, regions[i], &region, &covered, err));
             window = region;
         }
         const struct view view = {&window,

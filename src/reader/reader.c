@@ -143,6 +143,7 @@ static int read_one(se_reader *reader, const struct pipeline_input *input,
     const struct budget budget = {
         .deadline_ns = limit_ms > 0 ? start + (int64_t)limit_ms * 1000000 : 0,
         .cancel = options->cancel,
+        .stages = &result->times,
     };
     const int status = pipeline_read(reader, slot, input, &budget, result, err);
     slots_release(reader->slots, slot);

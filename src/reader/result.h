@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/stage.h"
 #include "base/status.h"
 
 enum { RESULT_MAX_LOOKS = 16 };
@@ -21,7 +22,8 @@ struct se_result {
     const char *file;    /* valid UTF-8, or NULL */
     uint32_t width, height;
     double ms;
-    const char *device; /* "cpu" */
+    struct stage_times times; /* parts of ms; not in the JSON */
+    const char *device;       /* "cpu" */
     const char *looks[RESULT_MAX_LOOKS];
     size_t look_count;
     bool limited_by_time;

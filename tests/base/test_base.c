@@ -19,6 +19,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/pool.h"
+#include "base/stage.h"
 #include "base/utf8.h"
 
 static void test_status_names(void **state)
@@ -222,6 +223,28 @@ static void test_pool_does_each_piece_once(void **state)
     assert_true(pool_default_threads() >= 1);
 }
 
+static void test_stages(void **state)
+{
+    (void)state;
+    struct stage_times times = {0};
+    const struct budget budget = {.stages = &times};
+    const int64_t start = clock_now_ns() - 5000;
+    stage_add(&budget, STAGE_DETECT, start, 3, 0);
+    stage_add(&budget, STAGE_DETECT, start, 4, 0);
+    stage_add(&budget, STAGE_DECODE, start, 0, 10);
+    assert_true(times.stages[STAGE_DETECT].ns >= 10000);
+    assert_true(times.stages[STAGE_DETECT].flop == 7);
+    assert_true(times.stages[STAGE_DECODE].ns >= 5000);
+    assert_true(times.stages[STAGE_DECODE].bytes == 10);
+    assert_int_equal(times.stages[STAGE_SERIAL].ns, 0);
+    const struct budget none = {0};
+    stage_add(&none, STAGE_DETECT, start, 1, 1);
+    stage_add(NULL, STAGE_DETECT, start, 1, 1);
+    assert_true(times.stages[STAGE_DETECT].flop == 7);
+    assert_string_equal(stage_name(STAGE_DECODE), "decode");
+    assert_string_equal(stage_name(STAGE_SERIAL), "serial");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_buffer_keeps_its_maximum),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_stages),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_pool_does_each_piece_once),
     };

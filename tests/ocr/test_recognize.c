@@ -158,6 +158,12 @@ const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
     return exec->output;
 }
 
+double nn_exec_flop(const struct nn_exec *exec)
+{
+    (void)exec;
+    return 0;
+}
+
 /* ---- pictures ------------------------------------------------------------------------------- */
 
 /* Text as blocks with as wide gaps, at the left of a line of its own image. */
