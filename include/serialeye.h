@@ -135,11 +135,12 @@ typedef struct se_read_options {
     int lines;               /* not 0: report all text lines, read everything */
     int time_limit_ms;       /* -1: the setting; 0: none; else milliseconds */
     const se_cancel *cancel; /* may be NULL */
+    int explain;             /* not 0: the JSON shows the evidence for each reading, too */
 } se_read_options;
 
 #define SE_READ_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        sizeof(se_read_options), NULL, 0, -1, NULL                                                 \
+        sizeof(se_read_options), NULL, 0, -1, NULL, 0                                              \
     }
 
 /* Reads one picture: the bytes of a JPEG, PNG, WebP or HEIC file. */
@@ -203,6 +204,13 @@ typedef struct se_alternative {
     double score;
 } se_alternative;
 
+/* One term of the sum behind a score: score = 1 / (1 + exp(-S)), S the sum of all value × weight.
+ * docs/decisions/0005-serial-evidence.md tells what each stands for. */
+typedef struct se_term {
+    const char *name; /* "anchor", "shape", …; "bias" (value 1) is the constant */
+    double value, weight;
+} se_term;
+
 typedef struct se_reading {
     const char *text;    /* canonical: upper case, no spaces */
     const char *printed; /* as seen */
@@ -217,6 +225,9 @@ typedef struct se_reading {
     size_t char_count;
     const se_alternative *alternatives;
     size_t alternative_count;
+    const char *why;      /* the evidence in words */
+    const se_term *terms; /* and in numbers; those with weight 0 are measured all the same */
+    size_t term_count;
 } se_reading;
 
 typedef struct se_line {

@@ -26,6 +26,7 @@ static const char usage[] =
     "  --csv             one row a picture: file, text, kind, format, score, status, printed, "
     "error\n"
     "  --lines           all lines of text, too\n"
+    "  --explain         the evidence for each reading, too: what its score is the sum of\n"
     "  --overlay OUT.png draw what was found over the picture (one picture only)\n"
     "  --out FILE        write there instead of to standard output\n"
     "  --resume          go on with the file of --out: skip the pictures that are in it\n"
@@ -51,7 +52,7 @@ static const struct short_form short_forms[] = {
 
 struct read_request {
     enum outcome_format format;
-    bool json, csv, lines, resume;
+    bool json, csv, lines, explain, resume;
     const char *out, *overlay;
     char **arguments;
     int argument_count;
@@ -68,6 +69,8 @@ static int check_request(const struct read_request *request)
         return cli_misuse(self, "no picture was named");
     if (request->json && request->csv)
         return cli_misuse(self, "--json and --csv exclude each other");
+    if (request->csv && request->explain)
+        return cli_misuse(self, "--csv has no room for --explain");
     if (request->csv && request->lines)
         return cli_misuse(self, "--csv has no room for --lines");
     if (request->resume && !request->out)
@@ -95,6 +98,9 @@ static int take_option(struct read_request *request, struct setting_options *set
         return -1;
     case 'l':
         request->lines = true;
+        return -1;
+    case 'e':
+        request->explain = true;
         return -1;
     case 'r':
         request->resume = true;
@@ -126,6 +132,7 @@ static int parse(int argc, char **argv, struct read_request *request,
         {"json", no_argument, NULL, 'j'},
         {"csv", no_argument, NULL, 'c'},
         {"lines", no_argument, NULL, 'l'},
+        {"explain", no_argument, NULL, 'e'},
         {"overlay", required_argument, NULL, 'O'},
         {"out", required_argument, NULL, 'o'},
         {"resume", no_argument, NULL, 'r'},
@@ -234,8 +241,10 @@ static int read_list(const struct read_request *request, const struct picture_li
     struct read_counts counts;
     struct read_job job = {
         .pictures = list,
-        .style = {request->format, request->argument_count > 1 || list->searched, request->lines},
+        .style = {request->format, request->argument_count > 1 || list->searched, request->lines,
+                  request->explain},
         .lines = request->lines,
+        .explain = request->explain,
         .out = out,
         .out_name = request->out ? request->out : "standard output",
         .show_progress =

@@ -57,6 +57,24 @@ static int append_reading(const se_reading *reading, struct buffer *out, se_erro
                          reading->status ? reading->status : "");
 }
 
+/* The sum behind a score: every term that takes part in it. */
+static int append_evidence(const se_reading *reading, struct buffer *out, se_error *err)
+{
+    double sum = 0;
+    FORWARD_IF_ERROR(append_text(out, "    ", err));
+    FORWARD_IF_ERROR(append_printable(out, reading->why, err));
+    FORWARD_IF_ERROR(append_text(out, "\n", err));
+    for (size_t i = 0; i < reading->term_count; i++) {
+        const double part = reading->terms[i].value * reading->terms[i].weight;
+        sum += part;
+        if (part > -0.005 && part < 0.005)
+            continue;
+        FORWARD_IF_ERROR(
+            buffer_printf(out, err, "    %-12s%+7.2f\n", reading->terms[i].name, part));
+    }
+    return buffer_printf(out, err, "    %-12s%+7.2f\n", "sum", sum);
+}
+
 static int append_plain(const struct outcome *outcome, const struct outcome_style *style,
                         struct buffer *out, se_error *err)
 {
@@ -71,6 +89,8 @@ static int append_plain(const struct outcome *outcome, const struct outcome_styl
     for (size_t i = 0; i < readings; i++) {
         FORWARD_IF_ERROR(append_name(outcome, style, out, err));
         FORWARD_IF_ERROR(append_reading(se_result_reading(result, i), out, err));
+        if (style->explain)
+            FORWARD_IF_ERROR(append_evidence(se_result_reading(result, i), out, err));
     }
     for (size_t i = 0; style->lines && i < se_result_line_count(result); i++) {
         FORWARD_IF_ERROR(append_name(outcome, style, out, err));

@@ -20,6 +20,7 @@ struct outcome_style {
     enum outcome_format format;
     bool name_files; /* plain: each picture's lines begin with its name */
     bool lines;      /* plain: all text lines too */
+    bool explain;    /* plain: the evidence below each reading */
 };
 
 /* First line of a CSV file (RFC 4180), with its line end. */

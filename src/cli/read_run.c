@@ -47,6 +47,7 @@ static int read_bytes(const struct run *run, const struct buffer *bytes, const c
     se_read_options options = SE_READ_OPTIONS_INIT;
     options.name = path;
     options.lines = job->lines;
+    options.explain = job->explain;
     options.cancel = job->cancel;
     return se_read(job->reader, bytes->data, bytes->size, &options, result, err);
 }

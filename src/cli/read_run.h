@@ -22,6 +22,7 @@ struct read_job {
     const struct se_cancel *cancel;
     struct outcome_style style;
     bool lines;                  /* ask for all text lines */
+    bool explain;                /* ask for the evidence */
     int jobs;                    /* pictures side by side, >= 1 */
     FILE *out;                   /* where outcomes go */
     const char *out_name;        /* for messages */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "serial/evidence.h"
 
 struct placement placement_of_scale(float scale_x, float scale_y, float x, float y)
 {
@@ -129,6 +130,17 @@ static const char *const *convert_sources(unsigned sources, size_t *count, struc
     return out;
 }
 
+static se_term *convert_terms(const double *evidence, struct arena *arena)
+{
+    se_term *out = arena_alloc(arena, EVIDENCE_TERMS + 1, sizeof(*out));
+    for (int i = 0; out && i < EVIDENCE_TERMS; i++)
+        out[i] =
+            (se_term){evidence_name((enum evidence_term)i), evidence[i], calibration_weights[i]};
+    if (out)
+        out[EVIDENCE_TERMS] = (se_term){"bias", 1, calibration_bias};
+    return out;
+}
+
 static bool convert_reading(const struct ser_reading *from, se_reading *to, struct arena *arena)
 {
     to->text = from->text;
@@ -140,9 +152,12 @@ static bool convert_reading(const struct ser_reading *from, se_reading *to, stru
     to->sources = convert_sources(from->sources, &to->source_count, arena);
     to->chars = convert_chars(from, arena);
     to->char_count = from->char_count;
+    to->why = from->why;
+    to->terms = convert_terms(from->evidence, arena);
+    to->term_count = EVIDENCE_TERMS + 1;
     se_alternative *alternatives =
         arena_alloc(arena, from->alternative_count, sizeof(*alternatives));
-    if (!to->sources || !to->chars || !alternatives)
+    if (!to->sources || !to->chars || !to->terms || !alternatives)
         return false;
     for (size_t i = 0; i < from->alternative_count; i++)
         alternatives[i] =

@@ -376,6 +376,7 @@ static int fill_result(struct work *work, se_error *err)
     result->readings = convert_readings(&merge->found, &result->arena);
     result->reading_count = result->readings ? merge->found.count : 0;
     bool failed = !result->readings;
+    result->with_evidence = work->input->explain;
     if (work->input->lines) {
         result->with_lines = true;
         result->lines = convert_result_lines(merge->lines, merge->line_count, &result->line_count,

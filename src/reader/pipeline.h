@@ -14,6 +14,7 @@ struct pipeline_input {
     size_t size;
     const struct image *pixels;
     bool lines; /* report all text, look no closer and stop no earlier for a serial's sake */
+    bool explain; /* show the evidence */
 };
 
 /* Reads the picture into `result` (readings, lines, size, looks). Errors are those of the picture,

@@ -176,7 +176,11 @@ int se_read(se_reader *reader, const void *bytes, size_t size, const se_read_opt
     RETURN_ERROR_IF(!bytes && size > 0, error, SE_ERR_ARGUMENT, "bytes is NULL");
     const struct se_read_options all = options_or_defaults(options);
     const struct pipeline_input input = {
-        .bytes = bytes ? bytes : "", .size = size, .lines = all.lines != 0};
+        .bytes = bytes ? bytes : "",
+        .size = size,
+        .lines = all.lines != 0,
+        .explain = all.explain != 0,
+    };
     return read_into_result(reader, &input, &all, out, error);
 }
 
@@ -225,7 +229,8 @@ int se_read_pixels(se_reader *reader, const se_pixels *pixels, const se_read_opt
     bool owned = false;
     FORWARD_IF_ERROR(adopt_pixels(pixels, &reader->values, &image, &owned, error));
     const struct se_read_options all = options_or_defaults(options);
-    const struct pipeline_input input = {.pixels = &image, .lines = all.lines != 0};
+    const struct pipeline_input input = {
+        .pixels = &image, .lines = all.lines != 0, .explain = all.explain != 0};
     const int status = read_into_result(reader, &input, &all, out, error);
     if (owned)
         image_free(&image);
@@ -252,7 +257,8 @@ static void read_batch_piece(void *context, size_t i, int thread)
     options.name = picture->name;
     const struct pipeline_input input = {.bytes = picture->bytes ? picture->bytes : "",
                                          .size = picture->size,
-                                         .lines = options.lines != 0};
+                                         .lines = options.lines != 0,
+                                         .explain = options.explain != 0};
     se_error failure;
     if (read_one(batch->reader, &input, &options, batch->count > 1, batch->results[i], &failure))
         result_set_failure(batch->results[i], &failure);

@@ -27,7 +27,7 @@ struct se_result {
     const char *looks[RESULT_MAX_LOOKS];
     size_t look_count;
     bool limited_by_time;
-    bool with_lines;
+    bool with_lines, with_evidence;
     se_reading *readings;
     size_t reading_count;
     se_line *lines;

@@ -96,7 +96,25 @@ static json_t *alternatives_json(const se_reading *reading)
     return NULL;
 }
 
-static json_t *reading_json(const se_reading *reading)
+static json_t *terms_json(const se_reading *reading)
+{
+    json_t *array = json_array();
+    int failed = !array;
+    for (size_t i = 0; i < reading->term_count; i++) {
+        const se_term *term = &reading->terms[i];
+        json_t *object = json_object();
+        failed |= json_object_set_new(object, "name", json_string(term->name));
+        failed |= json_object_set_new(object, "value", number(term->value, 1e-4));
+        failed |= json_object_set_new(object, "weight", number(term->weight, 1e-6));
+        failed |= json_array_append_new(array, object);
+    }
+    if (!failed)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *reading_json(const se_reading *reading, bool with_evidence)
 {
     json_t *object = json_object();
     int failed = json_object_set_new(object, "text", json_string(reading->text));
@@ -111,6 +129,10 @@ static json_t *reading_json(const se_reading *reading)
                                   strings_json(reading->sources, reading->source_count));
     failed |= json_object_set_new(object, "chars", chars_json(reading));
     failed |= json_object_set_new(object, "alternatives", alternatives_json(reading));
+    if (with_evidence) {
+        failed |= json_object_set_new(object, "why", json_string(reading->why));
+        failed |= json_object_set_new(object, "terms", terms_json(reading));
+    }
     if (!failed)
         return object;
     json_decref(object);
@@ -143,7 +165,8 @@ static int set_findings(json_t *object, const struct se_result *result)
     json_t *readings = json_array();
     int failed = !readings;
     for (size_t i = 0; i < result->reading_count; i++)
-        failed |= json_array_append_new(readings, reading_json(&result->readings[i]));
+        failed |= json_array_append_new(readings,
+                                        reading_json(&result->readings[i], result->with_evidence));
     failed |= json_object_set_new(object, "width", json_integer(result->width));
     failed |= json_object_set_new(object, "height", json_integer(result->height));
     failed |= json_object_set_new(object, "ms", number(result->ms, 0.01));

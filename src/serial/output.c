@@ -19,7 +19,7 @@ enum {
 /* What is read at one place, and what else might be. */
 struct chosen {
     struct hypothesis *best;
-    const struct hypothesis *others[SER_MAX_ALTERNATIVES];
+    struct hypothesis *others[SER_MAX_ALTERNATIVES];
     size_t other_count;
 };
 
@@ -200,13 +200,17 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
 {
     reading->kind = h->kind;
     reading->format = h->format ? h->format->name : "generic";
-    reading->score = rank_score(h);
+    reading->score = (float)evidence_score(h->evidence);
+    double *evidence = arena_alloc(arena, EVIDENCE_TERMS, sizeof(*evidence));
+    reading->evidence = evidence;
     reading->sources = h->sources;
     reading->printed = printed_of(work, h->cand, arena);
     reading->why = why_of(h, arena);
     reading->alternatives =
         arena_alloc(arena, SER_MAX_ALTERNATIVES, sizeof(*reading->alternatives));
-    if (!reading->printed || !reading->why || !reading->alternatives ||
+    if (evidence)
+        memcpy(evidence, h->evidence, sizeof(h->evidence));
+    if (!evidence || !reading->printed || !reading->why || !reading->alternatives ||
         !chars_of(h, reading, arena))
         return false;
     quad_of(work, h->cand, reading->quad);
@@ -235,11 +239,31 @@ static size_t choose(const struct ranking *ranking, struct chosen made[CHOSEN_MA
     return count;
 }
 
+static double bounded(float value, double low, double high)
+{
+    return fmax(low, fmin(high, (double)value));
+}
+
+/* How near the other places and the other understandings of a place come. */
+static void compare_places(struct chosen made[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        double *evidence = made[i].best->evidence;
+        const struct chosen *rival = count < 2 ? NULL : &made[i == 0];
+        const float own = rank_evidence(made[i].best);
+        evidence[EVIDENCE_RIVAL] =
+            rival ? bounded(rival->best->rank - made[i].best->rank, -10, 10) : -10;
+        evidence[EVIDENCE_OTHER] =
+            made[i].other_count ? bounded(rank_evidence(made[i].others[0]) - own, -10, 0) : -10;
+    }
+}
+
 int output_readings(const struct work *work, const struct ranking *ranking, struct arena *arena,
                     struct ser_output *out, se_error *err)
 {
     struct chosen made[CHOSEN_MAX];
     const size_t count = choose(ranking, made);
+    compare_places(made, count);
     *out = (struct ser_output){0};
     out->readings = arena_alloc(arena, SER_MAX_READINGS, sizeof(*out->readings));
     RETURN_ERROR_IF(!out->readings, err, SE_ERR_MEMORY, "no memory for readings");
@@ -250,7 +274,7 @@ int output_readings(const struct work *work, const struct ranking *ranking, stru
             const struct hypothesis *other = made[i].others[k];
             ok =
                 add_alternative(reading, arena_copy(arena, other->repair.key, other->repair.length),
-                                rank_score(other) * (1 - reading->score));
+                                (float)evidence_score(other->evidence) * (1 - reading->score));
         }
         RETURN_ERROR_IF(!ok, err, SE_ERR_MEMORY, "no memory for readings");
         out->count++;

@@ -13,7 +13,8 @@ static const float WRONG_ANCHOR = -5.0F; /* announced as something else */
 static const float BARCODE_ALONE = 0.8F, BARCODE_AGREES = 1.5F, REPEATED = 0.8F;
 static const float COMPLETED = -2.5F; /* check digit computed, not read */
 static const float OVER_SPACE = -0.8F;
-static const float VAGUE = 3.6F; /* anchors up to this ("No.", "ID") may announce any kind */
+static const float CHAIN = -6.0F; /* of pieces that nothing proves to belong together */
+static const float VAGUE = 3.6F;  /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256, BARCODES_MAX = 256 };
 
@@ -45,9 +46,25 @@ static bool says_kind(const struct work_anchor *anchor, enum ser_kind kind)
     return false;
 }
 
-static float announced(const struct work_cand *cand)
+/* Sets one term and keeps the sum. */
+static void put(struct hypothesis *h, enum evidence_term term, float value)
 {
-    return ANNOUNCED + cand->anchor->weight * cand->strength;
+    h->evidence[term] = (double)value;
+    h->logit = (float)evidence_sum(h->evidence);
+}
+
+static void add(struct hypothesis *h, enum evidence_term term, float value)
+{
+    put(h, term, (float)h->evidence[term] + value);
+}
+
+/* Evidence for the value of a field whose anchor asks for one. */
+static void put_announced(const struct work_cand *cand, struct hypothesis *h)
+{
+    put(h, EVIDENCE_PRIOR, ANNOUNCED);
+    put(h, EVIDENCE_ANCHOR, cand->anchor->weight * cand->strength);
+    put(h, EVIDENCE_SHAPE, cand->announced);
+    put(h, EVIDENCE_CUT, cand->joint);
 }
 
 /* Groups of digits alone may as well be several numbers. */
@@ -62,11 +79,10 @@ static float over_space(const struct work_cand *cand)
 /* The code as read, whatever its format. */
 static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
 {
-    float bare = BARE + cand->bare + cand->joint + over_space(cand);
-    if (cand->chain)
-        bare -= 6;
     h->kind = SER_CODE;
-    h->logit = bare;
+    put(h, EVIDENCE_PRIOR, BARE);
+    put(h, EVIDENCE_SHAPE, cand->bare);
+    put(h, EVIDENCE_CUT, cand->joint + over_space(cand) + (cand->chain ? CHAIN : 0));
     if (!cand->anchor)
         return;
     const enum work_says says = cand->anchor->says;
@@ -74,18 +90,17 @@ static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
     if (cand->key[strcspn(cand->key, "0123456789")] == '\0' &&
         (cand->link != LINK_BEHIND || says == SAYS_PART))
         return;
+    struct hypothesis value = *h;
+    put_announced(cand, &value);
     if (says == SAYS_SERIAL || says == SAYS_ASSET) {
-        const float logit = announced(cand) + cand->announced + cand->joint;
-        if (logit > bare) {
-            h->logit = logit;
-            h->kind = says == SAYS_SERIAL ? SER_SERIAL : SER_ASSET;
-        }
-    } else if (says == SAYS_PART) {
-        h->kind = cand->strength >= 0.5F ? SER_PART : SER_CODE;
-        h->logit = h->kind == SER_PART ? announced(cand) + cand->announced + cand->joint
-                                       : bare + WRONG_ANCHOR * cand->strength;
+        value.kind = says == SAYS_SERIAL ? SER_SERIAL : SER_ASSET;
+        if (value.logit > h->logit)
+            *h = value;
+    } else if (says == SAYS_PART && cand->strength >= 0.5F) {
+        value.kind = SER_PART;
+        *h = value;
     } else {
-        h->logit = bare + WRONG_ANCHOR * cand->strength;
+        put(h, EVIDENCE_ANCHOR, WRONG_ANCHOR * cand->strength);
     }
 }
 
@@ -138,6 +153,39 @@ static float look_of(const struct work *work, const struct work_cand *cand, enum
     return 0;
 }
 
+/* A code of a format that is no serial number's: by its own looks, or as its anchor says. */
+static void judge_other_kind(const struct work *work, const struct work_cand *cand, bool matches,
+                             struct hypothesis *h)
+{
+    const struct work_anchor *anchor = cand->anchor;
+    const struct format *format = h->format;
+    struct hypothesis value = *h;
+    put(h, EVIDENCE_PRIOR, BARE);
+    put(h, EVIDENCE_ANCHOR, 0);
+    put(h, EVIDENCE_SHAPE, 0);
+    put(h, EVIDENCE_CUT, cand->joint);
+    put(h, EVIDENCE_FORMAT, format->bare);
+    put(h, EVIDENCE_PRINT, look_of(work, cand, format->kind, h->repair.length));
+    /* Nothing but its check digit tells a bare number of this kind from any other. */
+    const bool fails = format->check && !h->repair.checked && !h->repair.completed;
+    if (fails)
+        put(h, EVIDENCE_CHECK, -format->bare - 3);
+    const bool proves_itself =
+        (format->kind == SER_VIN || format->kind == SER_CONTAINER) && h->repair.changes == 0;
+    const bool vague = anchor && anchor->says == SAYS_SERIAL && anchor->weight < VAGUE;
+    if (anchor && !matches && !proves_itself && !vague)
+        put(h, EVIDENCE_ANCHOR,
+            -(anchor->says == SAYS_SERIAL ? anchor->weight : 2.0F) * cand->strength);
+    if (!matches)
+        return;
+    put_announced(cand, &value);
+    put(&value, EVIDENCE_SHAPE, 0);
+    put(&value, EVIDENCE_FORMAT, format->announced);
+    put(&value, EVIDENCE_CHECK, h->repair.checked ? CHECK_PASSED : fails ? CHECK_FAILED : 0);
+    if (value.logit > h->logit)
+        *h = value;
+}
+
 /* Fills `h` when the candidate makes sense as a code of this format. */
 static bool judge_format(const struct work *work, const struct work_cand *cand,
                          const struct format *format, const struct hypothesis *generic,
@@ -155,29 +203,13 @@ static bool judge_format(const struct work *work, const struct work_cand *cand,
         return false;
     h->format = format;
     h->kind = format->kind;
-    const float check = !format->check || h->repair.completed ? 0
-                        : h->repair.checked                   ? CHECK_PASSED
-                                                              : CHECK_FAILED;
-    const float own = h->repair.cost + (h->repair.completed ? COMPLETED : 0);
+    put(h, EVIDENCE_REPAIR, h->repair.cost + (h->repair.completed ? COMPLETED : 0));
     if (format->kind == SER_SERIAL) {
         const bool apart = cand->over_space && !(format->flags & FORMAT_GROUPS);
-        const float bare = apart ? 0 : format->bare;
-        h->logit = generic->logit + own + (matches ? format->announced : bare);
+        put(h, EVIDENCE_FORMAT, matches ? format->announced : apart ? 0 : format->bare);
         return generic->kind == SER_SERIAL || generic->kind == SER_CODE;
     }
-    const float look = look_of(work, cand, format->kind, h->repair.length);
-    float bare = BARE + format->bare + cand->joint + look + own;
-    /* Nothing but its check digit tells a bare number of this kind from any other. */
-    if (format->check && !h->repair.checked && !h->repair.completed)
-        bare -= format->bare + 3;
-    const bool proves_itself =
-        (format->kind == SER_VIN || format->kind == SER_CONTAINER) && h->repair.changes == 0;
-    const bool vague = anchor && anchor->says == SAYS_SERIAL && anchor->weight < VAGUE;
-    if (anchor && !matches && !proves_itself && !vague)
-        bare -= anchor->says == SAYS_SERIAL ? anchor->weight * cand->strength : 2 * cand->strength;
-    h->logit = bare;
-    if (matches)
-        h->logit = fmaxf(bare, announced(cand) + format->announced + check + cand->joint + own);
+    judge_other_kind(work, cand, matches, h);
     return true;
 }
 
@@ -251,7 +283,7 @@ static void understand(const struct work *work, const struct work_cand *cand, si
     best->sources = SER_FROM_TEXT;
     if (work->texts[cand->pieces[0].line].symbology) {
         best->sources = SER_FROM_BARCODE;
-        best->logit += BARCODE_ALONE;
+        put(best, EVIDENCE_BARCODE, BARCODE_ALONE);
     }
     best->rank = rank_of(best);
 }
@@ -298,7 +330,7 @@ static int by_key(const void *a, const void *b)
                                                                : 0;
 }
 
-static float evidence(const struct hypothesis *h)
+float rank_evidence(const struct hypothesis *h)
 {
     return h->logit + 0.5F * logf(fmaxf(h->certain, 1e-4F));
 }
@@ -307,8 +339,8 @@ static int by_evidence(const void *a, const void *b)
 {
     const struct hypothesis *x = *(struct hypothesis *const *)a;
     const struct hypothesis *y = *(struct hypothesis *const *)b;
-    if (evidence(x) != evidence(y))
-        return evidence(x) > evidence(y) ? -1 : 1;
+    if (rank_evidence(x) != rank_evidence(y))
+        return rank_evidence(x) > rank_evidence(y) ? -1 : 1;
     return strcmp(x->repair.key, y->repair.key);
 }
 
@@ -335,8 +367,8 @@ static void join(struct hypothesis *items, size_t first, size_t count)
     }
     for (size_t i = first + 1; i < first + count; i++)
         best->sources |= items[i].sources;
-    best->logit += best->agreed ? BARCODE_AGREES : 0;
-    best->logit += best->repeated ? REPEATED : 0;
+    add(best, EVIDENCE_BARCODE, best->agreed ? BARCODE_AGREES : 0);
+    add(best, EVIDENCE_PLACES, best->repeated ? REPEATED : 0);
     best->rank = rank_of(best);
 }
 
@@ -357,11 +389,62 @@ static void agree_with_barcodes(struct hypothesis **items, size_t count)
                 continue;
             h->agreed = true;
             h->sources |= SER_FROM_BARCODE;
-            h->logit += BARCODE_AGREES * 0.7F;
+            add(h, EVIDENCE_BARCODE, BARCODE_AGREES * 0.7F);
             h->certain = 1 - (1 - h->certain) * 0.2F;
             h->rank = rank_of(h);
         }
     }
+}
+
+/* Symbols that a camera takes for another one which the format would allow as well; what a check
+ * digit or a barcode has proven counts as none. */
+static size_t alike(const struct hypothesis *h)
+{
+    static const char groups[] = "0ODQ 1IL 5S 8B 2Z 6G UV";
+    uint64_t masks[WORK_MAX_CODE];
+    size_t count = 0;
+    if (h->repair.checked || h->agreed)
+        return 0;
+    const bool masked = h->format && format_masks(h->format, h->repair.length, masks);
+    for (size_t i = 0; i < h->repair.length; i++) {
+        const char *at = strchr(groups, h->repair.key[i]);
+        if (!at)
+            continue;
+        while (at > groups && at[-1] != ' ')
+            at--;
+        for (; *at && *at != ' '; at++) {
+            const uint8_t symbol = fold_symbol((uint32_t)(unsigned char)*at);
+            if (*at != h->repair.key[i] && (!masked || (masks[i] >> symbol & 1))) {
+                count++;
+                break;
+            }
+        }
+    }
+    return count;
+}
+
+static double logarithm(float p)
+{
+    return fmax(log((double)fmaxf(p, 1e-9F)), -10);
+}
+
+/* The terms that need all others: what the calibration learns from. */
+static void measure(const struct work *work, struct hypothesis *h)
+{
+    const struct work_text *text = &work->texts[h->cand->pieces[0].line];
+    float weakest = 1;
+    for (size_t i = 0; i < h->cand->key_length; i++)
+        weakest = fminf(weakest, h->repair.changed[i] ? h->repair.sure
+                                                      : h->cand->chars[h->cand->place[i]].p);
+    evidence_close(h->evidence, (double)h->certain);
+    h->evidence[EVIDENCE_CERTAIN] = logarithm(h->certain);
+    h->evidence[EVIDENCE_WEAKEST] = logarithm(weakest);
+    h->evidence[EVIDENCE_LENGTH] = (double)h->repair.length / 10;
+    h->evidence[EVIDENCE_ALIKE] = (double)alike(h) / 10;
+    if (!text->symbology && text->frame.valid)
+        h->evidence[EVIDENCE_HEIGHT] =
+            fmax(-3, fmin(3, log2((double)fmaxf(text->frame.h, 1) / 32)));
+    h->evidence[EVIDENCE_SERIAL] = h->kind == SER_SERIAL;
 }
 
 int rank_all(struct work *work, struct ranking *out, se_error *err)
@@ -386,12 +469,8 @@ int rank_all(struct work *work, struct ranking *out, se_error *err)
         i += same;
     }
     agree_with_barcodes(out->items, out->count);
+    for (size_t i = 0; i < out->count; i++)
+        measure(work, out->items[i]);
     qsort(out->items, out->count, sizeof(struct hypothesis *), by_evidence);
     return SE_OK;
-}
-
-float rank_score(const struct hypothesis *h)
-{
-    const float logit = fminf(h->logit, 7);
-    return h->certain / (1 + expf(-logit));
 }

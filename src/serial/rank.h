@@ -9,6 +9,7 @@
 #ifndef SE_SERIAL_RANK_H
 #define SE_SERIAL_RANK_H
 
+#include "serial/evidence.h"
 #include "serial/formats.h"
 #include "serial/work.h"
 
@@ -18,7 +19,8 @@ struct hypothesis {
     const struct format *format; /* NULL: generic */
     struct repair repair;        /* the code as understood; of a generic one: as read */
     enum ser_kind kind;
-    float logit;   /* evidence for it */
+    double evidence[EVIDENCE_TERMS];
+    float logit;   /* evidence_sum of it */
     float certain; /* probability that all characters are right, 0 … 1 */
     float rank;    /* order of answers */
     unsigned sources;
@@ -38,8 +40,9 @@ int rank_all(struct work *work, struct ranking *out, se_error *err);
 /* For qsort of struct hypothesis *: the likelier answer first. */
 int rank_compare(const void *a, const void *b);
 
-/* Probability for the contract: of the code being an identifier and exactly right. */
-float rank_score(const struct hypothesis *hypothesis);
+/* Evidence for the choice and for the characters together: what decides between understandings of
+ * one place. */
+float rank_evidence(const struct hypothesis *hypothesis);
 
 /* Do two candidates share characters of the picture? */
 bool rank_overlap(const struct work_cand *a, const struct work_cand *b);

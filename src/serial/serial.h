@@ -89,7 +89,8 @@ struct ser_reading {
     size_t char_count;
     const struct ser_alternative *alternatives;
     size_t alternative_count;
-    const char *why; /* for people: the evidence, "anchor S/N beside; apple-12" */
+    const char *why;        /* for people: the evidence, "anchor S/N beside; apple-12" */
+    const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
 };
 
 struct ser_input {

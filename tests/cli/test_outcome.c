@@ -95,6 +95,26 @@ static void test_plain_without_readings(void **state)
     se_result_free(result);
 }
 
+static void test_plain_explained(void **state)
+{
+    (void)state;
+    static const se_term terms[] = {{"anchor", 6, 1}, {"shape", -0.5, 2}, {"length", 0.9, 0}};
+    struct se_reading reading = two[0];
+    reading.why = "\"s/n\" right\tbefore it";
+    reading.terms = terms;
+    reading.term_count = 3;
+    const struct outcome outcome = {.file = "a", .result = make_result("a", &reading, 1)};
+    const struct outcome_style style = {.format = OUTCOME_PLAIN, .explain = true};
+    expect(&outcome, &style,
+           "AB12  serial  score 0.988 (not calibrated)\n"
+           "    \"s/n\" right\xEF\xBF\xBD"
+           "before it\n"
+           "    anchor        +6.00\n"
+           "    shape         -1.00\n"
+           "    sum           +5.00\n");
+    se_result_free((se_result *)(uintptr_t)outcome.result);
+}
+
 static void test_failures(void **state)
 {
     (void)state;
@@ -172,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_plain_without_readings),
+        cmocka_unit_test(test_plain_explained),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_json_is_the_results_own),

@@ -5,6 +5,7 @@
  * serial number on it, a small picture and the serial number on it.
  */
 #define _GNU_SOURCE
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,6 +128,30 @@ static void test_json_with_lines(void **state)
                         serial) != NULL;
     assert_true(found > 0);
     assert_string_equal(text, "");
+    json_decref(all);
+    program_run_free(&run);
+}
+
+/* The terms add up to the score. */
+static void test_json_explained(void **state)
+{
+    (void)state;
+    struct program_run run = read_with("--json", "--explain", example, NULL);
+    assert_run(&run, 0);
+    const char *text = run.out;
+    json_t *all = next_object(&text);
+    const json_t *reading = json_array_get(json_object_get(all, "readings"), 0);
+    const json_t *terms = json_object_get(reading, "terms");
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(terms); i++) {
+        const json_t *term = json_array_get(terms, i);
+        sum += json_number_value(json_object_get(term, "value")) *
+               json_number_value(json_object_get(term, "weight"));
+    }
+    assert_true(json_array_size(terms) > 10);
+    assert_non_null(json_string_value(json_object_get(reading, "why")));
+    assert_float_equal((float)(1 / (1 + exp(-sum))),
+                       (float)json_number_value(json_object_get(reading, "score")), 1e-3);
     json_decref(all);
     program_run_free(&run);
 }
@@ -426,6 +451,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_plain, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_json_with_lines, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_json_explained, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_csv, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_broken_files_are_passed_over, scratch_setup,
                                         scratch_teardown),

@@ -11,11 +11,13 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reader/closer.h"
 #include "reader/convert.h"
 #include "reader/result.h"
+#include "serial/evidence.h"
 
 /* A line of `text` whose characters all have probability p, upright, left top at (x, y). */
 static struct text_line make_line(struct arena *arena, const char *text, float p, float x, float y,
@@ -257,6 +259,7 @@ static void test_json_of_readings(void **state)
     const struct ser_char chars[] = {{'A', 0.9F, 'B', 0.05F, 0, 0.5F, 0, 0},
                                      {0x416, 0.5F, 'X', 0.4F, 0.5F, 1, 0, 0}};
     const struct ser_alternative alternative = {"AX", 0.25F};
+    const double evidence[EVIDENCE_TERMS] = {[EVIDENCE_ANCHOR] = 4.5};
     struct ser_reading reading = {.text = "A\xD0\x96",
                                   .printed = "A \xD0\x96",
                                   .kind = SER_VIN,
@@ -267,7 +270,9 @@ static void test_json_of_readings(void **state)
                                   .chars = chars,
                                   .char_count = 2,
                                   .alternatives = &alternative,
-                                  .alternative_count = 1};
+                                  .alternative_count = 1,
+                                  .why = "because",
+                                  .evidence = evidence};
     const struct ser_output found = {&reading, 1};
     result->width = 20;
     result->height = 10;
@@ -289,6 +294,13 @@ static void test_json_of_readings(void **state)
         "\"status\":"
         "\"confused\",\"alt\":\"X\",\"alt_p\":0.4}],\"alternatives\":[{\"text\":\"AX\",\"score\":"
         "0.25}]}]}");
+    free(result->json);
+    result->json = NULL;
+    result->with_evidence = true;
+    assert_int_equal(result_finish(result, &err), SE_OK);
+    assert_non_null(strstr(se_result_json(result),
+                           "\"why\":\"because\",\"terms\":[{\"name\":\"prior\",\"value\":0.0,"
+                           "\"weight\":1.0},{\"name\":\"anchor\",\"value\":4.5,"));
     se_result_free(result);
 }
 
