@@ -26,6 +26,7 @@ extern const struct command command_read;
 extern const struct command command_models;
 extern const struct command command_config;
 extern const struct command command_doctor;
+extern const struct command command_bench;
 
 /* Prints the usage of a subcommand to stdout; the exit status is STATUS_ALL_DONE. */
 int cli_print_usage(const struct command *command);

@@ -7,10 +7,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_read,
-    &command_doctor,
-    &command_models,
-    &command_config,
+    &command_read, &command_doctor, &command_bench, &command_models, &command_config,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

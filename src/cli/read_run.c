@@ -121,19 +121,10 @@ static void show_progress(struct run *run)
     fflush(stderr);
 }
 
-static void say_failure(const struct run *run, const struct picture_entry *entry,
-                        const se_error *error)
+static void say_failure(const struct run *run, const se_error *error)
 {
-    char *name = text_printable(entry->path);
-    char *message = text_printable(error->message);
     clear_progress(run);
-    if (name && message && strstr(message, name) == message)
-        fprintf(stderr, "serialeye: %s\n", message);
-    else
-        fprintf(stderr, "serialeye: %s: %s\n", name ? name : "a picture",
-                message ? message : se_status_name(error->code));
-    free(name);
-    free(message);
+    text_say_failure(run->job->pictures->entries[run->next].path, error);
 }
 
 /* Writes what is done, up to the first piece that is not. With the mutex held. */
@@ -146,7 +137,7 @@ static void write_finished(struct run *run)
         if (run->status == SE_OK) {
             write_text(run, &finished->text);
             if (finished->failed && run->job->style.format == OUTCOME_PLAIN)
-                say_failure(run, &run->job->pictures->entries[run->next], &finished->error);
+                say_failure(run, &finished->error);
             run->counts->read++;
             run->counts->failed += finished->failed;
         }

@@ -1,6 +1,7 @@
 #include "cli/text.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,19 @@ int text_append_json(struct buffer *out, const json_t *value, se_error *err)
     if (sink.status == SE_OK && failed)
         return se_fail_memory(err, "JSON", out->size);
     return sink.status;
+}
+
+void text_say_failure(const char *name, const se_error *error)
+{
+    char *clean = name ? text_printable(name) : NULL;
+    char *message = text_printable(error->message);
+    const char *why = message ? message : se_status_name(error->code);
+    if (clean && strncmp(why, clean, strlen(clean)) != 0)
+        fprintf(stderr, "serialeye: %s: %s\n", clean, why);
+    else
+        fprintf(stderr, "serialeye: %s\n", why);
+    free(clean);
+    free(message);
 }
 
 int text_print_json(json_t *value, int failed)

@@ -22,6 +22,10 @@ json_t *text_json(const char *text);
 /* Appends a JSON value, compact. SE_ERR_MEMORY, SE_ERR_LIMIT. */
 int text_append_json(struct buffer *out, const json_t *value, se_error *err);
 
+/* Says on stderr that a picture failed: its name (may be NULL), unless the message begins with it,
+ * and the message. */
+void text_say_failure(const char *name, const se_error *error);
+
 /* Prints a JSON value and a newline to stdout, and gives it back; `failed`: something could not be
  * put into it for lack of memory. Returns the exit status. */
 int text_print_json(json_t *value, int failed);

@@ -1,0 +1,200 @@
+#include "diag/bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "image/draw.h"
+#include "image/png_write.h"
+#include "nn/backend.h"
+#include "nn/cpu/cpu_detect.h"
+#include "nn/cpu/kernels.h"
+#include "reader/models.h"
+#include "reader/result.h"
+
+enum {
+    PEAK_ROUNDS = 1000000, /* of kernels->peak: some milliseconds */
+    PEAK_REPEATS = 20,
+    MAX_PNG_BYTES = 64 << 20
+};
+
+int bench_threads(const se_settings *settings)
+{
+    const int threads = settings_values_of(settings)->threads;
+    return threads > 0 ? threads : pool_default_threads();
+}
+
+/* ---- peak ----------------------------------------------------------------------------------- */
+
+/* Those of the fastest tier that the setting `cpu` allows and the machine has. */
+static const struct cpu_kernels *kernels_of(enum nn_cpu_tier limit)
+{
+#if defined(__x86_64__)
+    const char *missing;
+    if ((limit == NN_CPU_AUTO || limit == NN_CPU_AVX512) && cpu_has_tier(NN_CPU_AVX512, &missing))
+        return &cpu_kernels_avx512;
+    if (limit != NN_CPU_PORTABLE && cpu_has_tier(NN_CPU_AVX2, &missing))
+        return &cpu_kernels_avx2;
+#endif
+    (void)limit;
+    return &cpu_kernels_portable;
+}
+
+struct peak {
+    const struct cpu_kernels *kernels;
+    _Atomic float sink; /* keeps the work from being dropped */
+};
+
+static void peak_piece(void *context, size_t piece, int thread)
+{
+    (void)piece;
+    (void)thread;
+    struct peak *peak = context;
+    peak->sink = peak->kernels->peak(PEAK_ROUNDS);
+}
+
+int bench_peak(const se_settings *settings, int threads, double *gflops, se_error *err)
+{
+    const enum nn_cpu_tier tier = settings_values_of(settings)->cpu;
+    /* Refuses a tier that the machine lacks. */
+    if (!nn_cpu_backend(tier, err))
+        return SE_ERR_UNSUPPORTED;
+    struct peak peak = {.kernels = kernels_of(tier)};
+    struct pool *pool;
+    FORWARD_IF_ERROR(pool_create(&pool, threads, err));
+    const double flop = 2.0 * PEAK_ROUNDS * CPU_PEAK_FMAS * (double)peak.kernels->tile.vl * threads;
+    *gflops = 0;
+    for (int i = 0; i < PEAK_REPEATS; i++) {
+        const int64_t start = clock_now_ns();
+        pool_run(pool, peak_piece, &peak, (size_t)threads);
+        *gflops = fmax(*gflops, flop / (double)(clock_now_ns() - start));
+    }
+    pool_free(pool);
+    return SE_OK;
+}
+
+/* ---- one network ---------------------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The same noise in -1 … 1 on every machine. */
+static void fill_with_noise(float *x, size_t count)
+{
+    uint32_t random = 1;
+    for (size_t i = 0; i < count; i++) {
+        random = random * 1664525U + 1013904223U; /* Numerical Recipes' generator */
+        x[i] = (float)(random >> 8) * 0x1p-23F - 1.0F;
+    }
+}
+
+static int time_runs(struct nn_exec *exec, struct bench_network *bench,
+                     const struct se_cancel *cancel, double *ms, se_error *err)
+{
+    const int64_t shape[4] = {1, bench->height, bench->width, 3};
+    const struct budget budget = {.cancel = cancel};
+    FORWARD_IF_ERROR(nn_exec_prepare(exec, shape, err));
+    fill_with_noise(nn_exec_input(exec), (size_t)bench->height * (size_t)bench->width * 3);
+    FORWARD_IF_ERROR(nn_exec_run(exec, &budget, err));
+    for (int i = 0; i < bench->iterations; i++) {
+        const int64_t start = clock_now_ns();
+        FORWARD_IF_ERROR(nn_exec_run(exec, &budget, err));
+        ms[i] = 1e-6 * (double)(clock_now_ns() - start);
+    }
+    const size_t count = (size_t)bench->iterations;
+    qsort(ms, count, sizeof(*ms), by_size);
+    bench->ms_min = ms[0];
+    bench->ms_median = (ms[(count - 1) / 2] + ms[count / 2]) / 2;
+    bench->gflop = 1e-9 * nn_exec_flop(exec);
+    bench->gflops = 1e3 * bench->gflop / bench->ms_min;
+    return SE_OK;
+}
+
+static int time_model(const struct nn_model *model, const struct settings_values *values,
+                      struct bench_network *bench, const struct se_cancel *cancel, se_error *err)
+{
+    struct nn_exec *exec = NULL;
+    struct pool *pool;
+    FORWARD_IF_ERROR(pool_create(&pool, bench->threads, err));
+    const size_t size = (size_t)bench->iterations * sizeof(double);
+    double *ms = malloc(size);
+    int status = ms ? SE_OK : se_fail_memory(err, "times", size);
+    if (status == SE_OK)
+        status = nn_exec_create(&exec, model, pool, (size_t)values->arena_mb << 20, err);
+    if (status == SE_OK)
+        status = time_runs(exec, bench, cancel, ms, err);
+    nn_exec_free(exec);
+    free(ms);
+    pool_free(pool);
+    return status;
+}
+
+int bench_network(const se_settings *settings, struct bench_network *bench,
+                  const struct se_cancel *cancel, se_error *err)
+{
+    const struct settings_values *values = settings_values_of(settings);
+    const struct nn_model_options options = {.backend = values->backend, .cpu = values->cpu};
+    struct model_paths paths;
+    struct nn_model *model;
+    double peak = 0;
+    bench->threads = bench_threads(settings);
+    FORWARD_IF_ERROR(models_find(values, &paths, err));
+    int status =
+        nn_model_load(&model, bench->recognizer ? paths.recognizer : paths.detector, &options, err);
+    model_paths_free(&paths);
+    FORWARD_IF_ERROR(status);
+    snprintf(bench->backend, sizeof(bench->backend), "%s", nn_model_backend_name(model));
+    status = bench_peak(settings, bench->threads, &peak, err);
+    if (status == SE_OK)
+        status = time_model(model, values, bench, cancel, err);
+    nn_model_free(model);
+    FORWARD_IF_ERROR(status);
+    bench->percent_of_peak = 100 * bench->gflops / peak;
+    return SE_OK;
+}
+
+/* ---- pictures ------------------------------------------------------------------------------- */
+
+int bench_picture(se_reader *reader, const void *bytes, size_t size, int iterations,
+                  const struct se_cancel *cancel, struct bench_picture *out, se_error *err)
+{
+    se_read_options options = SE_READ_OPTIONS_INIT;
+    options.time_limit_ms = 0;
+    options.cancel = cancel;
+    *out = (struct bench_picture){.ms = INFINITY};
+    for (int i = -1; i < iterations; i++) {
+        se_result *result;
+        FORWARD_IF_ERROR(se_read(reader, bytes, size, &options, &result, err));
+        if (i >= 0 && result->ms < out->ms) {
+            out->ms = result->ms;
+            out->times = result->times;
+        }
+        se_result_free(result);
+    }
+    return SE_OK;
+}
+
+int bench_make_picture(struct buffer *png, se_error *err)
+{
+    static const char *const lines[] = {"EXAMPLE DEVICE 4200", "Model: EX-4200B", "P/N: 55-1208-03",
+                                        "S/N: 7KD9X2041HMW", "INPUT 100-240V 50/60Hz 1.5A"};
+    static const struct draw_color ink = {30, 30, 40}, paper = {235, 235, 228};
+    enum { WIDTH = 1600, HEIGHT = 1200, LEFT = 220, TOP = 300, LINE = 150, SCALE = 5 };
+    struct image image;
+    FORWARD_IF_ERROR(image_create(&image, WIDTH, HEIGHT, 3, err));
+    for (int y = 0; y < HEIGHT; y++)
+        memset(image_row(&image, y), 150 + 40 * y / HEIGHT, (size_t)WIDTH * 3);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        const struct point at = {LEFT, (float)(TOP + LINE * (int)i)};
+        draw_label(&image, at, lines[i], SCALE, ink, paper);
+    }
+    buffer_init(png, MAX_PNG_BYTES);
+    const int status = png_write(&image, png, err);
+    image_free(&image);
+    return status;
+}

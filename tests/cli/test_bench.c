@@ -1,0 +1,119 @@
+/*
+ * `serialeye bench` from outside. Needs the models (SKIP without them). argv: the program, a small
+ * picture and the serial number on it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "cli_testing.h"
+#include "scratch.h"
+
+static const char *picture;
+
+static void test_network(void **state)
+{
+    (void)state;
+    json_t *all = cli_json(0, "bench", "--network", "rec", "--shape", "48x64", "--threads", "1",
+                           "--iterations", "3", "--json", NULL);
+    assert_string_equal(cli_string(all, "name"), "rec");
+    assert_string_equal(cli_string(all, "shape"), "48x64");
+    assert_int_equal(cli_number(all, "threads"), 1);
+    assert_int_equal(cli_number(all, "iterations"), 3);
+    const double shortest = cli_number(all, "ms_min"), gflop = cli_number(all, "gflop");
+    assert_true(shortest > 0 && shortest <= cli_number(all, "ms_median"));
+    /* 2.19 GFLOP at 48 × 320 (docs/SPEED.md), nearly all of it in proportion to the width. */
+    assert_true(gflop > 0.40 && gflop < 0.47);
+    assert_true(fabs(cli_number(all, "gflops") * shortest / gflop - 1e3) < 1);
+    assert_true(cli_number(all, "percent_of_peak") > 0);
+    json_decref(all);
+    struct program_run run =
+        cli_run(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1", NULL);
+    assert_non_null(strstr(run.out, "det 64x96"));
+    assert_non_null(strstr(run.out, "of the peak"));
+    program_run_free(&run);
+}
+
+static void test_pictures(void **state)
+{
+    (void)state;
+    json_t *all = cli_json(0, "bench", "--iterations", "1", "--json", picture, NULL);
+    static const char *const names[] = {"decode",    "barcodes", "detect", "crop",
+                                        "recognize", "serial",   "other"};
+    const json_t *stages = json_object_get(all, "stages");
+    double sum = 0;
+    assert_int_equal(json_array_size(stages), sizeof(names) / sizeof(names[0]));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const json_t *stage = json_array_get(stages, i);
+        assert_string_equal(cli_string(stage, "stage"), names[i]);
+        assert_true(cli_number(stage, "ms") > 0);
+        sum += cli_number(stage, "ms");
+        const int network = strcmp(names[i], "detect") == 0 || strcmp(names[i], "recognize") == 0;
+        assert_int_equal(json_object_get(stage, "percent_of_peak") != NULL, network);
+    }
+    const double total = cli_number(all, "ms_mean");
+    assert_true(fabs(sum - total) < 1e-6 * total);
+    assert_int_equal(cli_number(all, "pictures"), 1);
+    assert_int_equal(cli_number(all, "failed"), 0);
+    json_decref(all);
+}
+
+static void test_broken_pictures_are_passed_over(void **state)
+{
+    (void)state;
+    scratch_write("broken.jpg", "garbage", 7);
+    struct program_run run =
+        cli_run(1, "bench", "--iterations", "1", picture, scratch_path("broken.jpg"), NULL);
+    assert_non_null(strstr(run.out, "recognize"));
+    assert_non_null(strstr(run.err, "broken.jpg: "));
+    program_run_free(&run);
+    CLI_EXPECT_FAILURE(1, "broken.jpg: ", "bench", scratch_path("broken.jpg"));
+}
+
+static void test_drawn_picture(void **state)
+{
+    (void)state;
+    struct program_run run = cli_run(0, "bench", "--iterations", "1", NULL);
+    assert_non_null(strstr(run.out, "1 picture, fastest of 1 runs"));
+    program_run_free(&run);
+}
+
+static void test_wrong_use(void **state)
+{
+    (void)state;
+    CLI_EXPECT_FAILURE(2, "det or rec", "bench", "--network", "cls");
+    CLI_EXPECT_FAILURE(2, "HEIGHTxWIDTH", "bench", "--network", "det", "--shape", "736");
+    CLI_EXPECT_FAILURE(2, "HEIGHTxWIDTH", "bench", "--network", "det", "--shape", "1x-2");
+    CLI_EXPECT_FAILURE(2, "HEIGHTxWIDTH", "bench", "--network", "det", "--shape", "1x99999");
+    CLI_EXPECT_FAILURE(2, "takes", "bench", "--network", "rec", "--shape", "32x320");
+    CLI_EXPECT_FAILURE(2, "belongs to --network", "bench", "--shape", "1x1");
+    CLI_EXPECT_FAILURE(2, "takes no picture", "bench", "--network", "det", picture);
+    CLI_EXPECT_FAILURE(2, "--iterations takes", "bench", "--iterations", "0");
+    CLI_EXPECT_FAILURE(2, "--iterations takes", "bench", "--iterations", "5x");
+    CLI_EXPECT_FAILURE(2, "no pictures", "bench", scratch_path(""));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        return 2;
+    cli_program = argv[1];
+    picture = argv[2];
+    if (!cli_models_are_there())
+        return CLI_EXIT_SKIP;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_network, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_pictures, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_broken_pictures_are_passed_over, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_drawn_picture, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_use, scratch_setup, scratch_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
