@@ -14,9 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "nn/cpu/kernels.h"
-#include "nn/cpu/step_profile.h"
-#include "nn/inspect.h"
+#include "base/budget.h"
+#include "nn/nn.h"
 
 struct settings {
     const char *model;
@@ -104,43 +103,18 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* GFLOP/s of one core, best of many short runs. */
-static double machine_peak(const struct nn_model *model)
-{
-    const struct cpu_kernels *kernels = &cpu_kernels_portable;
-#if defined(__x86_64__)
-    if (strstr(nn_model_backend_name(model), "avx2"))
-        kernels = &cpu_kernels_avx2;
-    else if (strstr(nn_model_backend_name(model), "avx512"))
-        kernels = &cpu_kernels_avx512;
-#endif
-    enum { ROUNDS = 1000000 };
-    double best = 0;
-    volatile float sink = 0;
-    for (int i = 0; i < 20; i++) {
-        const int64_t start = clock_now_ns();
-        sink = kernels->peak(ROUNDS);
-        const double flop = 2.0 * ROUNDS * CPU_PEAK_FMAS * (double)kernels->tile.vl;
-        best = fmax(best, flop / (double)(clock_now_ns() - start));
-    }
-    (void)sink;
-    return best;
-}
-
 static int print_steps(const struct session *session, const struct settings *s, double peak,
                        se_error *err)
 {
-    const struct nn_planned *planned = nn_exec_planned(session->exec);
-    struct step_profile *rows = calloc((size_t)planned->plan.step_count, sizeof(*rows));
+    struct nn_step_profile *rows = calloc(nn_exec_step_count(session->exec), sizeof(*rows));
     if (!rows)
         return se_fail_memory(err, "rows", 0);
-    int32_t count = 0;
-    const int status = step_profile_run(session->model->backend, &planned->plan, session->pool,
-                                        s->runs, rows, &count, err);
+    size_t count = 0;
+    const int status = nn_exec_profile(session->exec, s->runs, rows, &count, err);
     double all = 0, gflop = 0;
-    for (int32_t i = 0; status == SE_OK && i < count; i++) {
-        const struct step_profile *p = &rows[i];
-        printf("%3d %-10s %-26s %8.3f ms %8.4f GFLOP %6.1f GFLOP/s %3.0f %% %8.2f MB %6.1f GB/s\n",
+    for (size_t i = 0; status == SE_OK && i < count; i++) {
+        const struct nn_step_profile *p = &rows[i];
+        printf("%3zu %-10s %-26s %8.3f ms %8.4f GFLOP %6.1f GFLOP/s %3.0f %% %8.2f MB %6.1f GB/s\n",
                i, p->op, p->node, p->ms, p->gflop, p->gflop / p->ms * 1e3,
                p->gflop / p->ms * 1e5 / peak, p->megabytes, p->megabytes / p->ms);
         all += p->ms;
@@ -164,8 +138,8 @@ static int time_model(const struct settings *s, se_error *err)
         cpu = fmin(cpu, cpu_ms() - cpu_start);
     }
     if (status == SE_OK && ms) {
-        const double peak = machine_peak(session.model);
-        const double gflop = 2e-9 * nn_exec_planned(session.exec)->macs;
+        const double peak = nn_model_peak_gflops(session.model);
+        const double gflop = 1e-9 * nn_exec_flop(session.exec);
         qsort(ms, (size_t)s->runs, sizeof(*ms), by_size);
         printf("%s, %lld x %lld, %s, %d thread(s): shortest %.2f ms, median %.2f ms, processor "
                "time %.2f ms; %.2f GFLOP, "

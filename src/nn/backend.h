@@ -102,6 +102,8 @@ struct nn_backend {
      * nothing. Results do not depend on the number of threads. */
     int (*run)(const struct nn_plan *plan, struct pool *pool, const struct budget *budget,
                se_error *err);
+    /* As nn_model_peak_gflops says; NULL: not known. */
+    double (*peak_gflops)(void);
 };
 
 /* Plain C, double accumulation, any strides: the oracle. Never fails. */

@@ -12,6 +12,7 @@
 #include "nn/inspect.h"
 #include "nn/nn.h"
 #include "nn/plan.h"
+#include "nn/profile.h"
 
 enum { MAX_PLANS = 16, ARENA_ALIGN = 64 };
 
@@ -30,6 +31,8 @@ struct nn_exec {
 static int create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
                   size_t max_bytes, bool keep_all, se_error *err)
 {
+    *out = NULL;
+    RETURN_ERROR_IF(!model->backend, err, SE_ERR_ARGUMENT, "a description of a model cannot run");
     struct nn_exec *exec = *out = calloc(1, sizeof(*exec));
     if (!exec)
         return se_fail_memory(err, "an exec", sizeof(*exec));
@@ -184,6 +187,22 @@ const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
 double nn_exec_flop(const struct nn_exec *exec)
 {
     return exec->current ? 2 * exec->plans[0]->macs : 0;
+}
+
+size_t nn_exec_step_count(const struct nn_exec *exec)
+{
+    return exec->current ? (size_t)exec->plans[0]->plan.step_count : 0;
+}
+
+int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows, size_t *count,
+                    se_error *err)
+{
+    *count = 0;
+    RETURN_ERROR_IF(!exec->current || runs < 1, err, SE_ERR_ARGUMENT,
+                    "%s: profile of %d runs, %s prepare", exec->model->name, runs,
+                    exec->current ? "after" : "without");
+    return nn_profile_run(exec->model->backend, &exec->plans[0]->plan, exec->pool, runs, rows,
+                          count, err);
 }
 
 /* ---- looking inside ------------------------------------------------------------------------- */

@@ -88,6 +88,32 @@ int nn_model_load(struct nn_model **out, const char *path, const struct nn_model
     return status;
 }
 
+static int describe(struct nn_model *model, const char *path, se_error *err)
+{
+    struct file_map map;
+    FORWARD_IF_ERROR(file_map_open(&map, path, err));
+    const int status =
+        onnx_describe(&model->graph, &model->metadata, map.data, map.size, path, err);
+    file_map_close(&map);
+    model->output = model->graph.output_shape;
+    return status;
+}
+
+int nn_model_describe(struct nn_model **out, const char *path, se_error *err)
+{
+    *out = NULL;
+    struct nn_model *model = calloc(1, sizeof(*model));
+    if (!model)
+        return se_fail_memory(err, "a model", sizeof(*model));
+    nn_graph_init(&model->graph);
+    const int status = describe(model, path, err);
+    if (status != SE_OK)
+        nn_model_free(model);
+    else
+        *out = model;
+    return status;
+}
+
 void nn_model_free(struct nn_model *model)
 {
     if (!model)
@@ -123,5 +149,10 @@ int64_t nn_model_output_columns(const struct nn_model *model)
 
 const char *nn_model_backend_name(const struct nn_model *model)
 {
-    return model->backend->name;
+    return model->backend ? model->backend->name : "none";
+}
+
+double nn_model_peak_gflops(const struct nn_model *model)
+{
+    return model->backend && model->backend->peak_gflops ? model->backend->peak_gflops() : 0;
 }

@@ -11,10 +11,10 @@
 struct nn_model {
     struct nn_graph graph;
     struct onnx_metadata metadata; /* in the graph's arena */
-    const struct nn_backend *backend;
+    const struct nn_backend *backend; /* NULL of a description */
     void **packed; /* [graph.node_count]; NULL entries where the backend needs nothing */
     size_t packed_bytes;
-    const char *name;       /* the file, for messages */
+    const char *name;       /* the file, for messages; NULL of a description */
     struct nn_shape output; /* as declared in the file, before any fusion */
 };
 

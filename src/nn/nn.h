@@ -57,6 +57,9 @@ int nn_model_load(struct nn_model **out, const char *path, const struct nn_model
 /* The same from memory, which may go away afterwards. */
 int nn_model_load_memory(struct nn_model **out, const void *bytes, size_t size, const char *name,
                          const struct nn_model_options *options, se_error *err);
+/* Reads only what a file says of itself: nn_model_metadata and nn_model_output_columns answer, an
+ * exec cannot be made. Takes well under a millisecond, whatever the weights. */
+int nn_model_describe(struct nn_model **out, const char *path, se_error *err);
 void nn_model_free(struct nn_model *model);
 /* Value of a metadata key of the file (not '\0'-terminated; *size), or NULL. Lives with the model.
  */
@@ -65,13 +68,17 @@ const char *nn_model_metadata(const struct nn_model *model, const char *key, siz
 struct nn_shape nn_model_input_shape(const struct nn_model *model);
 /* Columns of the last dimension of the file's output (the recognizer's classes); -1 when free. */
 int64_t nn_model_output_columns(const struct nn_model *model);
-/* What runs it, for people: "cpu avx2", "ref". Static storage. */
+/* What runs it, for people: "cpu avx2", "ref"; "none" of a description. Static storage. */
 const char *nn_model_backend_name(const struct nn_model *model);
+/* GFLOP/s at which one core does the fused multiply-adds of the model's kernels and nothing else:
+ * what no step can pass. Measured here, in about 50 ms of processor time. 0: not known of this
+ * backend. */
+double nn_model_peak_gflops(const struct nn_model *model);
 
 struct nn_exec;
 
 /* Makes an exec without a plan. `pool` (may be NULL) outlives it. `max_bytes` bounds the arena and
- * the kept plans together; 0: no bound. */
+ * the kept plans together; 0: no bound. SE_ERR_ARGUMENT for a description. */
 int nn_exec_create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
                    size_t max_bytes, se_error *err);
 void nn_exec_free(struct nn_exec *exec);
@@ -85,12 +92,29 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
 /* The current plan's output and its shape, valid until the next prepare or run. Contiguous:
  * [n, h, w, c] for a 4-dimensional output of a convolutional network, else as ONNX says. */
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape);
-/* Floating-point operations of the current plan's products, 2 for a multiplication and an addition.
- */
+/* Floating-point operations of the current plan's products, 2 for a multiplication and an
+ * addition; 0 without a plan. */
 double nn_exec_flop(const struct nn_exec *exec);
 /* Gives plans and arena back; the next prepare makes them anew. */
 void nn_exec_trim(struct nn_exec *exec);
 /* Bytes held now by arena and plans. */
 size_t nn_exec_bytes(const struct nn_exec *exec);
+
+/* One step of a plan, or several that the backend runs as one. */
+struct nn_step_profile {
+    const char *op;   /* "FFN"; of several steps: of the last */
+    const char *node; /* name of its node; "" for a copy; lives with the model */
+    int32_t steps;    /* that ran together */
+    double ms;        /* processor time of all threads, shortest of all runs */
+    double gflop;     /* multiplications and additions of the products alone */
+    double megabytes; /* of inputs, output and packed weights, each counted once */
+};
+
+/* Steps of the current plan: room that nn_exec_profile needs. 0 without a plan. */
+size_t nn_exec_step_count(const struct nn_exec *exec);
+/* Runs the current plan `runs` >= 1 times, step by step, and fills in rows[0 … *count), *count <=
+ * nn_exec_step_count. Afterwards the output is that of a usual run. Errors as nn_exec_run. */
+int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows, size_t *count,
+                    se_error *err);
 
 #endif

@@ -115,15 +115,15 @@ static int choose_alphabet(struct recognizer *recognizer, se_error *err)
 }
 
 /* The dictionary is in the model's file, and which columns of the head to pack depends on it: the
- * file is read once for its words and once for its weights. */
+ * file is first asked for its words alone. */
 static int open_recognizer(struct recognizer *recognizer, const struct recognizer_options *options,
                            se_error *err)
 {
     struct nn_model_options model_options = {.backend = options->backend, .cpu = options->cpu};
-    struct nn_model *whole;
-    FORWARD_IF_ERROR(nn_model_load(&whole, options->model, &model_options, err));
-    int status = load_dictionary(recognizer, options, whole, err);
-    nn_model_free(whole);
+    struct nn_model *description;
+    FORWARD_IF_ERROR(nn_model_describe(&description, options->model, err));
+    const int status = load_dictionary(recognizer, options, description, err);
+    nn_model_free(description);
     FORWARD_IF_ERROR(status);
     FORWARD_IF_ERROR(choose_alphabet(recognizer, err));
     model_options.head_columns = recognizer->columns;

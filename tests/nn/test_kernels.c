@@ -57,6 +57,7 @@ static void test_row(void **state)
 
 static int bench(const char *pattern)
 {
+    check_bench_header();
     for (size_t t = 0; t < TIERS; t++) {
         const char *missing;
         if (!cpu_has_tier(tiers[t].needs, &missing)) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -430,6 +431,39 @@ static void test_odd_outputs(void **state)
     }
 }
 
+/* What a file says of itself, also of one whose weights are wrong. */
+static void test_description(void **state)
+{
+    struct onnx_build build;
+    struct nn_model *model;
+    struct nn_exec *exec;
+    se_error err;
+    size_t size;
+    char path[] = "test_onnx_XXXXXX";
+    (void)state;
+    good_model(&build);
+    const int file = mkstemp(path);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, build.file.data, build.file.size), build.file.size);
+    close(file);
+    assert_int_equal(nn_model_describe(&model, path, &err), SE_OK);
+    assert_memory_equal(nn_model_metadata(model, "character", &size), "a\0b", 3);
+    assert_int_equal(size, 3);
+    assert_int_equal(nn_model_output_columns(model), -1);
+    assert_string_equal(nn_model_backend_name(model), "none");
+    assert_float_equal(nn_model_peak_gflops(model), 0, 0);
+    assert_int_equal(nn_exec_create(&exec, model, NULL, 0, &err), SE_ERR_ARGUMENT);
+    assert_null(exec);
+    nn_model_free(model);
+    assert_int_equal(truncate(path, (off_t)build.file.size - 1), 0);
+    assert_int_equal(nn_model_describe(&model, path, &err), SE_ERR_MODEL);
+    assert_null(model);
+    assert_non_null(strstr(err.message, path));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(nn_model_describe(&model, path, &err), SE_ERR_IO);
+    onnx_build_free(&build);
+}
+
 static void test_no_file(void **state)
 {
     struct nn_model *model;
@@ -450,7 +484,7 @@ int main(void)
         cmocka_unit_test(test_nodes),     cmocka_unit_test(test_graphs),
         cmocka_unit_test(test_shapes),    cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_flipped),   cmocka_unit_test(test_odd_outputs),
-        cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_no_file),   cmocka_unit_test(test_description),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -384,6 +384,41 @@ static void test_run_allocates_nothing(void **state)
     pool_free(pool);
 }
 
+/* A profile counts the same work as the plan and leaves the output of a run. */
+static void test_profile(void **state)
+{
+    struct nn_model *model = small_model(NN_BACKEND_CPU);
+    struct nn_exec *exec = new_exec(model, NULL, 0);
+    struct nn_step_profile one, *rows;
+    struct nn_shape shape;
+    se_error err;
+    size_t count, together = 0;
+    double gflop = 0;
+    (void)state;
+    assert_true(nn_model_peak_gflops(model) > 0);
+    assert_int_equal(nn_exec_profile(exec, 1, &one, &count, &err), SE_ERR_ARGUMENT);
+    assert_int_equal(nn_exec_step_count(exec), 0);
+    assert_true(nn_exec_flop(exec) == 0);
+    run(exec, 8, 1);
+    const float before = nn_exec_output(exec, &shape)[0];
+    const size_t steps = nn_exec_step_count(exec);
+    rows = calloc(steps, sizeof(*rows));
+    assert_non_null(rows);
+    assert_int_equal(nn_exec_profile(exec, 0, rows, &count, &err), SE_ERR_ARGUMENT);
+    assert_int_equal(nn_exec_profile(exec, 2, rows, &count, &err), SE_OK);
+    for (size_t i = 0; i < count; i++) {
+        gflop += rows[i].gflop;
+        together += (size_t)rows[i].steps;
+        assert_true(rows[i].ms >= 0 && rows[i].megabytes > 0 && rows[i].op[0]);
+    }
+    assert_int_equal(together, steps);
+    assert_true(gflop > 0 && gflop <= 1.000001e-9 * nn_exec_flop(exec));
+    assert_true(nn_exec_output(exec, &shape)[0] == before);
+    free(rows);
+    nn_exec_free(exec);
+    nn_model_free(model);
+}
+
 /* Load, prepare two sizes, run; each allocation fails once. */
 static int whole_life(const struct onnx_build *build, const struct nn_model_options *options,
                       se_error *err)
@@ -493,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_run_allocates_nothing),
+        cmocka_unit_test(test_profile),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_input_and_output_apart),

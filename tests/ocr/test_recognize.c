@@ -56,6 +56,12 @@ int nn_model_load(struct nn_model **out, const char *path, const struct nn_model
     return SE_OK;
 }
 
+int nn_model_describe(struct nn_model **out, const char *path, se_error *err)
+{
+    const struct nn_model_options whole = {.backend = NN_BACKEND_CPU};
+    return nn_model_load(out, path, &whole, err);
+}
+
 void nn_model_free(struct nn_model *model)
 {
     free(model);

@@ -1,7 +1,9 @@
 /*
  * The CPU backend: one struct nn_backend per tier over the operations of cpu_step.h.
  */
+#include <math.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/status.h"
 #include "nn/cpu/cpu_detect.h"
@@ -96,6 +98,24 @@ static int cpu_run(const struct cpu_kernels *kernels, const struct nn_plan *plan
     return SE_OK;
 }
 
+static double cpu_peak(const struct cpu_kernels *kernels)
+{
+    enum { ROUNDS = 200000, TIMES = 20 };
+    double best = 0;
+    volatile float sink = 0;
+    for (int i = 0; i < TIMES; i++) {
+        struct timespec start, end;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+        sink = kernels->peak(ROUNDS);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+        const double ns =
+            1e9 * (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec);
+        best = fmax(best, 2.0 * ROUNDS * CPU_PEAK_FMAS * (double)kernels->tile.vl / ns);
+    }
+    (void)sink;
+    return best;
+}
+
 /* A backend of a tier: the same functions with the tier's kernels. */
 #define CPU_BACKEND(tier)                                                                          \
     static int pack_##tier(const struct nn_node *node, void **packed, size_t *bytes,               \
@@ -112,6 +132,10 @@ static int cpu_run(const struct cpu_kernels *kernels, const struct nn_plan *plan
     {                                                                                              \
         return cpu_run(&cpu_kernels_##tier, plan, pool, budget, err);                              \
     }                                                                                              \
+    static double peak_##tier(void)                                                                \
+    {                                                                                              \
+        return cpu_peak(&cpu_kernels_##tier);                                                      \
+    }                                                                                              \
     static const struct nn_backend backend_##tier = {                                              \
         .name = "cpu " #tier,                                                                      \
         .owns_weights = true,                                                                      \
@@ -120,6 +144,7 @@ static int cpu_run(const struct cpu_kernels *kernels, const struct nn_plan *plan
         .pack_free = cpu_pack_free,                                                                \
         .compile = compile_##tier,                                                                 \
         .run = run_##tier,                                                                         \
+        .peak_gflops = peak_##tier,                                                                \
     };
 
 CPU_BACKEND(portable)

@@ -26,5 +26,8 @@ struct onnx_metadata {
  * needed afterwards. After a failure the graph holds a part; nn_graph_free frees it. */
 int onnx_read(struct nn_graph *graph, struct onnx_metadata *metadata, const void *bytes,
               size_t size, const char *file, se_error *err);
+/* Only the metadata and graph->output_shape; nodes and weights are passed over unread. */
+int onnx_describe(struct nn_graph *graph, struct onnx_metadata *metadata, const void *bytes,
+                  size_t size, const char *file, se_error *err);
 
 #endif

@@ -204,31 +204,41 @@ static int read_constants_and_input(struct onnx_reader *reader, struct wire grap
     }
 }
 
-/* Finds the output among the values; nodes are read by now. */
-static int read_output(struct onnx_reader *reader, struct wire graph)
+/* The only output: its name, "" when the graph declares none, and its shape. */
+static int read_output_declaration(struct onnx_reader *reader, struct wire graph, const char **name)
 {
     struct wire_field field;
-    const char *name;
     int64_t type;
     bool more;
-    for (;;) {
+    *name = "";
+    for (bool found = false;;) {
         FORWARD_IF_ERROR(wire_next(&graph, &field, &more, reader->err));
         if (!more)
-            break;
+            return SE_OK;
         if (field.number != 12)
             continue;
         FORWARD_IF_ERROR(wire_expect(&field, WIRE_BYTES, "an output", reader->err));
-        RETURN_ERROR_IF(reader->graph->output != NN_NO_VALUE, reader->err, SE_ERR_UNSUPPORTED,
+        RETURN_ERROR_IF(found, reader->err, SE_ERR_UNSUPPORTED,
                         "%s: byte %zu: a second output; models of one output are read",
                         reader->file, field.at);
+        found = true;
         FORWARD_IF_ERROR(
-            read_declaration(reader, field.message, &name, &type, &reader->graph->output_shape));
-        reader->graph->output = onnx_find(reader, name);
-        RETURN_ERROR_IF(reader->graph->output == NN_NO_VALUE, reader->err, SE_ERR_MODEL,
-                        "%s: nothing makes the output '%.100s'", reader->file, name);
+            read_declaration(reader, field.message, name, &type, &reader->graph->output_shape));
+        RETURN_ERROR_IF(!(*name)[0], reader->err, SE_ERR_MODEL, "%s: an output without a name",
+                        reader->file);
     }
+}
+
+/* Finds the output among the values; nodes are read by now. */
+static int read_output(struct onnx_reader *reader, struct wire graph)
+{
+    const char *name;
+    FORWARD_IF_ERROR(read_output_declaration(reader, graph, &name));
+    RETURN_ERROR_IF(!name[0], reader->err, SE_ERR_MODEL, "%s: the graph declares no output",
+                    reader->file);
+    reader->graph->output = onnx_find(reader, name);
     RETURN_ERROR_IF(reader->graph->output == NN_NO_VALUE, reader->err, SE_ERR_MODEL,
-                    "%s: the graph declares no output", reader->file);
+                    "%s: nothing makes the output '%.100s'", reader->file, name);
     return SE_OK;
 }
 
@@ -302,7 +312,9 @@ static int read_property(struct onnx_reader *reader, struct wire message,
     return SE_OK;
 }
 
-static int read_model(struct onnx_reader *reader, struct onnx_metadata *metadata, struct wire model)
+/* `describe`: of the graph, only the declaration of the output. */
+static int read_model(struct onnx_reader *reader, struct onnx_metadata *metadata, struct wire model,
+                      bool describe)
 {
     struct wire message = model, graph = model;
     bool has_graph = false;
@@ -329,7 +341,8 @@ static int read_model(struct onnx_reader *reader, struct onnx_metadata *metadata
     RETURN_ERROR_IF(reader->opset < OPSET_MIN || reader->opset > OPSET_MAX, reader->err,
                     SE_ERR_UNSUPPORTED, "%s: opset %lld; %d to %d are read", reader->file,
                     (long long)reader->opset, OPSET_MIN, OPSET_MAX);
-    return read_graph(reader, graph);
+    const char *output;
+    return describe ? read_output_declaration(reader, graph, &output) : read_graph(reader, graph);
 }
 
 int onnx_read(struct nn_graph *graph, struct onnx_metadata *metadata, const void *bytes,
@@ -338,7 +351,16 @@ int onnx_read(struct nn_graph *graph, struct onnx_metadata *metadata, const void
     struct onnx_reader reader = {.graph = graph, .file = file, .err = err};
     *metadata = (struct onnx_metadata){NULL, 0};
     const struct wire model = {.file = file, .bytes = bytes, .at = 0, .end = size};
-    const int status = read_model(&reader, metadata, model);
+    const int status = read_model(&reader, metadata, model, false);
     free(reader.slots);
     return status;
+}
+
+int onnx_describe(struct nn_graph *graph, struct onnx_metadata *metadata, const void *bytes,
+                  size_t size, const char *file, se_error *err)
+{
+    struct onnx_reader reader = {.graph = graph, .file = file, .err = err};
+    *metadata = (struct onnx_metadata){NULL, 0};
+    const struct wire model = {.file = file, .bytes = bytes, .at = 0, .end = size};
+    return read_model(&reader, metadata, model, true);
 }

@@ -1,4 +1,4 @@
-#include "nn/cpu/step_profile.h"
+#include "nn/profile.h"
 
 #include <time.h>
 
@@ -30,7 +30,7 @@ static double now_ms(void)
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
-double step_gflop(const struct nn_step *step)
+static double step_gflop(const struct nn_step *step)
 {
     const struct nn_tensor *x = &step->in[NN_IN_X], *out = &step->out;
     const double weights = weight_elements(step, 0);
@@ -71,34 +71,41 @@ static double step_megabytes(const struct nn_step *step)
     return 4e-6 * count;
 }
 
-int step_profile_run(const struct nn_backend *backend, const struct nn_plan *plan,
-                     struct pool *pool, int runs, struct step_profile *profile, int32_t *count,
-                     se_error *err)
+/* One run of the steps [first, first + group) into row, the shortest of all. */
+static int profile_group(const struct nn_backend *backend, const struct nn_plan *plan,
+                         int32_t first, struct pool *pool, bool again, struct nn_step_profile *row,
+                         se_error *err)
+{
+    struct nn_plan part = *plan;
+    part.steps = &plan->steps[first];
+    part.step_count = plan->steps[first].group;
+    const double start = now_ms();
+    FORWARD_IF_ERROR(backend->run(&part, pool, NULL, err));
+    const double ms = now_ms() - start;
+    if (again) {
+        row->ms = ms < row->ms ? ms : row->ms;
+        return SE_OK;
+    }
+    const struct nn_step *last = &part.steps[part.step_count - 1];
+    *row = (struct nn_step_profile){.op = nn_op_name(last->op),
+                                    .node = last->node ? last->node->name : "",
+                                    .steps = part.step_count,
+                                    .ms = ms};
+    for (int32_t j = 0; j < part.step_count; j++) {
+        row->gflop += step_gflop(&part.steps[j]);
+        row->megabytes += step_megabytes(&part.steps[j]);
+    }
+    return SE_OK;
+}
+
+int nn_profile_run(const struct nn_backend *backend, const struct nn_plan *plan, struct pool *pool,
+                   int runs, struct nn_step_profile *rows, size_t *count, se_error *err)
 {
     for (int run = 0; run < runs; run++) {
         *count = 0;
-        for (int32_t i = 0; i < plan->step_count; i += plan->steps[i].group) {
-            struct nn_plan part = *plan;
-            part.steps = &plan->steps[i];
-            part.step_count = plan->steps[i].group;
-            const double start = now_ms();
-            FORWARD_IF_ERROR(backend->run(&part, pool, NULL, err));
-            const double ms = now_ms() - start;
-            struct step_profile *p = &profile[(*count)++];
-            if (run > 0) {
-                p->ms = ms < p->ms ? ms : p->ms;
-                continue;
-            }
-            const struct nn_step *last = &part.steps[part.step_count - 1];
-            *p = (struct step_profile){.op = nn_op_name(last->op),
-                                       .node = last->node ? last->node->name : "",
-                                       .steps = part.step_count,
-                                       .ms = ms};
-            for (int32_t j = 0; j < part.step_count; j++) {
-                p->gflop += step_gflop(&part.steps[j]);
-                p->megabytes += step_megabytes(&part.steps[j]);
-            }
-        }
+        for (int32_t i = 0; i < plan->step_count; i += plan->steps[i].group)
+            FORWARD_IF_ERROR(
+                profile_group(backend, plan, i, pool, run > 0, &rows[(*count)++], err));
     }
     return SE_OK;
 }
