@@ -46,6 +46,7 @@ const struct anchor_row anchor_rows[] = {
     {"svc tag", SAYS_SERIAL, STRONG, N | G},
     {"serv tag", SAYS_SERIAL, STRONG, N},
     {"st/sn", SAYS_SERIAL, STRONG, 0},
+    {"st", SAYS_SERIAL, MEDIUM, C | ANCHOR_STRICT | ANCHOR_UPPER},
     {"meter", SAYS_SERIAL, MEDIUM, NN},
     {"machine", SAYS_SERIAL, MEDIUM, NN},
     {"mach", SAYS_SERIAL, MEDIUM, NN},

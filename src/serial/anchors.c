@@ -215,6 +215,21 @@ static void code_run(const struct matcher *m, size_t at, int *digits, int *lengt
     }
 }
 
+/* Three pairs with one and the same mark between them: "F4:AB:58", the start of an address. */
+static bool pairs_at(const struct matcher *m, size_t at)
+{
+    int digits, length;
+    if (at + 8 > m->text->count || m->fold[at + 2] != m->fold[at + 5] ||
+        (m->fold[at + 2] != ':' && m->fold[at + 2] != '-'))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        code_run(m, at + 3 * (size_t)i, &digits, &length);
+        if (length != 2)
+            return false;
+    }
+    return true;
+}
+
 /* Colon, dot, number sign, or a code right away: what a word that announces a number is followed
  * by. */
 static bool announces(const struct matcher *m, size_t end, bool colon_only)
@@ -235,7 +250,23 @@ static bool announces(const struct matcher *m, size_t end, bool colon_only)
     if (c == '.' || c == '#' || c == '=' || c == 0x2116 || c == 0xB0)
         return true;
     code_run(m, at, &digits, &length);
-    return at > end && digits >= 4;
+    return at > end && (digits >= 4 || pairs_at(m, at));
+}
+
+/* Right behind a word that announces a serial number a letter or two before digits are its own:
+ * "SN FD0123456". */
+static bool begins_value(const struct work *work, const struct matcher *m, size_t line, size_t at,
+                         const struct pattern *p, size_t end)
+{
+    const struct work_anchor *before =
+        work->anchor_count > 0 ? &work->anchors[work->anchor_count - 1] : NULL;
+    if (!before || before->line != line || before->says != SAYS_SERIAL || p->letters > 2 ||
+        class_at(m, end) != FOLD_DIGIT)
+        return false;
+    for (size_t i = before->end; i < at; i++)
+        if (!m->gap[i])
+            return false;
+    return true;
 }
 
 /* May the anchor end here, given what comes next? */
@@ -254,9 +285,10 @@ static bool ends_well(const struct matcher *m, const struct pattern *pattern, si
     if (k == FOLD_LETTER)
         return true;
     const unsigned flags = pattern->row ? pattern->row->flags : 0;
+    if (k == FOLD_DIGIT && pattern->letters == 2 && (flags & ANCHOR_COLON))
+        return digits >= 4 && digits == length;
     if (k == FOLD_DIGIT)
-        return pattern->letters >= 4 || (flags & (ANCHOR_GLUED | ANCHOR_MAYBE)) ||
-               (pattern->letters == 2 && digits >= 4 && (flags & ANCHOR_COLON));
+        return pattern->letters >= 4 || (flags & (ANCHOR_GLUED | ANCHOR_MAYBE));
     if (!(flags & ANCHOR_GLUED))
         return false;
     if (before == FOLD_LOWER && k == FOLD_UPPER)
@@ -302,10 +334,27 @@ static bool take_number(struct matcher *m, size_t *end)
     return true;
 }
 
+/* Capitals alone; beside one, a small letter of the same shape as its capital counts too: "sN". */
 static bool all_upper(const struct matcher *m, size_t begin, size_t end)
 {
-    for (size_t i = begin; i < end; i++)
-        if (class_at(m, i) == FOLD_LOWER)
+    bool upper = false, lower = false;
+    for (size_t i = begin; i < end; i++) {
+        if (class_at(m, i) != FOLD_LOWER) {
+            upper |= class_at(m, i) == FOLD_UPPER;
+            continue;
+        }
+        if (m->fold[i] >= 0x80 || !strchr("ckopsuvwxz", (int)m->fold[i]))
+            return false;
+        lower = true;
+    }
+    return upper || !lower;
+}
+
+/* A word that stands alone in its cell of a table. */
+static bool fills_line(const struct matcher *m, size_t begin, size_t end)
+{
+    for (size_t i = 0; i < m->text->count; i++)
+        if ((i < begin || i >= end) && m->word[i])
             return false;
     return true;
 }
@@ -331,8 +380,9 @@ static bool row_matches(struct matcher *m, const struct pattern *p, size_t skip,
     out->end = end;
     if (!out->has_number && ((flags & ANCHOR_NEEDS_NUMBER) || !ends_well(m, p, end)))
         return false;
-    const bool colon = announces(m, end, p->letters == 1);
-    if ((flags & ANCHOR_COLON) && !out->has_number && !colon)
+    const bool colon = announces(m, end, p->letters == 1 || (flags & ANCHOR_STRICT));
+    const bool alone = p->letters >= 3 && !(flags & ANCHOR_STRICT) && fills_line(m, at, end);
+    if ((flags & ANCHOR_COLON) && !out->has_number && !colon && !alone)
         return false;
     if (letters <= 3 && out->cost > 0 && !out->has_number && !colon)
         return false;
@@ -494,7 +544,8 @@ int anchors_find(struct work *work, se_error *err)
             struct match match = {0};
             const struct pattern *p;
             const bool word = word_at(m, at);
-            if (best_at(m, at, line_start && word, &match, &p)) {
+            if (best_at(m, at, line_start && word, &match, &p) &&
+                !begins_value(work, m, line, at, p, match.end)) {
                 add_anchor(work, m, line, at, &match, p);
                 at = match.end;
             } else {

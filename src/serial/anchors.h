@@ -21,6 +21,7 @@ enum anchor_flags {
     ANCHOR_ANYWHERE = 16,    /* may stand inside a run of letters ("A2141Serial") */
     ANCHOR_MAYBE = 32,       /* may belong to the value ("SN123456") */
     ANCHOR_UPPER = 64,       /* only as capitals, or with a colon behind it */
+    ANCHOR_STRICT = 256,     /* with ANCHOR_COLON: a colon and nothing else will do */
     ANCHOR_CUT = 128         /* also with its beginning cut off, at the start of a line */
 };
 

@@ -1,5 +1,6 @@
 #include "serial/candidates.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "serial/formats.h"
@@ -283,9 +284,20 @@ static int add_after_anchor(struct work *work, const struct work_anchor *anchor,
     if (i == end || work->atoms[i].begin >= anchor->end || !work->atoms[i].code)
         return SE_OK;
     const size_t last = token_last(work, i, end);
-    const struct work_piece piece = {anchor->line, anchor->end, work->atoms[last].end};
+    struct work_piece piece = {anchor->line, anchor->end, work->atoms[last].end};
     struct work_cand *cand;
-    return candidates_add(work, &piece, 1, &cand, err);
+    FORWARD_IF_ERROR(candidates_add(work, &piece, 1, &cand, err));
+    /* "SN:AB48…" may have been read as "SN1AB48…". */
+    const struct ser_char *mark = &work->texts[anchor->line].chars[anchor->end];
+    if (mark->c != '1')
+        return SE_OK;
+    piece.begin++;
+    FORWARD_IF_ERROR(candidates_add(work, &piece, 1, &cand, err));
+    if (cand)
+        cand->joint = mark->alt == ':' || mark->alt == '.' ? fmaxf(logf(mark->alt_p / mark->p), -3)
+                      : mark->p < 0.9F                     ? -1.5F
+                                                           : -3.0F;
+    return SE_OK;
 }
 
 static int find_in_text(struct work *work, const struct work_text *text, se_error *err)

@@ -199,9 +199,14 @@ static struct options options_at(const struct work_cand *cand, size_t i, uint64_
         add_option(&options, (char)read->alt, read->alt_p / read->p);
     const int count = fold_confusions(symbol, similar);
     for (int k = 0; k < count; k++)
-        if (mask >> similar[k].symbol & 1)
-            add_option(&options, fold_symbol_char(similar[k].symbol),
-                       similar[k].p * (1.2F - read->p));
+        if (mask >> similar[k].symbol & 1) {
+            const char other = fold_symbol_char(similar[k].symbol);
+            /* In many fonts these look the same: however sure the recognizer, it has guessed. */
+            const bool same =
+                (cand->key[i] == '0' && other == 'O') || (cand->key[i] == 'O' && other == '0') ||
+                (cand->key[i] == '1' && other == 'I') || (cand->key[i] == 'I' && other == '1');
+            add_option(&options, other, fmaxf(similar[k].p * (1.2F - read->p), same ? 0.12F : 0));
+        }
     /* An alphabet without I, O, Q is made for fonts that draw them like 1 and 0. */
     if (!(mask & (bit('I') | bit('O'))) && (mask & bit('A')) && (mask & bit('Z'))) {
         if (cand->key[i] == 'O' || cand->key[i] == 'Q')

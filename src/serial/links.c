@@ -4,7 +4,9 @@
  *   S/N: ABC123        behind: same line, nothing but spaces and colons between
  *   S/N:    ABC123     beside: another line on the same baseline, to the right
  *   S/N:
- *   ABC123             below: next row, under the anchor or aligned to its left edge
+ *   ABC123             below: next rows, under the anchor or aligned to its left edge
+ *   S/N:  ||||||||
+ *         ABC123       aside: under the barcode that stands beside the anchor
  *
  * The nearest anchor of a candidate is the one that counts, and the nearest candidate of an anchor:
  * a code behind "Model" is not the serial number of a "S/N" further left.
@@ -12,8 +14,17 @@
 #include "serial/links.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { SKIP_MAX = 3, OWNER_WORDS = 6 };
+enum {
+    SKIP_MAX = 3,
+    OWNER_WORDS = 6,
+    /* Distances in heights of the anchor. */
+    BESIDE_MAX = 40,
+    BELOW_ROWS = 6, /* a barcode may stand between */
+    ASIDE_MAX = 12,
+    ASIDE_ROWS = 5
+};
 
 /* What an anchor has found so far. */
 struct holder {
@@ -76,6 +87,13 @@ static void link_behind(const struct work *work, struct work_cand *cand)
     cand->strength = by_words[words] * (codes ? 0.35F : 1);
 }
 
+/* On screens the value stands at the other end of its row. */
+static float beside_strength(float gap)
+{
+    const float near = fminf(fmaxf(gap, 0), 10), far = fmaxf(gap - 10, 0);
+    return 0.92F / (1 + 0.03F * near + 0.015F * far);
+}
+
 /* How well `box`, in the anchor's axes, stands to the right of or below the anchor. */
 static struct proposal propose(const struct work_anchor *anchor, const struct work_box *self,
                                const struct work_box *box)
@@ -87,19 +105,25 @@ static struct proposal propose(const struct work_anchor *anchor, const struct wo
     if (!box->aligned || ratio < 0.3F || ratio > 4.5F)
         return none;
     const float tall = fmaxf(self->high, box->high);
-    if (dx > -0.6F * h && dx < 20 * h && fabsf(dy) < 0.7F * tall)
-        return (struct proposal){anchor, LINK_BESIDE, 0.92F / (1 + 0.03F * fmaxf(dx / h, 0)),
-                                 fmaxf(dx, 0)};
+    if (dx > -0.6F * h && dx < BESIDE_MAX * h && fabsf(dy) < 0.7F * tall)
+        return (struct proposal){anchor, LINK_BESIDE, beside_strength(dx / h), fmaxf(dx, 0)};
     const float gap = fabsf(dy) - self->high - box->high;
     const float overlap = fminf(self->x + self->half, box->x + box->half) -
                           fmaxf(self->x - self->half, box->x - box->half);
     const float left = fabsf((box->x - box->half) - (self->x - self->half));
-    if ((overlap <= 0 && left > 1.5F * h) || fabsf(dy) < 0.5F * h)
+    if (fabsf(dy) < 0.5F * h)
         return none;
+    if (overlap <= 0 && left > 1.5F * h) {
+        if (dy < 0 || dx < -h || dx > ASIDE_MAX * h || gap > ASIDE_ROWS * h)
+            return none;
+        const float far = fmaxf(dx, 0) / h + fmaxf(gap, 0) / h;
+        return (struct proposal){anchor, LINK_ASIDE, 0.55F / (1 + 0.12F * far), gap};
+    }
     const float shift = left < 1.5F * h ? 1 : overlap > 0.5F * box->half ? 0.9F : 0.75F;
     const float rows = fmaxf(gap / h, 0);
-    if (dy > 0 && rows < 4)
-        return (struct proposal){anchor, LINK_BELOW, shift * 0.8F / (1 + 0.5F * rows), gap};
+    if (dy > 0 && rows < BELOW_ROWS)
+        return (struct proposal){anchor, LINK_BELOW, shift * 0.8F / (1 + 0.5F * fminf(rows, 2)),
+                                 gap};
     if (dy < 0 && rows < 1.2F)
         return (struct proposal){anchor, LINK_ABOVE, shift * 0.3F / (1 + rows), gap};
     return none;
@@ -159,6 +183,43 @@ static float settle(const struct work *work, const struct holder *holder,
     return isfinite(holder->below) ? 0 : strength;
 }
 
+/* Words and codes; not the stripes of a barcode, which are read as "III1I". */
+static bool has_words(const struct work_text *text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text->count; i++) {
+        const uint32_t c = text->chars[i].c;
+        count += fold_is_word(c) && !(c < 0x80 && strchr("I1l|i", (int)c));
+    }
+    return count >= 3;
+}
+
+/* Does other text stand where a barcode would have to stand between the anchor and its value? */
+static bool is_blocked(const struct work *work, const struct work_box *self,
+                       const struct proposal *p, const struct work_cand *cand)
+{
+    const struct work_piece *piece = &cand->pieces[0];
+    const struct work_frame *frame = &work->texts[p->anchor->line].frame;
+    const struct work_box value =
+        work_box_in(frame, &work->texts[piece->line], piece->begin, piece->end);
+    for (size_t i = 0; i < work->text_count; i++) {
+        const struct work_text *text = &work->texts[i];
+        if (i == p->anchor->line || i == piece->line || text->symbology || !text->frame.valid ||
+            !has_words(text))
+            continue;
+        const struct work_box box = work_box_in(frame, text, 0, text->count);
+        const float reach = p->link == LINK_ASIDE ? self->high : value.half + box.half;
+        const bool beside = fabsf(box.y - self->y) < reach + box.high &&
+                            box.x + box.half > self->x + self->half &&
+                            box.x - box.half < value.x + value.half;
+        const bool between = fabsf(box.x - value.x) < reach && box.y > self->y + self->high &&
+                             box.y < value.y - value.high;
+        if (p->link == LINK_ASIDE ? beside : between)
+            return true;
+    }
+    return false;
+}
+
 int links_find(struct work *work, se_error *err)
 {
     struct holder *holders = arena_alloc(work->arena, work->anchor_count + 1, sizeof(*holders));
@@ -186,7 +247,12 @@ int links_find(struct work *work, se_error *err)
         const struct proposal *p = &proposals[i];
         if (!p->anchor)
             continue;
-        const float strength = settle(work, &holders[p->anchor - work->anchors], p);
+        const struct holder *holder = &holders[p->anchor - work->anchors];
+        float strength = settle(work, holder, p);
+        const bool far = p->link == LINK_ASIDE ||
+                         (p->link == LINK_BELOW && p->gap > 1.5F * 2 * holder->self.high);
+        if (far && strength > 0.05F && is_blocked(work, &holder->self, p, cand))
+            strength *= 0.2F;
         if (strength > cand->strength) {
             cand->anchor = p->anchor;
             cand->link = p->link;

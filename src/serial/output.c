@@ -131,8 +131,9 @@ static bool chars_of(const struct hypothesis *h, struct ser_reading *reading, st
 
 static const char *why_of(const struct hypothesis *h, struct arena *arena)
 {
-    static const char *const links[] = {"", "right before it", "to the left of it", "above it",
-                                        "below it"};
+    static const char *const links[] = {
+        "",         "right before it", "to the left of it",
+        "above it", "below it",        "to the left of and above it"};
     const struct work_cand *cand = h->cand;
     const char *announced =
         cand->anchor ? arena_printf(arena, "\"%s\" %s", cand->anchor->name, links[cand->link])

@@ -195,7 +195,8 @@ static bool judge_format(const struct work *work, const struct work_cand *cand,
     const bool matches = anchor && says_kind(anchor, format->kind) && cand->strength >= 0.3F;
     if ((format->flags & FORMAT_ANNOUNCED) && !matches)
         return false;
-    if ((format->flags & FORMAT_SERVICE_TAG) && !strstr(anchor->name, "tag"))
+    if ((format->flags & FORMAT_SERVICE_TAG) && !strstr(anchor->name, "tag") &&
+        strncmp(anchor->name, "st", 2) != 0)
         return false;
     if (!(format->flags & FORMAT_STRIP) && separators(cand) > 0)
         return false;
@@ -230,11 +231,11 @@ static float kind_cap(enum ser_kind kind)
 {
     switch (kind) {
     case SER_ASSET:
-        return 2;
+        return 1;
     case SER_IMEI:
-        return 1.5F;
+        return 0.3F;
     case SER_MEID:
-        return 1.2F;
+        return 0.2F;
     case SER_MAC:
         return -0.2F;
     case SER_ICCID:

@@ -288,13 +288,19 @@ static float length_score(int symbols, bool mixed)
     return mixed && symbols >= 8 ? score + 0.3F : score;
 }
 
+/* What the stripes of a barcode are read as. */
+static bool is_stripes(const char *raw, const struct count *n)
+{
+    return n->symbols >= 5 && n->letters > 0 && raw[strspn(raw, "Il1i")] == '\0';
+}
+
 struct shape shape_of(const char *raw)
 {
     const struct count n = count_of(raw);
     const bool mixed = n.letters > 0 && n.digits > 0;
     struct shape shape = {0};
     if (n.symbols == 0 || is_quantity(raw, &n) || is_date(raw) || is_month_date(raw, &n) ||
-        is_telephone(raw, &n) || is_address(raw, &n)) {
+        is_telephone(raw, &n) || is_address(raw, &n) || is_stripes(raw, &n)) {
         shape.no_code = true;
         shape.bare = shape.announced = -9;
         return shape;

@@ -87,7 +87,7 @@ struct work_piece {
     size_t line, begin, end;
 };
 
-enum work_link { LINK_NONE, LINK_BEHIND, LINK_BESIDE, LINK_BELOW, LINK_ABOVE };
+enum work_link { LINK_NONE, LINK_BEHIND, LINK_BESIDE, LINK_BELOW, LINK_ABOVE, LINK_ASIDE };
 
 /* Something that may be an identifier: characters of one place, or of a chain of places. */
 struct work_cand {

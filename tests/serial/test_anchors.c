@@ -175,6 +175,10 @@ static void test_weak_words(void **state)
     expect("NO.16207297", "16207297", "serial");
     expect("Nr. 3165537", "3165537", "serial");
     expect("№ 3165537", "3165537", "serial");
+    expect("sN 4807X1623", "4807X1623", "serial");
+    expect("ST: 4QXK5J3", "4QXK5J3", "serial");
+    expect("SN FD4807162", "FD4807162", "serial");
+    expect("FD 9405 00123", "940500123", "serial");
     expect("# 3165537", "3165537", "serial");
     expect("编号 3165537", "3165537", "serial");
 }
@@ -191,6 +195,7 @@ static void test_other_kinds(void **state)
     expect("WLAN MAC 00-1B-63-84-45-E6", "001B638445E6", "mac");
     expect("Ethernet address 001b.6384.45e6", "001B638445E6", "mac");
     expect("MAC 001122334455", "001122334455", "mac");
+    expect("LAN MAC F4:AB:CD:EF:AE:CA", "F4ABCDEFAECA", "mac");
     expect("IMEI: 356938035643809", "356938035643809", "imei");
     expect("IMEI 35 693803 564380 9", "356938035643809", "imei");
     expect("MEID: A0000049259B24", "A0000049259B24", "meid");

@@ -56,6 +56,46 @@ static void test_below(void **state)
     EXPECT("11003147", "serial", "WATTHOUR METER", "NO.", "11003147", "10895");
 }
 
+/* The anchor stands beside a barcode, the value below that; other text in between forbids it. */
+static void test_aside(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *between, *kind;
+    } cases[] = {{"IIII1IIIlI", "serial"}, {"Equipment cabinet", "code"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct label label;
+        label_init(&label, 90 * (float)i);
+        label_line(&label, 100, 100, "SERIAL NO.");
+        label_line(&label, 320, 100, cases[i].between);
+        label_line(&label, 320, 150, "AB4807162");
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_string_equal(label_text(&label, 0), "AB4807162");
+        assert_string_equal(label_kind(&label, 0), cases[i].kind);
+        label_free(&label);
+    }
+}
+
+/* A list on a screen: names at the left, values at the right. */
+static void test_screen(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    static const char *const rows[][2] = {{"IMEI", "356938035643809"},
+                                          {"Serial number", "AB4807162"},
+                                          {"MAC", "00:1B:63:84:45:E6"}};
+    for (size_t i = 0; i < 3; i++) {
+        label_line(&label, 100, 100 + 60 * (float)i, rows[i][0]);
+        label_line(&label, 800, 100 + 60 * (float)i, rows[i][1]);
+    }
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    assert_string_equal(label_text(&label, 1), "356938035643809");
+    assert_string_equal(label_kind(&label, 2), "mac");
+    label_free(&label);
+}
+
 /* Another anchor in between takes the code. */
 static void test_blocked(void **state)
 {
@@ -249,6 +289,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_beside),           cmocka_unit_test(test_below),
+        cmocka_unit_test(test_aside),
+        cmocka_unit_test(test_screen),
         cmocka_unit_test(test_blocked),          cmocka_unit_test(test_several_lines),
         cmocka_unit_test(test_continued_below),  cmocka_unit_test(test_groups),
         cmocka_unit_test(test_without_anchor),   cmocka_unit_test(test_order_of_kinds),
