@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-static double add_logs(double a, double b)
+double ctc_add_logs(double a, double b)
 {
     const double more = a > b ? a : b, less = a > b ? b : a;
     return isinf(less) ? more : more + log1p(exp(less - more));
@@ -124,13 +124,13 @@ double ctc_log_probability(const struct lattice *lattice, const int *text, size_
         for (size_t s = states; s-- > 0;) {
             double sum = alpha[s];
             if (s >= 1)
-                sum = add_logs(sum, alpha[s - 1]);
+                sum = ctc_add_logs(sum, alpha[s - 1]);
             if (s >= 3 && s % 2 == 1 && text[s / 2] != text[s / 2 - 1])
-                sum = add_logs(sum, alpha[s - 2]);
+                sum = ctc_add_logs(sum, alpha[s - 2]);
             alpha[s] = sum + logp_at(lattice, step, s % 2 == 1 ? text[s / 2] : 0);
         }
     }
-    return length > 0 ? add_logs(alpha[states - 1], alpha[states - 2]) : alpha[0];
+    return length > 0 ? ctc_add_logs(alpha[states - 1], alpha[states - 2]) : alpha[0];
 }
 
 /* ---- growing texts -------------------------------------------------------------------------- */
@@ -159,17 +159,17 @@ void ctc_prefix_extend(const struct lattice *lattice, const struct ctc_prefix *f
         if (step > 0) {
             before = from->ends_blank[step - 1];
             if (column != from->last)
-                before = add_logs(before, from->ends_char[step - 1]);
+                before = ctc_add_logs(before, from->ends_char[step - 1]);
         }
         const double begins = before + logp_at(lattice, step, column);
         const double goes_on = character + logp_at(lattice, step, column);
-        blank = add_logs(blank, character) + logp_at(lattice, step, 0);
-        character = add_logs(begins, goes_on);
-        prefix = add_logs(prefix, begins);
+        blank = ctc_add_logs(blank, character) + logp_at(lattice, step, 0);
+        character = ctc_add_logs(begins, goes_on);
+        prefix = ctc_add_logs(prefix, begins);
         out->ends_blank[step] = blank;
         out->ends_char[step] = character;
     }
     out->last = column;
-    out->exact = add_logs(blank, character);
+    out->exact = ctc_add_logs(blank, character);
     out->prefix = prefix;
 }

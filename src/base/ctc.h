@@ -20,6 +20,9 @@ enum {
     CTC_MAX_TEXT = 256 /* columns of a text that is scored */
 };
 
+/* Logarithm of the sum of two numbers given by their logarithms; -INFINITY stands for 0. */
+double ctc_add_logs(double a, double b);
+
 /* One read character. */
 struct text_char {
     uint32_t c;   /* code point of the best class of the full head */

@@ -40,8 +40,9 @@ struct lattice lattice_window(const struct lattice *lattice, int from, int to);
 
 /*
  * Copies the output of a recognizer's head, rows of [columns + LATTICE_EXTRA] with reject, best and
- * best_logp behind the columns, into a lattice in `arena`. Hostile values are tamed: every log-probability becomes finite and at most 0,
- * a class outside 0 … classes-1 becomes the blank. Returns 0, or -1 when the arena is spent.
+ * best_logp behind the columns, into a lattice in `arena`. Hostile values are tamed: every
+ * log-probability becomes finite and at most 0, a class outside 0 … classes-1 becomes the blank.
+ * Returns 0, or -1 when the arena is spent.
  */
 int lattice_from_head(const struct alphabet *alphabet, const float *rows, int steps, int classes,
                       struct arena *arena, struct lattice *out);
