@@ -17,7 +17,7 @@ enum {
 
 struct command {
     const char *name;
-    const char *summary; /* one line */
+    const char *summary; /* one line; NULL: not for people, `serialeye help` does not list it */
     const char *usage;   /* what `serialeye help NAME` prints */
     int (*run)(int argc, char **argv);
 };
@@ -27,6 +27,8 @@ extern const struct command command_models;
 extern const struct command command_config;
 extern const struct command command_doctor;
 extern const struct command command_bench;
+extern const struct command command_serve;
+extern const struct command command_serve_worker;
 
 /* Prints the usage of a subcommand to stdout; the exit status is STATUS_ALL_DONE. */
 int cli_print_usage(const struct command *command);

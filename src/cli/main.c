@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_read, &command_doctor, &command_bench, &command_models, &command_config,
+    &command_read,   &command_serve,  &command_doctor,       &command_bench,
+    &command_models, &command_config, &command_serve_worker,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -26,7 +27,8 @@ static void print_overview(FILE *out)
           "usage: serialeye COMMAND [OPTION]… [ARGUMENT]…\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-9s%s\n", commands[i]->name, commands[i]->summary);
+        if (commands[i]->summary)
+            fprintf(out, "  %-9s%s\n", commands[i]->name, commands[i]->summary);
     fputs("  help     says more about a command: serialeye help read\n\n"
           "Exit status: 0 all done, also when no serial number was found; 1 some pictures failed;\n"
           "2 wrong use or settings.\n",

@@ -16,6 +16,7 @@
  *   try_rotations, roi_top_k            looks after the first one
  *   parallel_preprocessing              whether crops and filters are shared out to the threads
  *   languages                           only "en" is accepted, nothing depends on it
+ *   host … drain_s                      the service alone (src/serve), which takes them as text
  *
  * Names that other readers know and this one cannot honour stand in `refused`, each with its
  * reason: a setting that would be ignored is never accepted.
@@ -49,14 +50,18 @@ struct setting_row {
     const char *refused, *reason;
 };
 
-/* Choices without effect need a place to be parsed into. */
+/* What has no effect here needs a place to be parsed into. */
 struct settings_all {
     struct settings_values values;
     int without_effect;
+    const char *text_of_service;
+    int number_of_service;
 };
 
 #define AT(field) offsetof(struct settings_all, values.field)
 #define NO_EFFECT offsetof(struct settings_all, without_effect)
+#define SERVICE_TEXT offsetof(struct settings_all, text_of_service)
+#define SERVICE_NUMBER offsetof(struct settings_all, number_of_service)
 
 static const struct setting_row rows[] = {
     {"models", "", "a folder", "folder of the model files; empty: the usual places", SETTING_TEXT,
@@ -107,6 +112,40 @@ static const struct setting_row rows[] = {
      SETTING_CHOICE, NO_EFFECT, 0, 0, NULL,
      "the recognizer is one for all languages and only Latin serial numbers are returned: there is "
      "nothing to choose"},
+    {"host", "0.0.0.0", "a name or address", "serve: where it listens", SETTING_TEXT, SERVICE_TEXT,
+     0, 0, NULL, NULL},
+    {"port", "8000", "0..65535", "serve: TCP port; 0: any that is free", SETTING_WHOLE,
+     SERVICE_NUMBER, 0, 65535, NULL, NULL},
+    {"workers", "0", "0..64", "serve: processes that read; 0: one for each core, at most 8",
+     SETTING_WHOLE, SERVICE_NUMBER, 0, 64, NULL, NULL},
+    {"queue", "64", "1..10000", "serve: requests in work or waiting; more are refused (503)",
+     SETTING_WHOLE, SERVICE_NUMBER, 1, 10000, NULL, NULL},
+    {"queue_mb", "512", "1..65536", "serve: MiB of pictures in work or waiting; more are refused",
+     SETTING_WHOLE, SERVICE_NUMBER, 1, 65536, NULL, NULL},
+    {"body_mb", "32", "1..512", "serve: MiB of one request's body", SETTING_WHOLE, SERVICE_NUMBER,
+     1, 512, NULL, NULL},
+    {"deadline_ms", "30000", "100..3600000",
+     "serve: milliseconds for one request, waiting included", SETTING_WHOLE, SERVICE_NUMBER, 100,
+     3600000, NULL, NULL},
+    {"stuck_ms", "60000", "100..3600000",
+     "serve: milliseconds after which a process that reads one picture is replaced", SETTING_WHOLE,
+     SERVICE_NUMBER, 100, 3600000, NULL, NULL},
+    {"refuse_s", "600", "0..86400",
+     "serve: seconds for which a picture is refused that ended two processes", SETTING_WHOLE,
+     SERVICE_NUMBER, 0, 86400, NULL, NULL},
+    {"connections", "2048", "8..100000", "serve: connections at once", SETTING_WHOLE,
+     SERVICE_NUMBER, 8, 100000, NULL, NULL},
+    {"connections_per_address", "256", "1..100000", "serve: connections at once from one address",
+     SETTING_WHOLE, SERVICE_NUMBER, 1, 100000, NULL, NULL},
+    {"header_s", "10", "1..3600", "serve: seconds in which a request's headers must arrive",
+     SETTING_WHOLE, SERVICE_NUMBER, 1, 3600, NULL, NULL},
+    {"upload_s", "120", "1..3600", "serve: seconds in which a request's body must arrive",
+     SETTING_WHOLE, SERVICE_NUMBER, 1, 3600, NULL, NULL},
+    {"upload_rate", "4096", "0..1000000000",
+     "serve: bytes a second of a body, after five seconds, below which it is cut off",
+     SETTING_WHOLE, SERVICE_NUMBER, 0, 1e9, NULL, NULL},
+    {"drain_s", "30", "0..3600", "serve: seconds for the requests in work when it is told to end",
+     SETTING_WHOLE, SERVICE_NUMBER, 0, 3600, NULL, NULL},
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

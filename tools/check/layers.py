@@ -16,7 +16,7 @@ ALLOWED = {
     "reader": {"base", "image", "nn", "ocr", "serial", "code"},
     "diag": {"base", "image", "nn", "ocr", "serial", "code", "reader"},
     "serve": {"base"},
-    "cli": {"base", "diag"},
+    "cli": {"base", "diag", "serve"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 

@@ -1,0 +1,667 @@
+/*
+ * One thread does everything with works and workers, so that they need no lock. `mutex` guards what
+ * other threads touch: the inbox, the list of live works (changed by the thread alone), the wish to
+ * cancel, the admission and the numbers.
+ */
+#define _GNU_SOURCE
+#include "serve/engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/budget.h"
+#include "serve/crew.h"
+#include "serve/turns.h"
+
+enum {
+    MAX_TRIES = 2,
+    SUSPECT_COUNT = 256,
+    EVENT_COUNT = 64,
+    TICK_MS = 100,       /* how late a deadline may be noticed */
+    IDLE_TICK_MS = 1000, /* when nothing waits */
+    MAX_ANSWER = 64 << 20,
+    MAX_RETRY_AFTER_S = 60
+};
+
+static const int64_t start_limit_ns = 60000000000, give_up_limit_ns = 5000000000;
+/* What an event belongs to: the inbox, member number - 1, or the client of a work by its id. */
+static const uint64_t event_inbox = 0, first_work_id = UINT64_C(1) << 32;
+
+/* A picture during which processes ended. */
+struct suspect {
+    uint8_t hash[WORK_HASH_SIZE];
+    int ends;         /* processes; from MAX_TRIES on it is refused */
+    int64_t until_ns; /* when this is forgotten */
+};
+
+struct engine {
+    const struct serve_config *config;
+    char *const *arguments;
+    pthread_t thread;
+    int epoll, inbox_event;
+
+    /* The thread's own. */
+    struct turns turns;
+    struct crew_member *crew; /* [config->workers] */
+    struct suspect suspects[SUSPECT_COUNT];
+    size_t next_suspect;
+    uint64_t next_task;
+    size_t again; /* pictures that are to be tried again */
+
+    pthread_mutex_t mutex;
+    struct work *inbox, *inbox_last;
+    struct work *live;
+    size_t live_count;
+    uint64_t next_id;
+    struct engine_numbers numbers;
+    bool was_ready, failed;
+    bool stop;  /* told to end */
+    bool ended; /* the thread takes nothing any more */
+};
+
+/* ---- pictures and works that are done ------------------------------------------------------- */
+
+/* Notes a picture's end; `text` becomes the picture's (may be NULL for lack of memory). */
+static void finish_picture(struct engine *engine, struct work *work, size_t index, const char *code,
+                           char *text)
+{
+    struct work_picture *picture = &work->pictures[index];
+    snprintf(picture->code, sizeof(picture->code), "%s", !text && !*code ? "memory" : code);
+    picture->text = text;
+    engine->again -= picture->again;
+    picture->again = false;
+    work->finished++;
+    pthread_mutex_lock(&engine->mutex);
+    if (*picture->code)
+        engine->numbers.failed++;
+    else
+        engine->numbers.read++;
+    pthread_mutex_unlock(&engine->mutex);
+    if (work->picture_done)
+        work->picture_done(work, index);
+}
+
+static void fail_picture(struct engine *engine, struct work *work, size_t index, const char *code,
+                         const char *message)
+{
+    finish_picture(engine, work, index, code, strdup(message));
+}
+
+/* Takes a work whose pictures are all finished out of the engine and gives it back. */
+static void finish_work(struct engine *engine, struct work *work)
+{
+    if (work->socket >= 0)
+        epoll_ctl(engine->epoll, EPOLL_CTL_DEL, work->socket, NULL);
+    pthread_mutex_lock(&engine->mutex);
+    for (struct work **at = &engine->live; *at; at = &(*at)->next_live)
+        if (*at == work) {
+            *at = work->next_live;
+            break;
+        }
+    engine->live_count--;
+    pthread_mutex_unlock(&engine->mutex);
+    work->done(work);
+}
+
+static const struct {
+    const char *code, *message;
+} given_up_messages[] = {
+    {"deadline", "not read before the deadline of the request"},
+    {"cancelled", "the request was cancelled"},
+    {"draining", "the service is being shut down"},
+    {"memory", "out of memory"},
+};
+
+static const char *given_up_message(const char *code)
+{
+    for (size_t i = 0; i < sizeof(given_up_messages) / sizeof(given_up_messages[0]); i++)
+        if (strcmp(given_up_messages[i].code, code) == 0)
+            return given_up_messages[i].message;
+    return code;
+}
+
+/* Nothing more of this work is begun; what is being read is cancelled. */
+static void give_up(struct engine *engine, struct work *work, const char *code, int64_t now)
+{
+    if (work->given_up)
+        return;
+    work->given_up = code;
+    turns_remove(&engine->turns, work);
+    for (size_t i = 0; i < work->count; i++) {
+        if (i >= work->given || work->pictures[i].again)
+            fail_picture(engine, work, i, code, given_up_message(code));
+    }
+    work->given = work->count;
+    for (int i = 0; i < engine->config->workers; i++)
+        if (engine->crew[i].state == CREW_BUSY && engine->crew[i].work == work)
+            crew_cancel(&engine->crew[i], now);
+}
+
+/* ---- suspects ------------------------------------------------------------------------------- */
+
+static struct suspect *find_suspect(struct engine *engine, const uint8_t *hash, int64_t now)
+{
+    for (size_t i = 0; i < SUSPECT_COUNT; i++)
+        if (engine->suspects[i].until_ns > now &&
+            memcmp(engine->suspects[i].hash, hash, WORK_HASH_SIZE) == 0)
+            return &engine->suspects[i];
+    return NULL;
+}
+
+/* A process has ended over this picture. */
+static void suspect(struct engine *engine, const uint8_t *hash, int64_t now)
+{
+    struct suspect *found = find_suspect(engine, hash, now);
+    if (!found) {
+        found = &engine->suspects[engine->next_suspect++ % SUSPECT_COUNT];
+        memcpy(found->hash, hash, WORK_HASH_SIZE);
+        found->ends = 0;
+    }
+    found->ends++;
+    found->until_ns = now + engine->config->refuse_ns;
+}
+
+static bool is_refused(struct engine *engine, const uint8_t *hash, int64_t now)
+{
+    const struct suspect *found = find_suspect(engine, hash, now);
+    return found && found->ends >= MAX_TRIES;
+}
+
+/* ---- workers -------------------------------------------------------------------------------- */
+
+static bool is_stopped(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    const bool stop = engine->stop;
+    pthread_mutex_unlock(&engine->mutex);
+    return stop;
+}
+
+/* A worker has ended or shall end. Its picture is tried again, or has failed with `code`. */
+static void lose_member(struct engine *engine, struct crew_member *member, const char *code,
+                        int64_t now)
+{
+    struct work *work = member->state == CREW_BUSY ? member->work : NULL;
+    const size_t index = member->index;
+    const bool starting = member->state == CREW_STARTING;
+    crew_end(member, now);
+    pthread_mutex_lock(&engine->mutex);
+    engine->numbers.restarts++;
+    if (starting && !engine->was_ready)
+        engine->failed = true;
+    pthread_mutex_unlock(&engine->mutex);
+    if (!work)
+        return;
+    struct work_picture *picture = &work->pictures[index];
+    picture->tries++;
+    suspect(engine, picture->hash, now);
+    if (work->given_up) {
+        fail_picture(engine, work, index, work->given_up, given_up_message(work->given_up));
+    } else if (picture->tries < MAX_TRIES) {
+        picture->again = true;
+        engine->again++;
+    } else {
+        fail_picture(engine, work, index, code,
+                     strcmp(code, "worker_stuck") == 0
+                         ? "two processes did not come to an end with this picture"
+                         : "two processes ended while they read this picture");
+    }
+    if (work->finished == work->count)
+        finish_work(engine, work);
+}
+
+static void take_answer(struct engine *engine, struct crew_member *member,
+                        const struct link_message *message, int file, int64_t now)
+{
+    struct work *work = member->work;
+    const size_t index = member->index;
+    se_error err;
+    char *text = NULL;
+    const int64_t took = now - member->since_ns;
+    member->state = CREW_IDLE;
+    member->since_ns = now;
+    member->work = NULL;
+    pthread_mutex_lock(&engine->mutex);
+    engine->numbers.picture_s += (double)took * 1e-9;
+    pthread_mutex_unlock(&engine->mutex);
+    if (message->status == SE_OK && file >= 0 && message->size <= MAX_ANSWER) {
+        const int status = link_file_read(file, (size_t)message->size, &text, &err);
+        if (status == SE_OK)
+            finish_picture(engine, work, index, "", text);
+        else
+            fail_picture(engine, work, index, se_status_name(status), err.message);
+    } else if (message->status == SE_ERR_CANCELLED && work->given_up) {
+        fail_picture(engine, work, index, work->given_up, given_up_message(work->given_up));
+    } else {
+        const int status = message->status < 0 ? message->status : SE_ERR_INTERNAL;
+        fail_picture(engine, work, index, se_status_name(status), message->message);
+    }
+    if (work->finished == work->count)
+        finish_work(engine, work);
+}
+
+/* Takes one message of a worker; SE_ERR_IO when it has ended or talks nonsense. */
+static int take_message(struct engine *engine, struct crew_member *member, int64_t now)
+{
+    struct link_message message;
+    int file;
+    FORWARD_IF_ERROR(link_receive(member->link, &message, &file, NULL));
+    int status = SE_OK;
+    if (message.kind == LINK_READY && member->state == CREW_STARTING) {
+        member->state = CREW_IDLE;
+        member->since_ns = now;
+        member->failures = 0;
+    } else if (message.kind == LINK_DONE && member->state == CREW_BUSY &&
+               message.id == member->id) {
+        take_answer(engine, member, &message, file, now);
+    } else if (message.kind != 0) {
+        status = SE_ERR_IO;
+    }
+    if (file >= 0)
+        close(file);
+    return status;
+}
+
+static void start_members(struct engine *engine, int64_t now)
+{
+    for (int i = 0; i < engine->config->workers; i++) {
+        struct crew_member *member = &engine->crew[i];
+        if (member->state != CREW_NONE || member->start_after_ns > now)
+            continue;
+        se_error err;
+        struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)i + 1};
+        int status = crew_start(member, engine->arguments, now, &err);
+        if (status == SE_OK && epoll_ctl(engine->epoll, EPOLL_CTL_ADD, member->link, &event) != 0) {
+            crew_end(member, now);
+            status = SE_ERR_IO;
+        }
+        if (status != SE_OK)
+            member->start_after_ns = now + 1000000000;
+    }
+}
+
+static void end_stuck_members(struct engine *engine, int64_t now)
+{
+    for (int i = 0; i < engine->config->workers; i++) {
+        struct crew_member *member = &engine->crew[i];
+        if (member->state == CREW_STARTING && now - member->since_ns > start_limit_ns)
+            lose_member(engine, member, "worker_stuck", now);
+        else if (member->state == CREW_BUSY &&
+                 (now - member->since_ns > engine->config->stuck_ns ||
+                  (member->cancelled_ns && now - member->cancelled_ns > give_up_limit_ns)))
+            lose_member(engine, member, "worker_stuck", now);
+    }
+}
+
+/* ---- giving pictures out -------------------------------------------------------------------- */
+
+/* A picture that is to be tried again, or else the next in turn. */
+static struct work *next_picture(struct engine *engine, size_t *index)
+{
+    for (struct work *work = engine->again ? engine->live : NULL; work; work = work->next_live)
+        for (size_t i = 0; i < work->given; i++)
+            if (work->pictures[i].again) {
+                work->pictures[i].again = false;
+                engine->again--;
+                *index = i;
+                return work;
+            }
+    return turns_next(&engine->turns, index);
+}
+
+/* The time limit that a worker is told: never past the deadline. A work without a time limit gets
+ * none, so that its answer does not depend on the company it is in; its deadline cancels it. */
+static int time_limit_of(const struct work *work, int64_t now)
+{
+    if (work->time_limit_ms <= 0 || work->deadline_ns == 0)
+        return work->time_limit_ms;
+    const int64_t left_ms = (work->deadline_ns - now) / 1000000;
+    return work->time_limit_ms < left_ms ? work->time_limit_ms : left_ms > 1 ? (int)left_ms : 1;
+}
+
+/* Gives one picture to `member`; false when there is none. */
+static bool give_one(struct engine *engine, struct crew_member *member, int64_t now)
+{
+    size_t index;
+    struct work *work;
+    while ((work = next_picture(engine, &index))) {
+        if (!is_refused(engine, work->pictures[index].hash, now))
+            break;
+        fail_picture(engine, work, index, "refused",
+                     "this picture has ended two processes; it is refused for a while");
+        if (work->finished == work->count)
+            finish_work(engine, work);
+    }
+    if (!work)
+        return false;
+    if (crew_give(member, work, index, ++engine->next_task, time_limit_of(work, now), now, NULL) !=
+        SE_OK) {
+        work->pictures[index].again = true; /* the picture had no part in this end */
+        engine->again++;
+        lose_member(engine, member, "worker_crashed", now);
+    }
+    return true;
+}
+
+static void give_pictures(struct engine *engine, int64_t now)
+{
+    for (int i = 0; i < engine->config->workers; i++)
+        if (engine->crew[i].state == CREW_IDLE && !give_one(engine, &engine->crew[i], now))
+            return;
+}
+
+/* ---- works that come in --------------------------------------------------------------------- */
+
+static void take_in(struct engine *engine, struct work *work, int64_t now)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP, .data.u64 = work->id};
+    if (turns_add(&engine->turns, work, NULL) != SE_OK)
+        give_up(engine, work, "memory", now);
+    else if (work->socket >= 0 &&
+             epoll_ctl(engine->epoll, EPOLL_CTL_ADD, work->socket, &event) != 0)
+        work->socket = -1; /* its client is not watched; the deadline holds all the same */
+}
+
+static void take_inbox(struct engine *engine, int64_t now)
+{
+    uint64_t count;
+    while (read(engine->inbox_event, &count, sizeof(count)) < 0 && errno == EINTR)
+        ;
+    pthread_mutex_lock(&engine->mutex);
+    struct work *inbox = engine->inbox;
+    engine->inbox = engine->inbox_last = NULL;
+    pthread_mutex_unlock(&engine->mutex);
+    while (inbox) {
+        struct work *work = inbox;
+        inbox = work->next_of_client;
+        pthread_mutex_lock(&engine->mutex);
+        work->next_live = engine->live;
+        engine->live = work;
+        pthread_mutex_unlock(&engine->mutex);
+        take_in(engine, work, now);
+    }
+}
+
+/* Gives up what is past its deadline, cancelled, or caught by the end of the service. */
+static void end_works(struct engine *engine, int64_t now)
+{
+    const bool stop = is_stopped(engine);
+    for (struct work *work = engine->live, *next; work; work = next) {
+        next = work->next_live;
+        pthread_mutex_lock(&engine->mutex);
+        const bool cancelled = work->cancel_asked;
+        pthread_mutex_unlock(&engine->mutex);
+        if (cancelled)
+            give_up(engine, work, "cancelled", now);
+        else if (stop)
+            give_up(engine, work, "draining", now);
+        else if (work->deadline_ns && now >= work->deadline_ns)
+            give_up(engine, work, "deadline", now);
+        if (work->finished == work->count)
+            finish_work(engine, work);
+    }
+}
+
+static void client_left(struct engine *engine, uint64_t id, int64_t now)
+{
+    for (struct work *work = engine->live; work; work = work->next_live)
+        if (work->id == id) {
+            epoll_ctl(engine->epoll, EPOLL_CTL_DEL, work->socket, NULL);
+            work->socket = -1;
+            give_up(engine, work, "cancelled", now);
+            return;
+        }
+}
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+static void count_now(struct engine *engine)
+{
+    int ready = 0;
+    size_t running = 0, waiting = 0;
+    for (int i = 0; i < engine->config->workers; i++) {
+        ready += engine->crew[i].state == CREW_IDLE || engine->crew[i].state == CREW_BUSY;
+        running += engine->crew[i].state == CREW_BUSY;
+    }
+    for (const struct work *work = engine->live; work; work = work->next_live)
+        waiting += work->count - work->finished;
+    pthread_mutex_lock(&engine->mutex);
+    engine->numbers.workers_ready = ready;
+    engine->numbers.running = running;
+    engine->numbers.waiting = waiting - running;
+    engine->was_ready |= ready > 0;
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+static void take_event(struct engine *engine, const struct epoll_event *event, int64_t now)
+{
+    const uint64_t id = event->data.u64;
+    if (id == event_inbox)
+        return; /* the inbox is looked at in every round */
+    if (id >= first_work_id) {
+        client_left(engine, id, now);
+        return;
+    }
+    struct crew_member *member = &engine->crew[id - 1];
+    if (member->state != CREW_NONE && take_message(engine, member, now) != SE_OK)
+        lose_member(engine, member, "worker_crashed", now);
+}
+
+/* Is this the end? From then on engine_submit gives works back by itself. */
+static bool has_ended(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    engine->ended = engine->stop && !engine->live && !engine->inbox;
+    const bool ended = engine->ended;
+    pthread_mutex_unlock(&engine->mutex);
+    return ended;
+}
+
+static void *engine_thread(void *argument)
+{
+    struct engine *engine = argument;
+    struct epoll_event events[EVENT_COUNT];
+    for (;;) {
+        int64_t now = clock_now_ns();
+        take_inbox(engine, now);
+        end_works(engine, now);
+        end_stuck_members(engine, now);
+        if (has_ended(engine))
+            break;
+        start_members(engine, now);
+        give_pictures(engine, now);
+        count_now(engine);
+        bool starting = false;
+        for (int i = 0; i < engine->config->workers; i++)
+            starting |= engine->crew[i].state == CREW_NONE;
+        const int count = epoll_wait(engine->epoll, events, EVENT_COUNT,
+                                     engine->live || starting ? TICK_MS : IDLE_TICK_MS);
+        now = clock_now_ns();
+        for (int i = 0; i < count; i++)
+            take_event(engine, &events[i], now);
+    }
+    for (int i = 0; i < engine->config->workers; i++)
+        crew_end(&engine->crew[i], clock_now_ns());
+    return NULL;
+}
+
+/* ---- from other threads --------------------------------------------------------------------- */
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    if (engine->epoll >= 0)
+        close(engine->epoll);
+    if (engine->inbox_event >= 0)
+        close(engine->inbox_event);
+    turns_free(&engine->turns);
+    pthread_mutex_destroy(&engine->mutex);
+    free(engine->crew);
+    free(engine);
+}
+
+int engine_start(struct engine **out, const struct serve_config *config, char *const *arguments,
+                 se_error *err)
+{
+    *out = NULL;
+    struct engine *engine = calloc(1, sizeof(*engine));
+    if (!engine)
+        return se_fail_memory(err, "the engine", sizeof(*engine));
+    engine->config = config;
+    engine->arguments = arguments;
+    engine->next_id = first_work_id;
+    pthread_mutex_init(&engine->mutex, NULL);
+    engine->crew = calloc((size_t)config->workers, sizeof(*engine->crew));
+    engine->epoll = epoll_create1(EPOLL_CLOEXEC);
+    engine->inbox_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = event_inbox};
+    int status = engine->crew ? SE_OK : se_fail_memory(err, "the workers", 0);
+    if (status == SE_OK &&
+        (engine->epoll < 0 || engine->inbox_event < 0 ||
+         epoll_ctl(engine->epoll, EPOLL_CTL_ADD, engine->inbox_event, &event) != 0))
+        status = se_fail(err, SE_ERR_IO, "the engine: %s", strerror(errno));
+    if (status == SE_OK && pthread_create(&engine->thread, NULL, engine_thread, engine) != 0)
+        status = se_fail(err, SE_ERR_MEMORY, "the engine's thread could not be started");
+    if (status != SE_OK) {
+        engine_free(engine);
+        return status;
+    }
+    *out = engine;
+    return SE_OK;
+}
+
+static void wake(struct engine *engine)
+{
+    const uint64_t one = 1;
+    while (write(engine->inbox_event, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
+bool engine_is_ready(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    const bool ready = engine->numbers.workers_ready > 0;
+    pthread_mutex_unlock(&engine->mutex);
+    return ready;
+}
+
+bool engine_has_failed(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    const bool failed = engine->failed;
+    pthread_mutex_unlock(&engine->mutex);
+    return failed;
+}
+
+/* Seconds until what waits now should be read. The mutex is held. */
+static int retry_after(const struct engine *engine)
+{
+    const struct engine_numbers *numbers = &engine->numbers;
+    const double pictures = (double)(numbers->read + numbers->failed);
+    const double each = pictures > 0 ? numbers->picture_s / pictures : 1;
+    const double wait = each * (double)numbers->admitted / engine->config->workers;
+    return wait > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : wait < 1 ? 1 : (int)wait;
+}
+
+bool engine_admit(struct engine *engine, size_t bytes, int *retry_after_s)
+{
+    pthread_mutex_lock(&engine->mutex);
+    struct engine_numbers *numbers = &engine->numbers;
+    const bool fits = !engine->stop && numbers->admitted < engine->config->queue &&
+                      bytes <= engine->config->queue_bytes - numbers->admitted_bytes;
+    if (fits) {
+        numbers->admitted++;
+        numbers->admitted_bytes += bytes;
+    } else {
+        numbers->overloads++;
+        *retry_after_s = retry_after(engine);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return fits;
+}
+
+void engine_release(struct engine *engine, size_t bytes)
+{
+    pthread_mutex_lock(&engine->mutex);
+    engine->numbers.admitted--;
+    engine->numbers.admitted_bytes -= bytes;
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+uint64_t engine_next_id(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    const uint64_t id = engine->next_id++;
+    pthread_mutex_unlock(&engine->mutex);
+    return id;
+}
+
+void engine_submit(struct engine *engine, struct work *work)
+{
+    work->given = work->finished = 0;
+    work->given_up = NULL;
+    work->cancel_asked = false;
+    work->next_of_client = NULL;
+    pthread_mutex_lock(&engine->mutex);
+    if (engine->ended) {
+        pthread_mutex_unlock(&engine->mutex);
+        for (size_t i = 0; i < work->count; i++)
+            fail_picture(engine, work, i, "draining", given_up_message("draining"));
+        work->done(work);
+        return;
+    }
+    if (engine->inbox_last)
+        engine->inbox_last->next_of_client = work;
+    else
+        engine->inbox = work;
+    engine->inbox_last = work;
+    engine->live_count++;
+    pthread_mutex_unlock(&engine->mutex);
+    wake(engine);
+}
+
+void engine_cancel(struct engine *engine, uint64_t id)
+{
+    pthread_mutex_lock(&engine->mutex);
+    for (struct work *work = engine->inbox; work; work = work->next_of_client)
+        if (work->id == id)
+            work->cancel_asked = true;
+    for (struct work *work = engine->live; work; work = work->next_live)
+        if (work->id == id)
+            work->cancel_asked = true;
+    pthread_mutex_unlock(&engine->mutex);
+    wake(engine);
+}
+
+void engine_numbers(struct engine *engine, struct engine_numbers *out)
+{
+    pthread_mutex_lock(&engine->mutex);
+    *out = engine->numbers;
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+size_t engine_live(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    const size_t live = engine->live_count;
+    pthread_mutex_unlock(&engine->mutex);
+    return live;
+}
+
+void engine_stop(struct engine *engine)
+{
+    if (!engine)
+        return;
+    pthread_mutex_lock(&engine->mutex);
+    engine->stop = true;
+    pthread_mutex_unlock(&engine->mutex);
+    wake(engine);
+    pthread_join(engine->thread, NULL);
+}

@@ -1,0 +1,67 @@
+/*
+ * The engine: a thread that gives pictures to worker processes and takes their answers.
+ *
+ *   any thread ── engine_admit, engine_submit ──> inbox ──> turns ──> crew ──> work->done
+ *
+ * What is promised: every work that was submitted gets exactly one `done`, whatever happens to
+ * processes, clients and time. A picture during which a process ended is tried once more; after the
+ * second time it fails, and its hash is refused for a while.
+ */
+#ifndef SE_SERVE_ENGINE_H
+#define SE_SERVE_ENGINE_H
+
+#include "serve/serve_config.h"
+#include "serve/work.h"
+
+struct engine;
+
+/* Numbers since the start, and of now. */
+struct engine_numbers {
+    uint64_t read, failed; /* pictures */
+    uint64_t restarts;     /* worker processes that were replaced */
+    uint64_t overloads;    /* requests that were not admitted */
+    int admitted;          /* requests in work or waiting */
+    size_t admitted_bytes;
+    size_t waiting, running; /* pictures */
+    int workers_ready;
+    double picture_s; /* seconds that reading took, summed */
+};
+
+/*
+ * Starts the thread and the worker processes. `arguments` is the command line of a worker (program
+ * name first, NULL last); it and `config` outlive the engine. SE_ERR_IO, SE_ERR_MEMORY.
+ */
+int engine_start(struct engine **out, const struct serve_config *config, char *const *arguments,
+                 se_error *err);
+
+/* Is a worker ready? */
+bool engine_is_ready(struct engine *engine);
+/* Has no worker ever become ready, and have they ended? Then nothing will. */
+bool engine_has_failed(struct engine *engine);
+
+/*
+ * May a request with `bytes` of pictures come in? Decided before its body is taken. False: too much
+ * is waiting, and *retry_after_s says when to try again. A request that was admitted is given back
+ * with engine_release.
+ */
+bool engine_admit(struct engine *engine, size_t bytes, int *retry_after_s);
+void engine_release(struct engine *engine, size_t bytes);
+
+/* Hands a work over. Cannot fail: what goes wrong is told to work->done. */
+void engine_submit(struct engine *engine, struct work *work);
+/* The same number as work->id, safe to keep after the work is gone: gives the work up, if it still
+ * lives. */
+void engine_cancel(struct engine *engine, uint64_t id);
+uint64_t engine_next_id(struct engine *engine);
+
+void engine_numbers(struct engine *engine, struct engine_numbers *out);
+/* Works that were submitted and are not done. */
+size_t engine_live(struct engine *engine);
+
+/* Gives all works up (code "draining"), ends the workers and the thread. Works that are submitted
+ * afterwards are given up at once, on the caller's thread. */
+void engine_stop(struct engine *engine);
+/* After engine_stop, when no other thread uses it any more. */
+void engine_free(struct engine *engine);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * One request of HTTP, from its headers to its reply.
+ *
+ *   begin ──> body comes ──> route->handle ──────────────────────────> reply
+ *                                 └─ request_read: works go to the engine,
+ *                                    the connection sleeps, `finish` ──┘
+ *
+ * All of it runs on the HTTP thread; only the engine's `done` wakes the connection from another.
+ */
+#ifndef SE_SERVE_REQUEST_H
+#define SE_SERVE_REQUEST_H
+
+#include <microhttpd.h>
+
+#include "base/buffer.h"
+#include "serve/service.h"
+
+enum { REQUEST_ID_SIZE = 65, REQUEST_PATH_SIZE = 256 };
+
+struct request;
+
+struct route {
+    const char *method, *path; /* "/v1/jobs/{id}": one part may be anything */
+    bool reads;                /* it has pictures in its body and needs to be admitted */
+    /* Fills request->reply, or calls request_read. */
+    void (*handle)(struct request *request);
+};
+
+struct reply {
+    unsigned status;
+    const char *content_type;
+    struct buffer body;
+    const char *code;  /* of a problem, static storage or the picture's; NULL: none */
+    const char *allow; /* header of 405, or NULL */
+    int retry_after_s; /* 0: none */
+    bool close;        /* this connection shall not be used again */
+};
+
+struct request {
+    struct service *service;
+    struct MHD_Connection *connection;
+    struct slow_guard_entry *guard;
+    const struct route *route; /* NULL: refused before */
+    char id[REQUEST_ID_SIZE];
+    char client[WORK_CLIENT_SIZE];
+    char method[16], path[REQUEST_PATH_SIZE];
+    char path_part[REQUEST_PATH_SIZE]; /* what stands for {id} */
+    int64_t started_ns;
+    struct buffer body;
+    size_t body_bytes; /* all that came, also what was dropped */
+    bool too_large, admitted, asleep, replied, begun;
+    size_t admitted_bytes;
+    struct work work;
+    void (*finish)(struct request *request); /* after the engine's done */
+    struct reply reply;
+};
+
+/* Makes the reply a problem; `detail` as with printf. */
+void request_fail(struct request *request, const char *code, const char *detail, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for a failure of the program. */
+void request_fail_error(struct request *request, const se_error *error);
+/* Makes the reply a success with JSON (or whatever) that was put into reply.body. */
+void request_succeed(struct request *request, unsigned status, const char *content_type);
+
+/* A header, or NULL. */
+const char *request_header(const struct request *request, const char *name);
+
+/* Gives request->work to the engine; the connection sleeps until `finish` is called. */
+void request_read(struct request *request, void (*finish)(struct request *request));
+
+/* The routes of the service, NULL-terminated by a row without a method. */
+extern const struct route request_routes[];
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * The settings of the service as numbers, out of the table that all commands share.
+ */
+#ifndef SE_SERVE_CONFIG_H
+#define SE_SERVE_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct serve_config {
+    const char *host; /* belongs to the settings */
+    int port;         /* 0: any that is free */
+    int workers;      /* processes that read, >= 1 */
+    int worker_threads;
+    int queue;                    /* requests in work or waiting */
+    size_t queue_bytes;           /* of the pictures of those */
+    size_t body_bytes;            /* of one request */
+    int64_t deadline_ns;          /* of one request, waiting included */
+    int64_t stuck_ns, refuse_ns;  /* see "stuck_ms", "refuse_s" of the table */
+    int64_t header_ns, upload_ns; /* for headers, for a body */
+    int64_t upload_rate;          /* bytes a second */
+    int64_t drain_ns;             /* for the requests in work at the end */
+    int connections, per_address; /* at once */
+};
+
+/* Reads them; the table has checked each value. SE_ERR_SETTING when two of them contradict each
+ * other. */
+int serve_config_read(struct serve_config *config, const se_settings *settings, se_error *err);
+
+#endif

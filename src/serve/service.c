@@ -1,0 +1,107 @@
+#define _GNU_SOURCE
+#include "serve/service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/budget.h"
+#include "serve/http.h"
+#include "serve/journal.h"
+
+static const struct timespec tick = {.tv_sec = 1}, drain_tick = {.tv_nsec = 20000000};
+
+/* As many open files as the system allows: a connection is one, a picture is one. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Waits for SIGTERM or SIGINT. SE_ERR_MODEL when the workers do not come up. */
+static int wait_for_end(struct service *service, const sigset_t *signals, se_error *err)
+{
+    for (;;) {
+        const int signal = sigtimedwait(signals, NULL, &tick);
+        if (signal == SIGTERM || signal == SIGINT)
+            return SE_OK;
+        slow_guard_check(service->guard);
+        RETURN_ERROR_IF(engine_has_failed(service->engine), err, SE_ERR_MODEL,
+                        "the first worker process ended before it was ready; it has said why");
+    }
+}
+
+static void drain(struct service *service, struct http *http)
+{
+    const int64_t until = clock_now_ns() + service->config.drain_ns;
+    struct engine_numbers numbers;
+    atomic_store(&service->draining, true);
+    journal_event(JOURNAL_INFO, "drain", "no new requests; those in work come to their end");
+    http_quiesce(http);
+    do {
+        engine_numbers(service->engine, &numbers);
+        if (numbers.admitted == 0)
+            return;
+        nanosleep(&drain_tick, NULL);
+        slow_guard_check(service->guard);
+    } while (clock_now_ns() < until);
+    journal_event(JOURNAL_WARNING, "drain", "the time is over; what is left is given up");
+}
+
+static int serve(struct service *service, char *const *worker, const sigset_t *signals,
+                 se_error *err)
+{
+    struct http *http;
+    int socket, port = service->config.port;
+    FORWARD_IF_ERROR(http_listen(&service->config, &socket, &port, err));
+    /* Before the server: its threads call the engine. */
+    int status = engine_start(&service->engine, &service->config, worker, err);
+    if (status != SE_OK) {
+        close(socket);
+        return status;
+    }
+    status = http_start(&http, service, socket, err);
+    if (status == SE_OK) {
+        printf("serialeye: serving on http://%s:%d\n", service->config.host, port);
+        fflush(stdout);
+        status = wait_for_end(service, signals, err);
+        if (status == SE_OK)
+            drain(service, http);
+    } else {
+        http = NULL;
+    }
+    /* First the engine, which wakes the connections that sleep, then the server, which calls it. */
+    engine_stop(service->engine);
+    http_stop(http);
+    engine_free(service->engine);
+    return status;
+}
+
+int service_run(const se_settings *settings, char *const *worker, se_error *err)
+{
+    struct service service = {.settings = settings};
+    sigset_t signals;
+    FORWARD_IF_ERROR(serve_config_read(&service.config, settings, err));
+    raise_file_limit();
+    /* Blocked in all threads that follow; this one waits for them. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    int status = slow_guard_create(&service.guard, &service.config, err);
+    if (status == SE_OK)
+        status = linger_start(&service.linger, err);
+    if (status == SE_OK)
+        status = serve(&service, worker, &signals, err);
+    linger_stop(service.linger);
+    slow_guard_free(service.guard);
+    return status;
+}

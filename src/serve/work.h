@@ -1,0 +1,58 @@
+/*
+ * What the service is asked to do: some pictures to read, for one client.
+ *
+ * A work and its pictures belong to whoever made it. From engine_submit until its `done` is called
+ * they are the engine's; `done` gives them back.
+ */
+#ifndef SE_SERVE_WORK_H
+#define SE_SERVE_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum { WORK_HASH_SIZE = 32, WORK_CLIENT_SIZE = 64, WORK_NAME_SIZE = 256, WORK_CODE_SIZE = 32 };
+
+/* One picture and, in the end, what came of it. */
+struct work_picture {
+    int file; /* sealed memory file, -1: none */
+    size_t size;
+    uint8_t hash[WORK_HASH_SIZE]; /* SHA-256 of the bytes */
+    char name[WORK_NAME_SIZE];    /* the result's "file"; "" for none */
+
+    char code[WORK_CODE_SIZE]; /* why it failed: se_status_name or a code of problem.h; "" if not */
+    char *text;                /* owned: the JSON of the result, or the message of the failure */
+    int tries;                 /* the engine's: processes that ended while they read it */
+    bool again;                /* the engine's: to be given out once more */
+};
+
+struct work {
+    struct work_picture *pictures; /* owned by the maker */
+    size_t count;
+    char client[WORK_CLIENT_SIZE]; /* whose turn it is: fairness is among these */
+    int lines, time_limit_ms;      /* as in se_read_options */
+    int64_t deadline_ns;           /* of clock_now_ns; 0: none */
+    int socket;                    /* the client's; its end cancels the work. -1: none */
+    void *context;                 /* the maker's */
+
+    /* Both are called on the engine's thread without its lock. picture_done may be NULL. */
+    void (*picture_done)(struct work *work, size_t index);
+    void (*done)(struct work *work);
+
+    /* The engine's own. */
+    uint64_t id;
+    size_t given, finished;
+    const char *given_up; /* code, once no more of it shall be read */
+    bool cancel_asked;
+    struct work *next_of_client, *next_live;
+};
+
+/* Makes the memory file and the hash of a picture. `name` may be NULL. SE_ERR_IO as
+ * link_memory_file. */
+int work_picture_init(struct work_picture *picture, const void *bytes, size_t size,
+                      const char *name, se_error *err);
+void work_picture_free(struct work_picture *picture);
+
+#endif
