@@ -99,12 +99,12 @@ static bool is_proven(const struct work *work, const char *key, size_t length, b
     if (length + 1 > WORK_MAX_CODE)
         return false;
     memcpy(longer, key, length);
-    for (size_t i = 0; i < format_row_count; i++) {
-        if (!(format_rows[i].flags & FORMAT_COMPLETE) ||
-            !(work->format_lengths[i] >> (length + 1) & 1))
+    for (size_t i = 0; i < work->format_count; i++) {
+        const struct format *format = work->formats[i];
+        if (!(format->flags & FORMAT_COMPLETE) || !(work->format_lengths[i] >> (length + 1) & 1))
             continue;
         for (longer[length] = '0'; longer[length] <= '9'; longer[length]++)
-            if (format_passes(&format_rows[i], longer, length + 1))
+            if (format_passes(format, longer, length + 1))
                 return true;
     }
     return false;

@@ -104,15 +104,13 @@ bool check_cisco(const char *key, size_t length)
 /* Site, last digit of the year, week, number. */
 bool check_hp(const char *key, size_t length)
 {
-    static const char *const sites[] = {"CN", "CZ", "5C", "8C", "MX", "SG", "US", "2U", "TH",
-                                        "BR", "JP", "VN", "HU", "IN", "PH", "TW", "GB", "MY",
-                                        "KR", "3C", "1H", "4C", "SJ", "FR", "DE", "IE", "AU"};
-    if (length != 10 || two(key + 4) < 1 || two(key + 4) > 53)
-        return false;
-    for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++)
-        if (strncmp(key, sites[i], 2) == 0)
-            return true;
-    return false;
+    return length == 10 && two(key + 4) >= 1 && two(key + 4) <= 53;
+}
+
+/* The last eight digits: year, number. */
+bool check_fortinet(const char *key, size_t length)
+{
+    return length == 16 && two(key + 8) >= 5 && two(key + 8) <= 39;
 }
 
 /* Letter of the year, week, weekday, number. */

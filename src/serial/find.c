@@ -1,28 +1,19 @@
 #include "serial/anchors.h"
 #include "serial/candidates.h"
 #include "serial/chains.h"
+#include "serial/formats.h"
 #include "serial/links.h"
 #include "serial/output.h"
 #include "serial/rank.h"
 #include "serial/serial.h"
 #include "serial/tokens.h"
 
-static int measure_formats(struct work *work, se_error *err)
-{
-    uint64_t *lengths = arena_alloc(work->arena, format_row_count, sizeof(*lengths));
-    RETURN_ERROR_IF(!lengths, err, SE_ERR_MEMORY, "no memory for the table of formats");
-    for (size_t i = 0; i < format_row_count; i++)
-        lengths[i] = format_lengths(&format_rows[i]);
-    work->format_lengths = lengths;
-    return SE_OK;
-}
-
 static int find_in(struct work *work, const struct ser_input *input, struct arena *scratch,
                    struct arena *arena, struct ser_output *out, se_error *err)
 {
     struct ranking ranking;
     FORWARD_IF_ERROR(work_prepare(work, input, scratch, err));
-    FORWARD_IF_ERROR(measure_formats(work, err));
+    FORWARD_IF_ERROR(format_prepare(work, input->formats, input->format_count, err));
     FORWARD_IF_ERROR(anchors_find(work, err));
     tokens_split(work);
     FORWARD_IF_ERROR(candidates_find(work, err));

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ELEMENTS_MAX = 16, OPTIONS_MAX = 6, CHANGES_MAX = 3 };
+enum { ELEMENTS_MAX = 16, OPTIONS_MAX = 6, CHANGES_MAX = 3, WORD_MAX = 24 };
 
 struct element {
     uint64_t mask;
@@ -126,6 +126,25 @@ static bool is_mixed(const char *key, size_t length)
     return letter && digit;
 }
 
+/* Steps through a list of words with spaces between: the next one and its length, 0 at the end. */
+static size_t next_word(const char **list)
+{
+    *list += strspn(*list, " ");
+    return strcspn(*list, " ");
+}
+
+/* Is there a start among the row's that the code begins with? */
+static bool starts_well(const struct format *format, const char *key)
+{
+    if (!format->starts)
+        return true;
+    const char *word = format->starts;
+    for (size_t length; (length = next_word(&word)) > 0; word += length)
+        if (strncmp(key, word, length) == 0)
+            return true;
+    return false;
+}
+
 bool format_fits(const struct format *format, const char *key, size_t length)
 {
     uint64_t masks[WORK_MAX_CODE];
@@ -134,7 +153,7 @@ bool format_fits(const struct format *format, const char *key, size_t length)
     for (size_t i = 0; i < length; i++)
         if (!(masks[i] & bit(key[i])))
             return false;
-    return !(format->flags & FORMAT_MIXED) || is_mixed(key, length);
+    return starts_well(format, key) && (!(format->flags & FORMAT_MIXED) || is_mixed(key, length));
 }
 
 bool format_passes(const struct format *format, const char *key, size_t length)
@@ -159,11 +178,59 @@ uint64_t format_lengths(const struct format *format)
 
 bool format_is_proven(const struct work *work, const char *key, size_t length)
 {
-    for (size_t i = 0; i < format_row_count; i++)
-        if ((format_rows[i].flags & FORMAT_CHAIN) && (work->format_lengths[i] >> length & 1) &&
-            format_passes(&format_rows[i], key, length))
+    for (size_t i = 0; i < work->format_count; i++)
+        if ((work->formats[i]->flags & FORMAT_CHAIN) && (work->format_lengths[i] >> length & 1) &&
+            format_passes(work->formats[i], key, length))
             return true;
     return false;
+}
+
+static bool has_word(const char *list, const char *wanted, size_t size)
+{
+    for (size_t length; (length = next_word(&list)) > 0; list += length)
+        if (length == size && memcmp(list, wanted, size) == 0)
+            return true;
+    return false;
+}
+
+/* Marks the formats whose maker a word of the text is. */
+static void find_makers(const struct work *work, const struct work_text *text, bool *maker)
+{
+    char word[WORD_MAX];
+    for (size_t at = 0; at < text->count; at++) {
+        size_t length = 0;
+        const bool counted = at > 1 && fold_class(text->chars[at - 2].c) == FOLD_DIGIT;
+        for (; at < text->count && fold_is_word(text->chars[at].c); at++)
+            if (length < WORD_MAX && fold_letter(text->chars[at].c) < 0x80)
+                word[length++] = (char)fold_letter(text->chars[at].c);
+        /* "2 HP" is the power of a motor. */
+        if (length < 2 || length == WORD_MAX || (length == 2 && counted))
+            continue;
+        for (size_t i = 0; i < work->format_count; i++)
+            if (work->formats[i]->makers && has_word(work->formats[i]->makers, word, length))
+                maker[i] = true;
+    }
+}
+
+int format_prepare(struct work *work, const struct format *extra, size_t extra_count, se_error *err)
+{
+    const size_t count = format_row_count + extra_count;
+    const struct format **formats = arena_alloc(work->arena, count, sizeof(*formats));
+    uint64_t *lengths = arena_alloc(work->arena, count, sizeof(*lengths));
+    bool *maker = arena_alloc(work->arena, count, sizeof(*maker));
+    RETURN_ERROR_IF(!formats || !lengths || !maker, err, SE_ERR_MEMORY,
+                    "no memory for the table of formats");
+    for (size_t i = 0; i < count; i++) {
+        formats[i] = i < format_row_count ? &format_rows[i] : &extra[i - format_row_count];
+        lengths[i] = format_lengths(formats[i]);
+    }
+    work->formats = formats;
+    work->format_count = count;
+    work->format_lengths = lengths;
+    for (size_t i = 0; i < work->text_count; i++)
+        find_makers(work, &work->texts[i], maker);
+    work->format_maker = maker;
+    return SE_OK;
 }
 
 /* Symbols that may stand at a position instead of the one read, with log of the ratio of their
@@ -244,6 +311,30 @@ static bool force(const struct work_cand *cand, const uint64_t masks[], size_t l
     return true;
 }
 
+/* The same where the code has to begin with one of several words: with the likeliest. */
+static bool force_start(const struct format *format, const struct work_cand *cand,
+                        const uint64_t masks[], size_t length, struct repair *out)
+{
+    if (!format->starts)
+        return force(cand, masks, length, out);
+    struct repair best = {0};
+    const char *word = format->starts;
+    for (size_t size; (size = next_word(&word)) > 0; word += size) {
+        uint64_t with_start[WORK_MAX_CODE];
+        if (size > length)
+            continue;
+        memcpy(with_start, masks, length * sizeof(*masks));
+        for (size_t i = 0; i < size; i++)
+            with_start[i] &= bit(word[i]);
+        struct repair code = *out;
+        if (force(cand, with_start, length, &code) && (best.length == 0 || code.cost > best.cost))
+            best = code;
+    }
+    if (best.length > 0)
+        *out = best;
+    return best.length > 0;
+}
+
 /* Sums up all codes one or two symbols away that pass the check, and keeps the likeliest. */
 struct search {
     const struct format *format;
@@ -267,7 +358,8 @@ static void search_near(struct search *search, const struct repair *from, size_t
             (*search->effort)--;
             struct repair code = *from;
             change(&code, i, options.c[k], options.cost[k]);
-            if (search->format->check(code.key, code.length)) {
+            if (starts_well(search->format, code.key) &&
+                search->format->check(code.key, code.length)) {
                 search->total += expf(code.cost);
                 if (!search->found || code.cost > search->best.cost)
                     search->best = code;
@@ -339,7 +431,7 @@ bool format_repair(const struct format *format, const struct work_cand *cand, si
                 return false;
         return complete(format, out);
     }
-    if (!format_masks(format, length, masks) || !force(cand, masks, length, out))
+    if (!format_masks(format, length, masks) || !force_start(format, cand, masks, length, out))
         return false;
     if ((format->flags & FORMAT_MIXED) && !is_mixed(out->key, length))
         return false;

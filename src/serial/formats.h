@@ -3,7 +3,7 @@
  * it, does its check digit agree, and which nearby code would fit.
  *
  * To add a format: one row in format_table.c with two or more passing and failing examples; the
- * tests run every example of every row.
+ * tests run every example of every row. Users add theirs in a file, see format_file.h.
  *
  * Patterns describe the symbols of the code, capitals, without separators:
  *   A … Z, 0 … 9   itself
@@ -29,8 +29,9 @@ enum format_flags {
     FORMAT_COMPLETE = 16, /* the check digit may be missing and is then computed */
     FORMAT_SECRET = 32,   /* a product key: never returned */
     FORMAT_MIXED = 64,    /* needs at least one letter and one digit */
-    FORMAT_SERVICE_TAG = 128, /* only next to the words "service tag" */
-    FORMAT_GROUPS = 256       /* printed in groups: counts over spaces too */
+    FORMAT_SERVICE_TAG = 128, /* only next to the words "service tag", or with a maker's word */
+    FORMAT_GROUPS = 256,      /* printed in groups: counts over spaces too */
+    FORMAT_MAKER = 512        /* only where a word of its maker stands in the picture */
 };
 
 enum { FORMAT_EXAMPLES = 4 };
@@ -40,6 +41,9 @@ struct format {
     enum ser_kind kind;
     const char *source; /* where the layout is described */
     const char *pattern;
+    /* What a code begins with, one of these words ("FOC FTX"), and words of the maker, lower case,
+     * that make the format likelier where one stands in the picture; NULL: none. */
+    const char *starts, *makers;
     /* Does the code agree with itself? NULL: nothing to check. */
     bool (*check)(const char *key, size_t length);
     /* Share of genuine codes that pass the check. */
@@ -62,6 +66,10 @@ bool format_fits(const struct format *format, const char *key, size_t length);
 bool format_passes(const struct format *format, const char *key, size_t length);
 /* Lengths of the format's codes: bit n is set for n symbols. */
 uint64_t format_lengths(const struct format *format);
+/* Sets the formats of a call: the table's rows and `extra`. Finds the words of makers in the texts.
+ * SE_ERR_MEMORY. */
+int format_prepare(struct work *work, const struct format *extra, size_t extra_count,
+                   se_error *err);
 /* Is it a code of a FORMAT_CHAIN row, with the right check digit? */
 bool format_is_proven(const struct work *work, const char *key, size_t length);
 
@@ -91,6 +99,7 @@ bool check_unicast(const char *key, size_t length);
 bool check_hex_vendor(const char *key, size_t length);
 bool check_cisco(const char *key, size_t length);
 bool check_hp(const char *key, size_t length);
+bool check_fortinet(const char *key, size_t length);
 bool check_vaisala(const char *key, size_t length);
 
 #endif

@@ -13,8 +13,9 @@ static const float WRONG_ANCHOR = -5.0F; /* announced as something else */
 static const float BARCODE_ALONE = 0.8F, BARCODE_AGREES = 1.5F, REPEATED = 0.8F;
 static const float COMPLETED = -2.5F; /* check digit computed, not read */
 static const float OVER_SPACE = -0.8F;
-static const float CHAIN = -6.0F; /* of pieces that nothing proves to belong together */
-static const float VAGUE = 3.6F;  /* anchors up to this ("No.", "ID") may announce any kind */
+static const float BY_MAKER = 0.7F; /* a word of the format's maker stands in the picture */
+static const float CHAIN = -6.0F;   /* of pieces that nothing proves to belong together */
+static const float VAGUE = 3.6F;    /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256, BARCODES_MAX = 256 };
 
@@ -149,7 +150,7 @@ static float look_of(const struct work *work, const struct work_cand *cand, enum
     if (kind == SER_GTIN)
         return cand->over_space || cand->chain ? 1.5F : length == 13 ? 0 : -1;
     if (kind == SER_IMEI)
-        return cand->raw[0] == '3' && cand->raw[1] == '5' ? 1 : 0;
+        return strncmp(cand->key, "35", 2) == 0 || strncmp(cand->key, "86", 2) == 0 ? 1 : 0;
     return 0;
 }
 
@@ -187,15 +188,18 @@ static void judge_other_kind(const struct work *work, const struct work_cand *ca
 }
 
 /* Fills `h` when the candidate makes sense as a code of this format. */
-static bool judge_format(const struct work *work, const struct work_cand *cand,
-                         const struct format *format, const struct hypothesis *generic,
-                         size_t *effort, struct hypothesis *h)
+static bool judge_format(const struct work *work, const struct work_cand *cand, size_t row,
+                         const struct hypothesis *generic, size_t *effort, struct hypothesis *h)
 {
+    const struct format *format = work->formats[row];
+    const bool maker = work->format_maker[row];
     const struct work_anchor *anchor = cand->anchor;
     const bool matches = anchor && says_kind(anchor, format->kind) && cand->strength >= 0.3F;
     if ((format->flags & FORMAT_ANNOUNCED) && !matches)
         return false;
-    if ((format->flags & FORMAT_SERVICE_TAG) && !strstr(anchor->name, "tag") &&
+    if ((format->flags & FORMAT_MAKER) && !maker)
+        return false;
+    if ((format->flags & FORMAT_SERVICE_TAG) && !maker && !strstr(anchor->name, "tag") &&
         strncmp(anchor->name, "st", 2) != 0)
         return false;
     if (!(format->flags & FORMAT_STRIP) && separators(cand) > 0)
@@ -207,7 +211,11 @@ static bool judge_format(const struct work *work, const struct work_cand *cand,
     put(h, EVIDENCE_REPAIR, h->repair.cost + (h->repair.completed ? COMPLETED : 0));
     if (format->kind == SER_SERIAL) {
         const bool apart = cand->over_space && !(format->flags & FORMAT_GROUPS);
-        put(h, EVIDENCE_FORMAT, matches ? format->announced : apart ? 0 : format->bare);
+        put(h, EVIDENCE_FORMAT,
+            (matches ? format->announced
+             : apart ? 0
+                     : format->bare) +
+                (maker ? BY_MAKER : 0));
         return generic->kind == SER_SERIAL || generic->kind == SER_CODE;
     }
     judge_other_kind(work, cand, matches, h);
@@ -267,16 +275,16 @@ static void understand(const struct work *work, const struct work_cand *cand, si
     judge_generic(cand, best);
     const struct hypothesis generic = *best;
     *secret = cand->anchor && cand->anchor->says == SAYS_SECRET && cand->strength >= 0.25F;
-    for (size_t i = 0; i < format_row_count; i++) {
+    for (size_t i = 0; i < work->format_count; i++) {
         const uint64_t lengths = work->format_lengths[i];
-        const bool complete = format_rows[i].flags & FORMAT_COMPLETE;
+        const bool complete = work->formats[i]->flags & FORMAT_COMPLETE;
         if (!(lengths >> cand->key_length & 1) &&
             !(complete && (lengths >> (cand->key_length + 1) & 1)))
             continue;
         struct hypothesis h = generic;
-        if (!judge_format(work, cand, &format_rows[i], &generic, effort, &h))
+        if (!judge_format(work, cand, i, &generic, effort, &h))
             continue;
-        *secret |= (format_rows[i].flags & FORMAT_SECRET) && h.repair.changes == 0;
+        *secret |= (work->formats[i]->flags & FORMAT_SECRET) && h.repair.changes == 0;
         if (h.logit > best->logit)
             *best = h;
     }

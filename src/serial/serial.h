@@ -93,12 +93,16 @@ struct ser_reading {
     const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
 };
 
+struct format;
+
 struct ser_input {
     const struct ser_line *lines;
     size_t line_count;
     const struct ser_barcode *barcodes;
     size_t barcode_count;
-    int width, height; /* of the upright picture */
+    int width, height;            /* of the upright picture */
+    const struct format *formats; /* the user's own, see format_file.h; NULL: none */
+    size_t format_count;
 };
 
 struct ser_output {

@@ -109,6 +109,8 @@ struct work_cand {
     float strength; /* 0 … 1, of the link */
 };
 
+struct format;
+
 struct work {
     struct arena *arena;
     const struct ser_input *input;
@@ -120,8 +122,13 @@ struct work {
     size_t atom_count;
     struct work_cand **cands; /* [WORK_MAX_CANDS] */
     size_t cand_count;
-    const uint64_t *format_lengths; /* of each row, see format_lengths() */
-    size_t designators;             /* atoms like R12 or C105: many of them mean a circuit board */
+    /* The built-in formats and the user's; of each: its lengths (format_lengths), and whether a
+     * word of its maker stands in the picture. */
+    const struct format *const *formats;
+    size_t format_count;
+    const uint64_t *format_lengths;
+    const bool *format_maker;
+    size_t designators; /* atoms like R12 or C105: many of them mean a circuit board */
 };
 
 /* Cleans the input and sets up empty lists. SE_ERR_MEMORY. */
