@@ -25,6 +25,7 @@ struct command {
 extern const struct command command_read;
 extern const struct command command_models;
 extern const struct command command_config;
+extern const struct command command_formats;
 extern const struct command command_doctor;
 extern const struct command command_bench;
 extern const struct command command_serve;

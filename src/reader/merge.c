@@ -161,6 +161,8 @@ static int find_readings(struct merge *merge, se_error *err)
         .barcode_count = merge->barcode_count,
         .width = merge->width,
         .height = merge->height,
+        .formats = merge->formats,
+        .format_count = merge->format_count,
     };
     return ser_find(&input, merge->readings, &merge->found, err);
 }

@@ -16,6 +16,8 @@ struct merge {
     struct ser_output found; /* readings of all lines and barcodes */
     const struct ser_barcode *barcodes;
     size_t barcode_count;
+    const struct format *formats; /* the user's own; NULL: none */
+    size_t format_count;
     int width, height;      /* of the upright picture */
     struct arena *work;     /* lines */
     struct arena *readings; /* what `found` points to */

@@ -408,6 +408,8 @@ int pipeline_read(const struct se_reader *reader, struct slot *slot,
     if (status == SE_OK) {
         merge_init(&work.merge, &work.arena, &result->arena, work.barcodes, work.barcode_count,
                    (int)result->width, (int)result->height);
+        work.merge.formats = reader->formats.rows;
+        work.merge.format_count = reader->formats.count;
         status = input->lines ? all_lines(&work, err) : escalating_looks(&work, err);
     }
     if (status == SE_OK)

@@ -66,6 +66,8 @@ static int open_reader(struct se_reader *reader, const se_settings *settings, se
     FORWARD_IF_ERROR(settings_copy(&reader->settings, settings, err));
     reader->values = *settings_values_of(reader->settings);
     FORWARD_IF_ERROR(check_device(&reader->values, err));
+    if (*reader->values.formats)
+        FORWARD_IF_ERROR(format_set_load(&reader->formats, reader->values.formats, err));
     FORWARD_IF_ERROR(open_models(reader, err));
     return open_slots(reader, err);
 }
@@ -94,6 +96,7 @@ void se_close(se_reader *reader)
     slots_free(reader->slots);
     recognizer_close(reader->recognizer);
     nn_model_free(reader->detector);
+    format_set_free(&reader->formats);
     se_settings_free(reader->settings);
     free(reader);
 }

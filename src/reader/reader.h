@@ -8,6 +8,7 @@
 #include "reader/result.h"
 #include "reader/settings.h"
 #include "reader/slots.h"
+#include "serial/format_file.h"
 
 struct se_reader {
     struct settings_values values; /* strings in it are owned */
@@ -15,7 +16,8 @@ struct se_reader {
     struct nn_model *detector;
     struct recognizer *recognizer;
     struct slots *slots;
-    int jobs; /* pictures side by side in se_read_batch */
+    struct format_set formats; /* the user's own */
+    int jobs;                  /* pictures side by side in se_read_batch */
 };
 
 #endif

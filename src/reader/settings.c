@@ -10,6 +10,7 @@
  *   batch_size                          recognize_params.batch_size
  *   max_pixels, max_side                img_limits
  *   time_limit_ms                       budget of a call
+ *   formats                             format_set_load, for ser_input.formats
  *   barcodes                            whether barcode_find is called
  *   detect_side                         detect_params.max_side of the first look
  *   upscale_scale                       how far a closer look enlarges a small picture or region
@@ -72,6 +73,9 @@ static const struct setting_row rows[] = {
      SETTING_TEXT, AT(recognizer), 0, 0, NULL, NULL},
     {"dictionary", "", "a file", "characters of the recognizer, one a line; empty: its own",
      SETTING_TEXT, AT(dictionary), 0, 0, NULL, NULL},
+    {"formats", "", "a file",
+     "formats of identifiers besides those that \"serialeye formats\" lists", SETTING_TEXT,
+     AT(formats), 0, 0, NULL, NULL},
     {"backend", "cpu", "cpu|ref", "what computes: fast code, or the slow plain C it is held to",
      SETTING_CHOICE, AT(backend), 0, 0, NULL, NULL},
     {"cpu", "auto", "auto|portable|avx2|avx512", "highest instruction set that may be used",

@@ -24,6 +24,7 @@ struct settings_values {
     const char *detector;   /* path of an ONNX file; "": the one among the models */
     const char *recognizer; /* the same */
     const char *dictionary; /* path, one character a line; "": the recognizer's metadata */
+    const char *formats;    /* path of a file, see serial/format_file.h; "": none */
     enum nn_backend_kind backend;
     enum nn_cpu_tier cpu;
     enum setting_gpu use_gpu;

@@ -238,3 +238,20 @@ const struct format format_rows[] = {
 /* clang-format on */
 
 const size_t format_row_count = sizeof(format_rows) / sizeof(format_rows[0]);
+
+const struct format_check format_checks[] = {
+    {"vin", check_vin},           {"iso-6346", check_iso6346},
+    {"luhn", check_luhn},         {"gtin", check_gtin},
+    {"unicast", check_unicast},   {"hex-vendor", check_hex_vendor},
+    {"cisco", check_cisco},       {"hp", check_hp},
+    {"fortinet", check_fortinet}, {"vaisala", check_vaisala},
+};
+const size_t format_check_count = sizeof(format_checks) / sizeof(format_checks[0]);
+
+const struct format_flag format_flag_names[] = {
+    {"veto", FORMAT_VETO},   {"announced", FORMAT_ANNOUNCED},     {"strip", FORMAT_STRIP},
+    {"chain", FORMAT_CHAIN}, {"complete", FORMAT_COMPLETE},       {"secret", FORMAT_SECRET},
+    {"mixed", FORMAT_MIXED}, {"service-tag", FORMAT_SERVICE_TAG}, {"groups", FORMAT_GROUPS},
+    {"maker", FORMAT_MAKER},
+};
+const size_t format_flag_count = sizeof(format_flag_names) / sizeof(format_flag_names[0]);

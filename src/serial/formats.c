@@ -94,6 +94,86 @@ static size_t parse(const char *s, struct element elements[ELEMENTS_MAX])
     return count;
 }
 
+/* A set behind its bracket: what is wrong with it, or NULL and *s behind it. */
+static const char *set_error(const char **s)
+{
+    size_t count = 0;
+    for (; **s != ']'; (*s)++, count++) {
+        if (!bit(**s) || (**s >= 'a' && **s <= 'z'))
+            return **s ? "in [] stand capitals, digits and ranges of them" : "[ without ]";
+        if ((*s)[1] != '-')
+            continue;
+        const char from = **s, to = (*s)[2];
+        const bool letters = from >= 'A' && to >= 'A' && to <= 'Z';
+        const bool digits = from <= '9' && to >= '0' && to <= '9';
+        if (!(letters || digits) || from > to)
+            return "a range goes upwards, from digit to digit or letter to letter";
+        *s += 2;
+    }
+    (*s)++;
+    return count ? NULL : "an empty []";
+}
+
+/* {n} or {m,n} behind its brace: the same. */
+static const char *repeat_error(const char **s, size_t *least, size_t *most)
+{
+    size_t value[2] = {0, 0}, digits = 0;
+    int at = 0;
+    for (; **s != '}'; (*s)++) {
+        if (**s == ',' && at == 0 && digits > 0) {
+            at = 1;
+            digits = 0;
+            continue;
+        }
+        if (**s < '0' || **s > '9' || ++digits > 2)
+            return "expected {n} or {m,n} with numbers up to 34";
+        value[at] = value[at] * 10 + (size_t)(**s - '0');
+    }
+    if (digits == 0)
+        return "expected {n} or {m,n} with numbers up to 34";
+    (*s)++;
+    *least = value[0];
+    *most = at ? value[1] : value[0];
+    return *most == 0 || *least > *most || *most > WORK_MAX_CODE
+               ? "a count is 1 to 34, the lower one first"
+               : NULL;
+}
+
+const char *format_pattern_error(const char *pattern, size_t *at)
+{
+    const char *s = pattern;
+    size_t elements = 0, least = 0, most = 0;
+    while (*s) {
+        const char *wrong = NULL;
+        size_t low = 1, high = 1;
+        *at = (size_t)(s - pattern);
+        if (*s == '[') {
+            s++;
+            wrong = set_error(&s);
+        } else if ((*s >= 'a' && *s <= 'z' && strchr("adxhnv", *s)) ||
+                   ((*s < 'a' || *s > 'z') && bit(*s))) {
+            s++;
+        } else {
+            wrong = "expected a capital, a digit, one of a d x h n v, or [";
+        }
+        if (!wrong && *s == '{') {
+            *at = (size_t)(s - pattern);
+            s++;
+            wrong = repeat_error(&s, &low, &high);
+        }
+        if (wrong)
+            return wrong;
+        least += low;
+        most += high;
+        if (++elements > ELEMENTS_MAX)
+            return "more than 16 elements";
+    }
+    *at = 0;
+    if (least < WORK_MIN_CODE || most > WORK_MAX_CODE)
+        return "codes have 4 to 34 symbols";
+    return NULL;
+}
+
 bool format_masks(const struct format *format, size_t length, uint64_t masks[WORK_MAX_CODE])
 {
     struct element elements[ELEMENTS_MAX];

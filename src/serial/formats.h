@@ -90,6 +90,24 @@ struct repair {
 bool format_repair(const struct format *format, const struct work_cand *cand, size_t *effort,
                    struct repair *out);
 
+/* What is wrong with a pattern, and at which character; NULL: nothing. The table's own are right.
+ */
+const char *format_pattern_error(const char *pattern, size_t *at);
+
+/* Checks and flags by the names that a user's file and the printed table have for them. */
+struct format_check {
+    const char *name;
+    bool (*check)(const char *key, size_t length);
+};
+struct format_flag {
+    const char *name;
+    unsigned flag;
+};
+extern const struct format_check format_checks[];
+extern const size_t format_check_count;
+extern const struct format_flag format_flag_names[];
+extern const size_t format_flag_count;
+
 /* Checks of rows, in check_digits.c. */
 bool check_vin(const char *key, size_t length);
 bool check_iso6346(const char *key, size_t length);

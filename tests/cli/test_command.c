@@ -209,6 +209,29 @@ static void test_full_disk_is_an_error(void **state)
     }
 }
 
+static void test_formats(void **state)
+{
+    (void)state;
+    char arguments[4200];
+    expect("formats", 0, "iso-6346          container  a{3}[UJZ]d{7}\n", "");
+    static const char own[] = "[acme]\npattern = AC[0-9]{2}d{6}\npass = AC01482913\n";
+    static const char broken[] = "[acme]\npattern = AC[\n";
+    scratch_write("own.ini", own, strlen(own));
+    snprintf(arguments, sizeof(arguments), "formats --set formats=%s", scratch_path("own.ini"));
+    expect(arguments, 0, "acme              serial     AC[0-9]{2}d{6}\n", "");
+    struct program_run json = run(strcat(arguments, " --json"));
+    json_t *all = json_loads(json.out, 0, NULL);
+    const json_t *formats = json_object_get(all, "formats");
+    const json_t *last = json_array_get(formats, json_array_size(formats) - 1);
+    assert_string_equal(json_string_value(json_object_get(last, "name")), "acme");
+    assert_true(json_is_true(json_object_get(last, "own")));
+    json_decref(all);
+    program_run_free(&json);
+    scratch_write("own.ini", broken, strlen(broken));
+    snprintf(arguments, sizeof(arguments), "formats --set formats=%s", scratch_path("own.ini"));
+    expect(arguments, 2, "", "own.ini:2: pattern \"AC[\", character 3: [ without ]");
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3)
@@ -216,6 +239,7 @@ int main(int argc, char **argv)
     program = argv[1];
     version = argv[2];
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formats),
         cmocka_unit_test(test_help_and_version),
         cmocka_unit_test(test_wrong_use),
         cmocka_unit_test(test_settings_and_their_order),
