@@ -157,6 +157,22 @@ static bool is_year(const struct work *work, const struct work_atom *atom)
            ((c[0].c == '1' && c[1].c == '9') || (c[0].c == '2' && c[1].c == '0'));
 }
 
+/* "IS 13252", "EN 55032": the number of a standard. */
+static bool names_standard(const struct work *work, size_t first, size_t begin)
+{
+    char word[8];
+    if (first == begin || work->atoms[first].gap != GAP_SPACE)
+        return false;
+    const struct work_atom *before = &work->atoms[first - 1];
+    const size_t length = before->end - before->begin;
+    if (before->digits > 0 || length > sizeof(word) || !before->code)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        word[i] = (char)fold_letter(work->texts[before->line].chars[before->begin + i].c);
+    return work->atoms[first].end - work->atoms[first].begin <= 6 &&
+           shape_is_publisher(word, length);
+}
+
 /* A neighbouring group over a space makes it less likely that this token is whole. */
 static float lonely(const struct work *work, size_t first, size_t last, size_t begin, size_t end)
 {
@@ -165,8 +181,10 @@ static float lonely(const struct work *work, size_t first, size_t last, size_t b
     size_t symbols = 0;
     for (size_t i = first; i <= last; i++)
         symbols += symbols_of(&a[i]);
+    if (names_standard(work, first, begin))
+        score -= 4;
     if (symbols > LONG_GROUP_SYMBOLS)
-        return 0;
+        return score;
     const size_t limit = symbols > GROUP_SYMBOLS ? 4 : GROUP_SYMBOLS;
     if (last + 1 < end && a[last + 1].gap == GAP_SPACE && a[last + 1].digits > 0 &&
         is_group(work, last + 1, false, limit) &&
@@ -221,6 +239,9 @@ static int add_groups(struct work *work, size_t first, size_t begin, size_t end,
             joint += 0.3F;
         if (last + 1 < end && a[last + 1].gap == GAP_SPACE && is_group(work, last + 1, false, most))
             joint -= 0.6F;
+        /* "E084071 UL LISTED": the beginning of a sentence. */
+        if (a[last].digits == 0 && last + 1 < end && a[last + 1].digits == 0)
+            joint -= 2;
         if (first > begin && a[first].gap == GAP_SPACE && is_group(work, first - 1, true, most))
             joint -= 0.6F;
         if (!counts_something(work, last, last, end))
@@ -266,7 +287,10 @@ static int add_windows(struct work *work, size_t first, size_t last, se_error *e
             struct work_cand *cand;
             FORWARD_IF_ERROR(candidates_add(work, &piece, 1, &cand, err));
             if (cand) {
-                cand->joint = -0.7F * (float)cut;
+                cand->joint = 0;
+                for (size_t i = begin; i < end; i++)
+                    if (i < piece.begin || i >= piece.end)
+                        cand->joint += strchr("X1IL", key[i - begin]) ? -0.7F : -6.0F;
                 cand->chain = true;
             }
         }

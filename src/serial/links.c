@@ -117,7 +117,7 @@ static struct proposal propose(const struct work_anchor *anchor, const struct wo
         if (dy < 0 || dx < -h || dx > ASIDE_MAX * h || gap > ASIDE_ROWS * h)
             return none;
         const float far = fmaxf(dx, 0) / h + fmaxf(gap, 0) / h;
-        return (struct proposal){anchor, LINK_ASIDE, 0.55F / (1 + 0.12F * far), gap};
+        return (struct proposal){anchor, LINK_ASIDE, 0.75F / (1 + 0.15F * far), gap};
     }
     const float shift = left < 1.5F * h ? 1 : overlap > 0.5F * box->half ? 0.9F : 0.75F;
     const float rows = fmaxf(gap / h, 0);
@@ -162,7 +162,7 @@ static void note_holder(struct holder *holder, const struct work_cand *cand,
         return;
     if (proposal->link == LINK_BESIDE)
         holder->beside = fminf(holder->beside, proposal->gap);
-    if (proposal->link == LINK_BELOW)
+    if (proposal->link == LINK_BELOW || proposal->link == LINK_ASIDE)
         holder->below = fminf(holder->below, proposal->gap);
 }
 
@@ -178,7 +178,7 @@ static float settle(const struct work *work, const struct holder *holder,
         return proposal->gap > holder->beside + 0.5F * h ? strength * 0.35F : strength;
     if (isfinite(holder->beside))
         return strength * 0.15F;
-    if (proposal->link == LINK_BELOW)
+    if (proposal->link == LINK_BELOW || proposal->link == LINK_ASIDE)
         return proposal->gap > holder->below + 0.5F * h ? strength * 0.35F : strength;
     return isfinite(holder->below) ? 0 : strength;
 }
@@ -208,8 +208,8 @@ static bool is_blocked(const struct work *work, const struct work_box *self,
             !has_words(text))
             continue;
         const struct work_box box = work_box_in(frame, text, 0, text->count);
-        const float reach = p->link == LINK_ASIDE ? self->high : value.half + box.half;
-        const bool beside = fabsf(box.y - self->y) < reach + box.high &&
+        const float reach = value.half + box.half;
+        const bool beside = fabsf(box.y - self->y) < self->high &&
                             box.x + box.half > self->x + self->half &&
                             box.x - box.half < value.x + value.half;
         const bool between = fabsf(box.x - value.x) < reach && box.y > self->y + self->high &&

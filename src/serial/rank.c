@@ -154,6 +154,21 @@ static float look_of(const struct work *work, const struct work_cand *cand, enum
     return 0;
 }
 
+/* Among the many ways to join 17 symbols of a label some pass the check of a VIN by chance; those
+ * of a container's number rarely have its letters. */
+static float far_apart(const struct work *work, const struct work_cand *cand,
+                       const struct format *format)
+{
+    if (format->kind != SER_VIN || cand->piece_count == 1)
+        return 0;
+    const struct work_text *first = &work->texts[cand->pieces[0].line];
+    const struct work_piece *last = &cand->pieces[cand->piece_count - 1];
+    const struct work_box box =
+        work_box_in(&first->frame, &work->texts[last->line], last->begin, last->end);
+    const bool one_row = fabsf(box.y - first->frame.h / 2) < first->frame.h / 2;
+    return (one_row ? -1.5F : -5.0F) * (float)(cand->piece_count - 1);
+}
+
 /* A code of a format that is no serial number's: by its own looks, or as its anchor says. */
 static void judge_other_kind(const struct work *work, const struct work_cand *cand, bool matches,
                              struct hypothesis *h)
@@ -164,7 +179,7 @@ static void judge_other_kind(const struct work *work, const struct work_cand *ca
     put(h, EVIDENCE_PRIOR, BARE);
     put(h, EVIDENCE_ANCHOR, 0);
     put(h, EVIDENCE_SHAPE, 0);
-    put(h, EVIDENCE_CUT, cand->joint);
+    put(h, EVIDENCE_CUT, cand->joint + far_apart(work, cand, format));
     put(h, EVIDENCE_FORMAT, format->bare);
     put(h, EVIDENCE_PRINT, look_of(work, cand, format->kind, h->repair.length));
     /* Nothing but its check digit tells a bare number of this kind from any other. */
@@ -172,7 +187,8 @@ static void judge_other_kind(const struct work *work, const struct work_cand *ca
     if (fails)
         put(h, EVIDENCE_CHECK, -format->bare - 3);
     const bool proves_itself =
-        (format->kind == SER_VIN || format->kind == SER_CONTAINER) && h->repair.changes == 0;
+        ((format->kind == SER_VIN && cand->piece_count == 1) || format->kind == SER_CONTAINER) &&
+        h->repair.changes == 0;
     const bool vague = anchor && anchor->says == SAYS_SERIAL && anchor->weight < VAGUE;
     if (anchor && !matches && !proves_itself && !vague)
         put(h, EVIDENCE_ANCHOR,

@@ -233,8 +233,8 @@ static bool is_address(const char *raw, const struct count *n)
     return false;
 }
 
-/* Standards, ratings and technologies: a known word with a short number. */
-static bool is_standard(const char *raw, const struct count *n)
+/* Standards, ratings and technologies, whose names are followed by a number. */
+static bool is_standard_name(const char *word, size_t length)
 {
     static const char *const words[] = {
         "iec",     "en",        "iso",  "ieee", "ansi",  "astm", "gb",   "gbt",  "jis",
@@ -245,6 +245,26 @@ static bool is_standard(const char *raw, const struct count *n)
         "http",    "https",     "gpon", "rs",   "lr",    "cr",   "aa",   "aaa",  "can",
         "itu",     "g",         "etsi", "nema", "cl",    "wpa",  "mpeg", "ntsc", "pal",
         "dvb",     "lte",       "cdma", "gsm",  "wcdma", "umts", "nr"};
+    for (size_t i = 0; length > 0 && i < sizeof(words) / sizeof(words[0]); i++)
+        if (equals_fold(word, length, words[i]))
+            return true;
+    return false;
+}
+
+bool shape_is_publisher(const char *word, size_t length)
+{
+    static const char *const words[] = {
+        "iec", "en", "iso",  "ieee",  "ansi", "astm", "jis", "din",  "ul",   "csa",   "vde",
+        "is",  "bs", "etsi", "cispr", "itu",  "nema", "cfr", "part", "gost", "asnzs", "gb"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (equals_fold(word, length, words[i]))
+            return true;
+    return false;
+}
+
+/* A known word with a short number. */
+static bool is_standard(const char *raw, const struct count *n)
+{
     size_t length = 0;
     while (is_letter(raw[length]))
         length++;
@@ -253,10 +273,7 @@ static bool is_standard(const char *raw, const struct count *n)
         return true;
     if (n->longest_digits > 5 || n->digits > 8)
         return false;
-    for (size_t i = 0; length > 0 && i < sizeof(words) / sizeof(words[0]); i++)
-        if (equals_fold(raw, length, words[i]) && n->letters - (int)length <= 3)
-            return raw[length] != '\0';
-    return false;
+    return is_standard_name(raw, length) && n->letters - (int)length <= 3 && raw[length] != '\0';
 }
 
 /* Approval numbers that are printed without a word in front: UL files, BIS, FCC-like codes. */
@@ -343,7 +360,7 @@ struct shape shape_of(const char *raw)
     if (n.lower > n.upper && n.lower > 1)
         shape.announced -= 1;
     if (is_standard(raw, &n) || is_approval(raw, &n))
-        shape.announced -= 2;
+        shape.announced -= 3.5F;
     if (n.colons && n.colons != 5 && n.colons != 7)
         shape.announced -= 2;
     return shape;

@@ -22,4 +22,7 @@ struct shape shape_of(const char *raw);
 /* Is this (any case) a unit of measurement that follows a number? */
 bool shape_is_unit(const char *word, size_t length);
 
+/* Is this (any case) the name of a body whose standards have numbers: "IS 13252"? */
+bool shape_is_publisher(const char *word, size_t length);
+
 #endif
