@@ -216,8 +216,8 @@ typedef struct se_reading {
     const char *printed; /* as seen */
     const char *kind;    /* "serial", "asset", "mac", … (contract) */
     const char *format;  /* row of the format table, e.g. "apple-12", or "generic" */
-    double score;        /* uncalibrated as long as status is NULL */
-    const char *status;  /* "sure", "check", "unreadable", or NULL */
+    double score;        /* probability that `text` is exactly right */
+    const char *status;  /* "sure" (error below the setting max_error), "check", "unreadable" */
     se_quad quad;
     const char *const *sources; /* "text", "barcode" */
     size_t source_count;

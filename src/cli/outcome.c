@@ -52,9 +52,8 @@ static int append_no_reading(const se_result *result, struct buffer *out, se_err
 static int append_reading(const se_reading *reading, struct buffer *out, se_error *err)
 {
     FORWARD_IF_ERROR(append_printable(out, reading->text, err));
-    return buffer_printf(out, err, "  %s  score %.3f%s%s\n", reading->kind, reading->score,
-                         reading->status ? " " : " (not calibrated)",
-                         reading->status ? reading->status : "");
+    return buffer_printf(out, err, "  %s  %s %.4f\n", reading->kind, reading->status,
+                         reading->score);
 }
 
 /* The sum behind a score: every term that takes part in it. */
@@ -164,7 +163,7 @@ static int append_csv(const struct outcome *outcome, struct buffer *out, se_erro
         FORWARD_IF_ERROR(append_field(out, best->kind, ",", err));
         FORWARD_IF_ERROR(append_field(out, best->format, ",", err));
         FORWARD_IF_ERROR(buffer_printf(out, err, "%.6g,", best->score));
-        FORWARD_IF_ERROR(append_field(out, best->status ? best->status : "", ",", err));
+        FORWARD_IF_ERROR(append_field(out, best->status, ",", err));
         FORWARD_IF_ERROR(append_field(out, best->printed, ",", err));
     } else {
         FORWARD_IF_ERROR(append_text(out, ",,,,,,", err));

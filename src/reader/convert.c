@@ -141,13 +141,15 @@ static se_term *convert_terms(const double *evidence, struct arena *arena)
     return out;
 }
 
-static bool convert_reading(const struct ser_reading *from, se_reading *to, struct arena *arena)
+static bool convert_reading(const struct ser_reading *from, double max_error, se_reading *to,
+                            struct arena *arena)
 {
     to->text = from->text;
     to->printed = from->printed;
     to->kind = ser_kind_name(from->kind);
     to->format = from->format;
     to->score = (double)from->score;
+    to->status = ser_status_name(ser_status_of(from, max_error));
     to->quad = quad_to_public(from->quad);
     to->sources = convert_sources(from->sources, &to->source_count, arena);
     to->chars = convert_chars(from, arena);
@@ -167,11 +169,11 @@ static bool convert_reading(const struct ser_reading *from, se_reading *to, stru
     return true;
 }
 
-se_reading *convert_readings(const struct ser_output *found, struct arena *arena)
+se_reading *convert_readings(const struct ser_output *found, double max_error, struct arena *arena)
 {
     se_reading *out = arena_alloc(arena, found->count, sizeof(*out));
     for (size_t i = 0; out && i < found->count; i++)
-        if (!convert_reading(&found->readings[i], &out[i], arena))
+        if (!convert_reading(&found->readings[i], max_error, &out[i], arena))
             return NULL;
     return out;
 }

@@ -26,7 +26,7 @@ struct quad placement_quad(const struct placement *placement, const struct quad 
 struct ser_line *convert_lines(const struct text_line *lines, size_t count, struct arena *arena);
 struct ser_barcode *convert_barcodes(const struct barcode *barcodes, size_t count,
                                      struct arena *arena);
-se_reading *convert_readings(const struct ser_output *found, struct arena *arena);
+se_reading *convert_readings(const struct ser_output *found, double max_error, struct arena *arena);
 /* Lines with at least one character; *kept of them. */
 se_line *convert_result_lines(const struct text_line *lines, size_t count, size_t *kept,
                               struct arena *arena);

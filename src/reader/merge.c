@@ -5,10 +5,11 @@
 
 #include "ocr/reading_order.h"
 #include "reader/convert.h"
+#include "serial/evidence.h"
 
-/* A reading above this ends the search. Uncalibrated: chosen so that over photographs no look
- * beyond it changed the first reading. */
-static const float CONVINCING_SCORE = 0.8F;
+/* A reading whose plain score is above this ends the search: over photographs no look beyond it
+ * changed the first reading. */
+static const double CONVINCING_SCORE = 0.8;
 /* Lines whose mean character probability is below this count as unclear. */
 static const float CLEAR_LINE_SCORE = 0.8F;
 /* A line whose mean is above this needs no second reading. */
@@ -183,7 +184,8 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
 
 bool merge_is_convincing(const struct merge *merge)
 {
-    return merge->found.count > 0 && merge->found.readings[0].score >= CONVINCING_SCORE;
+    return merge->found.count > 0 &&
+           evidence_plain_score(merge->found.readings[0].evidence) >= CONVINCING_SCORE;
 }
 
 bool merge_text_was_unclear(const struct merge *merge)

@@ -373,7 +373,8 @@ static int fill_result(struct work *work, se_error *err)
 {
     struct se_result *result = work->result;
     const struct merge *merge = &work->merge;
-    result->readings = convert_readings(&merge->found, &result->arena);
+    result->readings =
+        convert_readings(&merge->found, work->reader->values.max_error, &result->arena);
     result->reading_count = result->readings ? merge->found.count : 0;
     bool failed = !result->readings;
     result->with_evidence = work->input->explain;

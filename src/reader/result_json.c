@@ -122,8 +122,7 @@ static json_t *reading_json(const se_reading *reading, bool with_evidence)
     failed |= json_object_set_new(object, "kind", json_string(reading->kind));
     failed |= json_object_set_new(object, "format", json_string(reading->format));
     failed |= json_object_set_new(object, "score", probability(reading->score));
-    if (reading->status)
-        failed |= json_object_set_new(object, "status", json_string(reading->status));
+    failed |= json_object_set_new(object, "status", json_string(reading->status));
     failed |= json_object_set_new(object, "quad", quad_json(&reading->quad));
     failed |= json_object_set_new(object, "sources",
                                   strings_json(reading->sources, reading->source_count));

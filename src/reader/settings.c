@@ -11,6 +11,7 @@
  *   max_pixels, max_side                img_limits
  *   time_limit_ms                       budget of a call
  *   formats                             format_set_load, for ser_input.formats
+ *   max_error                           below which probability of error a reading is sure
  *   barcodes                            whether barcode_find is called
  *   detect_side                         detect_params.max_side of the first look
  *   upscale_scale                       how far a closer look enlarges a small picture or region
@@ -18,9 +19,6 @@
  *   parallel_preprocessing              whether crops and filters are shared out to the threads
  *   languages                           only "en" is accepted, nothing depends on it
  *   host … drain_s                      the service alone (src/serve), which takes them as text
- *
- * Names that other readers know and this one cannot honour stand in `refused`, each with its
- * reason: a setting that would be ignored is never accepted.
  */
 #include "reader/settings.h"
 
@@ -98,6 +96,9 @@ static const struct setting_row rows[] = {
      SETTING_WHOLE, AT(time_limit_ms), 0, 3600000, NULL, NULL},
     {"arena_mb", "1024", "64..65536", "MiB that one network may use for one picture", SETTING_WHOLE,
      AT(arena_mb), 64, 65536, NULL, NULL},
+    {"max_error", "0.002", "0..0.5",
+     "a reading is called sure when the probability of its being wrong is below this", SETTING_REAL,
+     AT(max_error), 0, 0.5, NULL, NULL},
     {"barcodes", "true", "true|false", "whether barcodes are read too", SETTING_BOOL, AT(barcodes),
      0, 0, NULL, NULL},
     {"detect_side", "1280", "64..4096", "pixels of the longer side in the first look",
@@ -153,12 +154,6 @@ static const struct setting_row rows[] = {
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
-
-static const struct {
-    const char *name, *reason;
-} refused[] = {
-    {"max_error", "scores are not calibrated yet, so no reading can be promised an error rate"},
-};
 
 struct se_settings {
     struct settings_all all;
@@ -345,9 +340,6 @@ static const struct setting_row *find_row(const char *name)
 
 static int refuse_name(const char *name, se_error *err)
 {
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        RETURN_ERROR_IF(strcmp(refused[i].name, name) == 0, err, SE_ERR_SETTING,
-                        "setting %s cannot be honoured: %s", name, refused[i].reason);
     const char *nearest = nearest_name(name);
     RETURN_ERROR_IF(nearest, err, SE_ERR_SETTING, "unknown setting \"%.60s\"; did you mean %s?",
                     name, nearest);

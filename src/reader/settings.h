@@ -34,6 +34,7 @@ struct settings_values {
     int max_pixels;    /* width × height of a picture */
     int max_side;      /* pixels */
     int time_limit_ms; /* 0: none */
+    double max_error;  /* a reading is sure when its error is less likely, 0 … 0.5 */
     int arena_mb;      /* MiB for the plans and tensors of one network in one slot */
     bool barcodes;
     int detect_side; /* longer side of the first look, pixels */

@@ -15,6 +15,18 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_LENGTH] = "length",   [EVIDENCE_ALIKE] = "alike",
     [EVIDENCE_HEIGHT] = "height",   [EVIDENCE_RIVAL] = "rival",
     [EVIDENCE_OTHER] = "other",     [EVIDENCE_SERIAL] = "serial",
+    [EVIDENCE_CLEAR] = "clear",     [EVIDENCE_BARE] = "bare",
+    [EVIDENCE_WHOLE] = "whole",     [EVIDENCE_LEAD] = "lead",
+    [EVIDENCE_KNOWN] = "known",     [EVIDENCE_PROVEN] = "proven",
+    [EVIDENCE_AGREED] = "agreed",   [EVIDENCE_ALONE] = "alone",
+    [EVIDENCE_TWICE] = "twice",     [EVIDENCE_SHORT] = "short",
+    [EVIDENCE_ODD] = "odd",         [EVIDENCE_SMALL] = "small",
+    [EVIDENCE_EDGE] = "edge",       [EVIDENCE_CLOSE] = "close",
+    [EVIDENCE_TIGHT] = "tight",     [EVIDENCE_DIGITS] = "digits",
+    [EVIDENCE_ASKED] = "asked",     [EVIDENCE_DEVICE] = "device",
+    [EVIDENCE_NET] = "network",     [EVIDENCE_TRADE] = "trade",
+    [EVIDENCE_LATER1] = "later-1",  [EVIDENCE_LATER2] = "later-2",
+    [EVIDENCE_LATER3] = "later-3",  [EVIDENCE_TOP] = "top",
 };
 
 const char *evidence_name(enum evidence_term term)
@@ -44,10 +56,29 @@ void evidence_close(double values[EVIDENCE_TERMS], double certain)
     values[EVIDENCE_CHARACTERS] = log(both / (1 - both)) - chosen;
 }
 
-double evidence_score(const double values[EVIDENCE_TERMS])
+static double weighted_sum(const double values[EVIDENCE_TERMS])
 {
     double sum = calibration_bias;
     for (int i = 0; i < EVIDENCE_TERMS; i++)
         sum += calibration_weights[i] * values[i];
-    return sigmoid(sum);
+    return sum;
+}
+
+void evidence_top(double values[EVIDENCE_TERMS])
+{
+    values[EVIDENCE_TOP] = 0;
+    const double sum = weighted_sum(values);
+    const double above = fmax(sum - calibration_knee, 0);
+    values[EVIDENCE_TOP] = fmin(sum + (calibration_slope - 1) * above, calibration_limit) - sum;
+}
+
+double evidence_score(const double values[EVIDENCE_TERMS])
+{
+    const double sum = weighted_sum(values);
+    return isfinite(sum) ? sigmoid(sum) : 0;
+}
+
+double evidence_plain_score(const double values[EVIDENCE_TERMS])
+{
+    return sigmoid(evidence_sum(values) + values[EVIDENCE_CEILING] + values[EVIDENCE_CHARACTERS]);
 }

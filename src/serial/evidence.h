@@ -39,12 +39,43 @@ enum evidence_term {
     EVIDENCE_RIVAL,   /* how much better the best of the other places is explained, -10 … 10 */
     EVIDENCE_OTHER,   /* the same of the best other understanding of this place, -10 … 0 */
     EVIDENCE_SERIAL,  /* 1: announced as, or of the format of, a serial number */
+    /* From here on: set by calibrate_measure. */
+    EVIDENCE_CLEAR,  /* log-odds that all characters are right, -6.9 … 6.9 */
+    EVIDENCE_WHOLE,  /* log-odds of the text among all that its strip may say, -9.2 … 9.2 */
+    EVIDENCE_LEAD,   /* log of how much likelier it is than the best of those, -10 … 8 */
+    EVIDENCE_BARE,   /* 1: nothing announces it */
+    EVIDENCE_KNOWN,  /* 1: of a known format */
+    EVIDENCE_PROVEN, /* 1: its check digit agrees */
+    EVIDENCE_AGREED, /* 1: text and barcode say the same */
+    EVIDENCE_ALONE,  /* 1: from a barcode alone */
+    EVIDENCE_TWICE,  /* 1: stands at two places */
+    EVIDENCE_SHORT,  /* symbols that it has less than 8, 0 … 4 */
+    EVIDENCE_ODD,    /* letters I, O, Q that may be digits, 0 … 3 */
+    EVIDENCE_SMALL,  /* how often its height must be doubled to reach 24 pixels, 0 … 3 */
+    EVIDENCE_EDGE,   /* 1: touches an edge of the picture, which may cut it */
+    EVIDENCE_CLOSE, /* how near another place comes, from 3 behind on, 0 … 6; first answer alone */
+    EVIDENCE_TIGHT,  /* how near another understanding of this place comes, from 3 behind on */
+    EVIDENCE_DIGITS, /* 1: digits alone */
+    EVIDENCE_ASKED,  /* 1: a word for serial numbers stands in the picture, and does not announce
+                        this: what it announces may not have been read */
+    EVIDENCE_DEVICE, /* 1: names one device, but is no serial number: asset, VIN, container */
+    EVIDENCE_NET,    /* 1: names one device in a network: MAC, IMEI, MEID, ICCID; most devices that
+                        show one have a serial number, too */
+    EVIDENCE_TRADE,  /* 1: names a kind of device: part, GTIN */
+    EVIDENCE_LATER1, /* 1: not the first answer, and a serial number */
+    EVIDENCE_LATER2, /* 1: not the first answer, and of EVIDENCE_DEVICE or NET */
+    EVIDENCE_LATER3, /* 1: not the first answer, and any other code */
+    EVIDENCE_TOP,    /* what is added to a sum above calibration_knee, where readings are right more
+                        often than it says, and taken off one above calibration_limit */
     EVIDENCE_TERMS
 };
 
 /* Weights of the terms and the constant, in calibration_table.c. */
 extern const double calibration_weights[EVIDENCE_TERMS];
 extern const double calibration_bias;
+/* A sum above the knee grows by the slope, 1 or more, up to the limit: log-odds that no reading
+ * passes, because beyond them there was nothing to learn from. */
+extern const double calibration_knee, calibration_slope, calibration_limit;
 
 /* Short name of a term ("anchor"), for people and programs; static storage. */
 const char *evidence_name(enum evidence_term term);
@@ -56,7 +87,13 @@ double evidence_sum(const double values[EVIDENCE_TERMS]);
  * (0 … 1) that all characters are right. */
 void evidence_close(double values[EVIDENCE_TERMS], double certain);
 
-/* Probability, 0 … 1, that the reading is right. */
+/* Sets EVIDENCE_TOP from all other terms. */
+void evidence_top(double values[EVIDENCE_TERMS]);
+
+/* Probability, 0 … 1, that the reading is right; 0 where a term is not a number. */
 double evidence_score(const double values[EVIDENCE_TERMS]);
+
+/* The same before any calibration: probability of the choice times that of its characters. */
+double evidence_plain_score(const double values[EVIDENCE_TERMS]);
 
 #endif

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "serial/anchors.h"
 #include "serial/candidates.h"
 #include "serial/chains.h"
@@ -7,6 +9,9 @@
 #include "serial/rank.h"
 #include "serial/serial.h"
 #include "serial/tokens.h"
+
+/* Probability of all characters being right below which they count as not read at all. */
+static const double UNREADABLE = 0.2;
 
 static int find_in(struct work *work, const struct ser_input *input, struct arena *scratch,
                    struct arena *arena, struct ser_output *out, se_error *err)
@@ -35,6 +40,27 @@ int ser_find(const struct ser_input *input, struct arena *arena, struct ser_outp
     if (status != SE_OK)
         *out = (struct ser_output){0};
     return status;
+}
+
+enum ser_status ser_status_of(const struct ser_reading *reading, double max_error)
+{
+    /* Written so that what is not a number is never sure. */
+    if (1 - (double)reading->score < max_error)
+        return SER_SURE;
+    return reading->evidence[EVIDENCE_CERTAIN] > log(UNREADABLE) ? SER_CHECK : SER_UNREADABLE;
+}
+
+const char *ser_status_name(enum ser_status status)
+{
+    switch (status) {
+    case SER_SURE:
+        return "sure";
+    case SER_CHECK:
+        return "check";
+    case SER_UNREADABLE:
+        return "unreadable";
+    }
+    return "check";
 }
 
 const char *ser_kind_name(enum ser_kind kind)

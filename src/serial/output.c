@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "serial/calibrate.h"
 
 /* What is less likely than this to be an answer is not worth showing. */
 static const float RANK_LEAST = -4.5F;
@@ -152,6 +153,7 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
                                                          : "");
 }
 
+/* `score` is relative to the reading's own, at most 1; share_out makes a probability of it. */
 static bool add_alternative(struct ser_reading *reading, const char *text, float score)
 {
     struct ser_alternative *list = (struct ser_alternative *)reading->alternatives;
@@ -189,8 +191,7 @@ static bool add_runners_up(const struct hypothesis *h, struct ser_reading *readi
         if (!text)
             return false;
         text[i] = (char)c->alt;
-        const float score = reading->score * fminf(c->alt_p / c->p, 1);
-        if (!add_alternative(reading, text, score))
+        if (!add_alternative(reading, text, fminf(c->alt_p / c->p, 1)))
             return false;
     }
     return true;
@@ -240,23 +241,39 @@ static size_t choose(const struct ranking *ranking, struct chosen made[CHOSEN_MA
     return count;
 }
 
+/* What the reading itself leaves is shared by its alternatives and by what was not thought of. */
+static void share_out(struct ser_reading *reading)
+{
+    struct ser_alternative *list = (struct ser_alternative *)reading->alternatives;
+    float sum = 1;
+    for (size_t i = 0; i < reading->alternative_count; i++)
+        sum += list[i].score;
+    for (size_t i = 0; i < reading->alternative_count; i++)
+        list[i].score *= (1 - reading->score) / sum;
+}
+
 static double bounded(float value, double low, double high)
 {
     return fmax(low, fmin(high, (double)value));
 }
 
 /* How near the other places and the other understandings of a place come. */
-static void compare_places(struct chosen made[], size_t count)
+static int compare_places(const struct work *work, struct chosen made[], size_t count,
+                          se_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         double *evidence = made[i].best->evidence;
-        const struct chosen *rival = count < 2 ? NULL : &made[i == 0];
+        /* A number of another kind takes nothing from one that is not the first answer. */
+        const bool alone = count < 2 || (i > 0 && made[i].best->kind != made[0].best->kind);
+        const struct chosen *rival = alone ? NULL : &made[i == 0];
         const float own = rank_evidence(made[i].best);
         evidence[EVIDENCE_RIVAL] =
             rival ? bounded(rival->best->rank - made[i].best->rank, -10, 10) : -10;
         evidence[EVIDENCE_OTHER] =
             made[i].other_count ? bounded(rank_evidence(made[i].others[0]) - own, -10, 0) : -10;
+        FORWARD_IF_ERROR(calibrate_measure(work, made[i].best, i, evidence, err));
     }
+    return SE_OK;
 }
 
 int output_readings(const struct work *work, const struct ranking *ranking, struct arena *arena,
@@ -264,8 +281,8 @@ int output_readings(const struct work *work, const struct ranking *ranking, stru
 {
     struct chosen made[CHOSEN_MAX];
     const size_t count = choose(ranking, made);
-    compare_places(made, count);
     *out = (struct ser_output){0};
+    FORWARD_IF_ERROR(compare_places(work, made, count, err));
     out->readings = arena_alloc(arena, SER_MAX_READINGS, sizeof(*out->readings));
     RETURN_ERROR_IF(!out->readings, err, SE_ERR_MEMORY, "no memory for readings");
     for (size_t i = 0; i < count && i < SER_MAX_READINGS && made[i].best->rank >= RANK_LEAST; i++) {
@@ -273,10 +290,12 @@ int output_readings(const struct work *work, const struct ranking *ranking, stru
         bool ok = make_reading(work, made[i].best, reading, arena);
         for (size_t k = 0; ok && k < made[i].other_count; k++) {
             const struct hypothesis *other = made[i].others[k];
+            const float behind = rank_evidence(other) - rank_evidence(made[i].best);
             ok =
                 add_alternative(reading, arena_copy(arena, other->repair.key, other->repair.length),
-                                (float)evidence_score(other->evidence) * (1 - reading->score));
+                                expf(fminf(behind, 0)));
         }
+        share_out(reading);
         RETURN_ERROR_IF(!ok, err, SE_ERR_MEMORY, "no memory for readings");
         out->count++;
     }

@@ -81,7 +81,7 @@ struct ser_reading {
     const char *printed; /* as seen */
     enum ser_kind kind;
     const char *format;           /* row of the format table, "generic" when none */
-    float score;                  /* 0 … 1, uncalibrated */
+    float score;                  /* probability that `text` is exactly right, 0 … 1 */
     float quad[4][2];             /* of the identifier alone, not of the whole line */
     unsigned sources;             /* SER_FROM_… */
     const struct ser_char *chars; /* of `text` */
@@ -113,6 +113,14 @@ struct ser_output {
 /* Finds and ranks identifiers; `arena` holds the answer alone. SE_ERR_MEMORY when it is spent. */
 int ser_find(const struct ser_input *input, struct arena *arena, struct ser_output *out,
              se_error *err);
+
+/* What may be relied on, as in the contract. */
+enum ser_status { SER_SURE, SER_CHECK, SER_UNREADABLE };
+
+/* Sure when the probability of error is below `max_error` (at 0 nothing is); unreadable when the
+ * characters alone are wrong in four of five such cases. */
+enum ser_status ser_status_of(const struct ser_reading *reading, double max_error);
+const char *ser_status_name(enum ser_status status);
 
 /* "serial", "asset", … as in the contract. */
 const char *ser_kind_name(enum ser_kind kind);

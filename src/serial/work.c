@@ -58,6 +58,8 @@ static struct ser_char *clean_chars(struct arena *arena, const struct ser_char *
         to[i].alt = to[i].alt_p > 0 ? from[i].alt : 0;
         to[i].from = clean(placed ? from[i].from : even, last, 1, last);
         to[i].to = clean(placed ? from[i].to : next, to[i].from, 1, to[i].from);
+        to[i].step = from[i].step;
+        to[i].end = from[i].end;
         last = to[i].from;
     }
     return to;
@@ -137,6 +139,7 @@ int work_prepare(struct work *work, const struct ser_input *input, struct arena 
         RETURN_ERROR_IF(!text->chars, err, SE_ERR_MEMORY, "no memory for a line of text");
         text->count = count;
         text->frame = frame_of(line->quad);
+        text->lattice = line->lattice;
         work->text_count++;
         room -= count;
     }

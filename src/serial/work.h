@@ -37,6 +37,7 @@ struct work_text {
     const struct ser_char *chars; /* probabilities in (0, 1], from <= to in 0 … 1 */
     size_t count;
     struct work_frame frame;
+    const struct lattice *lattice; /* NULL: none */
     const char *symbology; /* of the barcode this text comes from; NULL for printed text */
     size_t first_anchor, anchor_count;
     size_t first_atom, atom_count;

@@ -34,6 +34,7 @@ static const struct se_reading two[] = {
      .kind = "serial",
      .format = "generic",
      .score = 0.98765,
+     .status = "check",
      .sources = sources,
      .source_count = 1},
     {.text = "MAC1",
@@ -64,12 +65,12 @@ static void test_plain(void **state)
     struct outcome outcome = {.file = "a\x1b[31m\xFF.jpg", .result = make_result("a", two, 2)};
     struct outcome_style style = {.format = OUTCOME_PLAIN};
     expect(&outcome, &style,
-           "AB12  serial  score 0.988 (not calibrated)\n"
-           "MAC1  mac  score 0.500 sure\n");
+           "AB12  serial  check 0.9877\n"
+           "MAC1  mac  sure 0.5000\n");
     style.name_files = true;
     expect(&outcome, &style,
-           "a\xEF\xBF\xBD[31m\xEF\xBF\xBD.jpg: AB12  serial  score 0.988 (not calibrated)\n"
-           "a\xEF\xBF\xBD[31m\xEF\xBF\xBD.jpg: MAC1  mac  score 0.500 sure\n");
+           "a\xEF\xBF\xBD[31m\xEF\xBF\xBD.jpg: AB12  serial  check 0.9877\n"
+           "a\xEF\xBF\xBD[31m\xEF\xBF\xBD.jpg: MAC1  mac  sure 0.5000\n");
     se_result_free((se_result *)(uintptr_t)outcome.result);
 }
 
@@ -106,7 +107,7 @@ static void test_plain_explained(void **state)
     const struct outcome outcome = {.file = "a", .result = make_result("a", &reading, 1)};
     const struct outcome_style style = {.format = OUTCOME_PLAIN, .explain = true};
     expect(&outcome, &style,
-           "AB12  serial  score 0.988 (not calibrated)\n"
+           "AB12  serial  check 0.9877\n"
            "    \"s/n\" right\xEF\xBF\xBD"
            "before it\n"
            "    anchor        +6.00\n"
@@ -135,7 +136,7 @@ static void test_csv(void **state)
     const struct outcome_style style = {.format = OUTCOME_CSV};
     struct outcome outcome = {.file = "a b.jpg", .result = make_result("a b.jpg", two, 2)};
     expect(&outcome, &style,
-           "a b.jpg,AB12,serial,generic,0.98765,,\"AB 12, \"\"x\"\"\n\x1b[2J\",\r\n");
+           "a b.jpg,AB12,serial,generic,0.98765,check,\"AB 12, \"\"x\"\"\n\x1b[2J\",\r\n");
     se_result_free((se_result *)(uintptr_t)outcome.result);
     outcome.result = make_result("a b.jpg", two + 1, 1);
     expect(&outcome, &style, "a b.jpg,MAC1,mac,mac,0.5,sure,MAC1,\r\n");

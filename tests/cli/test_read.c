@@ -107,7 +107,7 @@ static void test_plain(void **state)
     char expected[100];
     struct program_run run = read_with(example, NULL);
     assert_run(&run, 0);
-    snprintf(expected, sizeof(expected), "%s  serial  score 0.", serial);
+    snprintf(expected, sizeof(expected), "%s  serial  sure 0.", serial);
     assert_ptr_equal(strstr(run.out, expected), run.out);
     assert_string_equal(run.err, "");
     program_run_free(&run);

@@ -107,10 +107,11 @@ def corners(box: tuple[float, float, float, float]) -> list[tuple[float, float]]
 
 
 def aim(rng: Random, subject: Subject, shot: Shot, focus: Placed,
-        size: tuple[int, int]) -> Array:
+        size: tuple[int, int], is_cut: bool) -> Array:
     """The homography that shows the middle of the panel, and `focus` inside the picture.
 
-    The word that announces it stays in view too, where both fit.
+    The word that announces it stays in view too, where both fit. With `is_cut` an edge of the
+    picture cuts through `focus` instead.
     """
     width, height = size
     panel_width, panel_height = subject.panel.image.size
@@ -135,6 +136,12 @@ def aim(rng: Random, subject: Subject, shot: Shot, focus: Placed,
     for axis, length in enumerate((width, height)):
         best = length * (0.5 + rng.uniform(-0.06, 0.06)) - middle[axis]
         place.append(float(np.clip(best, -low[axis], length - high[axis])))
+    if is_cut:
+        quad = np.array(project(matrix, corners(focus.box)))
+        axis = int(np.argmax(quad.max(axis=0) - quad.min(axis=0)))
+        low, high = quad[:, axis].min(), quad[:, axis].max()
+        lost = rng.uniform(0.2, 0.6) * (high - low)
+        place[axis] = float(size[axis] - high + lost if rng.random() < 0.7 else -low - lost)
     return homography(shot, scale, centre, focal, (place[0], place[1]))
 
 
@@ -258,12 +265,15 @@ def _lens_and_sensor(rng: Random, image: Array, shot: Shot) -> Image.Image:
     return picture
 
 
-def photograph(rng: Random, subject: Subject, shot: Shot,
-               focus: Placed) -> tuple[Image.Image, Array]:
-    """The picture and the map from the panel to it (before quarter turns)."""
+def photograph(rng: Random, subject: Subject, shot: Shot, focus: Placed,
+               is_cut: bool = False) -> tuple[Image.Image, Array]:
+    """The picture and the map from the panel to it (before quarter turns).
+
+    With `is_cut` the focus is only partly in the picture.
+    """
     scale = shot.cap / subject.cap
     size = picture_size(rng, subject.panel.image.width * scale, subject.panel.image.height * scale)
-    matrix = aim(rng, subject, shot, focus, size)
+    matrix = aim(rng, subject, shot, focus, size, is_cut)
     image = _join(rng, subject, matrix, size, shot.cap)
     image = _light(rng, image, shot, project(matrix, corners(focus.box)))
     return _lens_and_sensor(rng, image, shot), matrix

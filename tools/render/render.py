@@ -33,6 +33,7 @@ import metal
 import screens
 from panel import Placed
 from subject import Subject
+from wear import wear
 
 COLUMNS = ("file", "kind", "serial", "codes", "source", "commit", "licence", "note")
 
@@ -50,6 +51,9 @@ KINDS: dict[str, tuple[int, Callable[[Random, float, bool], Subject]]] = {
 }
 WITHOUT_SERIAL = ("labels", "etched", "nameplates", "boxes", "screens", "dot-matrix")
 SHARE_WITHOUT = 0.1
+# Of the pictures without a serial number: those where an edge of the picture cuts it.
+SHARE_CUT = 0.25
+LEVELS = {"easy": 0.0, "medium": 0.5, "hard": 1.0}
 FIRST_OF_KINDS = ("serial", "asset", "mac", "imei", "vin", "container")
 ORIENTATION_TAG = 0x0112
 # EXIF orientation -> counterclockwise quarter turns of what is stored
@@ -125,11 +129,13 @@ def render(job: Job) -> Picture:
     difficulty = job.difficulty or rng.choices(("easy", "medium", "hard"), (35, 40, 25))[0]
     shot = camera.take(rng, difficulty, camera.cap_height(rng))
     unit = min(max(1.3 * shot.cap, 18), 64)
-    subject = KINDS[kind][1](rng, unit, with_serial)
+    is_cut = not with_serial and rng.random() < SHARE_CUT
+    subject = KINDS[kind][1](rng, unit, with_serial or is_cut)
+    wear(rng, subject, LEVELS[difficulty])
     texts = subject.panel.texts
-    found = answers(texts, with_serial)
+    found = answers(texts, with_serial or is_cut)
     focus = found[0] if found else max(texts, key=lambda t: len(t.text))
-    picture, matrix = camera.photograph(rng, subject, shot, focus)
+    picture, matrix = camera.photograph(rng, subject, shot, focus, is_cut)
     size = picture.size
     picture = turned(picture, shot.quarter_turns)
 
@@ -145,15 +151,19 @@ def render(job: Job) -> Picture:
     data, ending, orientation = encode(rng, picture, shot)
     name = f"{kind if with_serial else 'none'}/{job.index:05d}.{ending}"
     codes = [t.text for t in visible if t.code and t.role != "barcode"]
-    accepted = [t.code.text for t in found if t.code and t in visible] or ["none"]
-    note = f"rendered, {difficulty}, capitals {shot.cap:.0f} px"
+    accepted = [t.code.text for t in found if t.code and t in visible]
+    if is_cut and focus.code:  # the whole of it may stand in a barcode
+        accepted = [focus.code.text for t in visible if t.code and t.code.text == focus.code.text]
+    accepted = accepted or ["none"]
+    cut = ", cut by an edge" if is_cut else ""
+    note = f"rendered, {difficulty}, capitals {shot.cap:.0f} px{cut}"
     row = {"file": name, "kind": name.split("/")[0], "serial": "|".join(dict.fromkeys(accepted)),
            "codes": "|".join(dict.fromkeys(codes)), "source": "tools/render",
            "commit": f"seed {job.seed} index {job.index}", "licence": "Apache-2.0", "note": note}
     truth: dict[str, object] = {
         "file": name, "kind": row["kind"], "serial": row["serial"],
-        "format": focus.code.format if found and focus.code else None,
-        "quad": _rounded(quads[id(focus)]) if found else None,
+        "format": focus.code.format if accepted != ["none"] and focus.code else None,
+        "quad": _rounded(quads[id(focus)]) if accepted != ["none"] else None,
         "cap_height": round(shot.cap, 1), "difficulty": difficulty, "width": picture.width,
         "height": picture.height, "orientation": orientation,
         "quarter_turns": shot.quarter_turns,

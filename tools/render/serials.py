@@ -2,7 +2,8 @@
 
 Every function takes a `random.Random` and gives an `Identifier`. Where a format has a check digit
 it is right; the check digit functions are public so that tests can hold them against known values.
-Random letters leave out I, O and Q (as makers do), so that the printed truth can be read by eye.
+Random letters leave out I, O and Q (as makers do), so that the printed truth can be read by eye;
+only some of the makers' own schemes have them, as in life.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Callable
 DIGITS = "0123456789"
 HEX = "0123456789ABCDEF"
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+ANY_LETTER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ALNUM = DIGITS + LETTERS
 NO_VOWELS = DIGITS + "BCDFGHJKLMNPRSTVWXYZ"
 
@@ -136,7 +138,9 @@ def generic(rng: Random) -> Identifier:
     """A maker's own scheme: a prefix, a date, a running number; some printed in groups."""
     year, week = rng.randrange(8, 27), rng.randrange(1, 53)
     run = pick(rng, DIGITS, rng.choice((4, 5, 6)))
-    shape = rng.randrange(7)
+    shape = rng.randrange(8)
+    if shape == 7:
+        return serial(mixed(rng, DIGITS + ANY_LETTER, rng.choice((8, 10, 12))), "generic")
     if shape == 0:
         return serial(f"{pick(rng, LETTERS, 2)}{year:02d}{week:02d}{run}", "generic")
     if shape == 1:

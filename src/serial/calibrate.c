@@ -1,0 +1,173 @@
+#include "serial/calibrate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "serial/decode.h"
+
+/* Text lower than this many pixels is small: strokes of neighbouring characters run together. */
+static const double SMALL_HEIGHT = 24;
+/* Codes with fewer symbols are short: many other words of a label are as long. */
+static const double SHORT_LENGTH = 8;
+/* Log-odds by which a competitor must be behind to be out of the race. */
+static const double CLEAR_LEAD = 3;
+/* Anchors from this weight on ask for a serial number and nothing else. */
+static const float PLAIN_ANCHOR = 4.5F;
+/* Text this near to an edge of the picture, in parts of its height, may go on behind it. */
+static const float EDGE_PART = 0.25F, EDGE_PIXELS = 2;
+
+/* Answers whose strips are measured, and the search's effort for one (serial/decode.h). */
+enum { STRIP_PLACES = 6, STRIP_EFFORT = 200000 };
+
+/* `low` for what is not a number. */
+static double within(double value, double low, double high)
+{
+    return fmin(fmax(value, low), high);
+}
+
+/* Does a piece of the code touch an edge of the picture? */
+static bool touches_edge(const struct work *work, const struct work_cand *cand)
+{
+    const float width = (float)work->input->width, height = (float)work->input->height;
+    for (size_t i = 0; i < cand->piece_count; i++) {
+        const struct work_piece *piece = &cand->pieces[i];
+        const struct work_text *text = &work->texts[piece->line];
+        float quad[4][2];
+        if (text->symbology || !text->frame.valid)
+            continue;
+        work_quad(text, piece->begin, piece->end, quad);
+        const float margin = fmaxf(EDGE_PIXELS, EDGE_PART * text->frame.h);
+        for (int k = 0; k < 4; k++)
+            if (quad[k][0] <= margin || quad[k][1] <= margin || quad[k][0] >= width - margin ||
+                quad[k][1] >= height - margin)
+                return true;
+    }
+    return false;
+}
+
+/* Letters that most makers leave out because they look like digits: read, they are as likely the
+ * digit, unless the format, its check or a barcode says otherwise. */
+static size_t odd_letters(const struct hypothesis *h)
+{
+    uint64_t masks[WORK_MAX_CODE];
+    size_t count = 0;
+    if (h->repair.checked || h->agreed || h->sources == SER_FROM_BARCODE)
+        return 0;
+    const bool masked = h->format && format_masks(h->format, h->repair.length, masks);
+    for (size_t i = 0; i < h->repair.length; i++) {
+        const char c = h->repair.key[i];
+        const uint64_t digit = c == 'I' ? 1U << 1 : c == 'O' || c == 'Q' ? 1U << 0 : 0;
+        count += digit != 0 && (!masked || (masks[i] & digit));
+    }
+    return count;
+}
+
+/* Does a word for serial numbers stand in the picture that this code is not announced by? */
+static bool is_asked_for_another(const struct work *work, const struct hypothesis *h)
+{
+    if (h->cand->anchor && h->cand->anchor->says == SAYS_SERIAL)
+        return false;
+    for (size_t i = 0; i < work->anchor_count; i++)
+        if (work->anchors[i].says == SAYS_SERIAL && work->anchors[i].weight >= PLAIN_ANCHOR)
+            return true;
+    return false;
+}
+
+static bool is_of_network(enum ser_kind kind)
+{
+    return kind == SER_MAC || kind == SER_IMEI || kind == SER_MEID || kind == SER_ICCID;
+}
+
+static bool names_device(enum ser_kind kind)
+{
+    return kind == SER_ASSET || kind == SER_VIN || kind == SER_CONTAINER;
+}
+
+/* The part of a line's lattice that a code was read from; false where there is none. */
+static bool find_strip(const struct work *work, const struct work_cand *cand, struct lattice *strip)
+{
+    const struct lattice *lattice = work->texts[cand->pieces[0].line].lattice;
+    if (!lattice || cand->char_count == 0)
+        return false;
+    for (size_t i = 1; i < cand->piece_count; i++)
+        if (cand->pieces[i].line != cand->pieces[0].line)
+            return false;
+    const int from = cand->chars[0].step, to = cand->chars[cand->char_count - 1].end;
+    if (from < 0 || to <= from || to > lattice->steps || to - from > DECODE_MAX_STEPS)
+        return false;
+    *strip = lattice_window(lattice, from, to);
+    return true;
+}
+
+/*
+ * How the code stands among all texts that its strip of the picture may say: sums over all ways to
+ * read each of them, where the characters' own probabilities know one way alone.
+ */
+static int measure_strip(const struct work *work, const struct hypothesis *h,
+                         double e[EVIDENCE_TERMS], se_error *err)
+{
+    static const struct decode_folding folding = {
+        .skipped = AUTOMATON_SEPARATORS, .lower_case = true, .look_alikes = true};
+    static const struct decode_query query = {.most = 3, .depth = 9};
+    struct lattice strip, folded;
+    struct decode_answer answer;
+    uint8_t symbols[WORK_MAX_CODE];
+    size_t effort = STRIP_EFFORT;
+    e[EVIDENCE_WHOLE] = e[EVIDENCE_LEAD] = e[EVIDENCE_CLEAR];
+    if (h->repair.completed || !find_strip(work, h->cand, &strip))
+        return SE_OK;
+    const size_t length = h->repair.length;
+    for (size_t i = 0; i < length; i++)
+        symbols[i] = (uint8_t)automaton_symbol((uint32_t)(unsigned char)h->repair.key[i]);
+    FORWARD_IF_ERROR(decode_fold(&strip, 0, strip.steps, &folding, work->arena, &folded, err));
+    FORWARD_IF_ERROR(decode_best(&folded, &query, &effort, &answer, err));
+    const double own = within(decode_logp(&folded, symbols, length), -100, 0);
+    double rival = -100;
+    for (size_t i = 0; i < answer.count; i++) {
+        const struct decode_text *text = &answer.texts[i];
+        if (text->length != length || memcmp(text->symbols, symbols, length) != 0)
+            rival = fmax(rival, text->logp);
+    }
+    const double p = within(exp(own), 1e-4, 1 - 1e-4);
+    e[EVIDENCE_WHOLE] = log(p / (1 - p));
+    e[EVIDENCE_LEAD] = within(own - rival, -10, 8);
+    return SE_OK;
+}
+
+int calibrate_measure(const struct work *work, const struct hypothesis *h, size_t place,
+                      double e[EVIDENCE_TERMS], se_error *err)
+{
+    const struct work_text *text = &work->texts[h->cand->pieces[0].line];
+    const double certain = within((double)h->certain, 1e-3, 1 - 1e-3);
+    const bool network = is_of_network(h->kind), device = names_device(h->kind);
+    const bool serial = h->kind == SER_SERIAL;
+    const double length = (double)h->repair.length;
+    e[EVIDENCE_CLEAR] = log(certain / (1 - certain));
+    e[EVIDENCE_WHOLE] = e[EVIDENCE_LEAD] = e[EVIDENCE_CLEAR];
+    if (place < STRIP_PLACES)
+        FORWARD_IF_ERROR(measure_strip(work, h, e, err));
+    e[EVIDENCE_BARE] = !(e[EVIDENCE_ANCHOR] > 0.5);
+    e[EVIDENCE_KNOWN] = h->format != NULL;
+    e[EVIDENCE_PROVEN] = h->repair.checked;
+    e[EVIDENCE_AGREED] = h->agreed;
+    e[EVIDENCE_ALONE] = h->sources == SER_FROM_BARCODE;
+    e[EVIDENCE_TWICE] = h->repeated;
+    e[EVIDENCE_SHORT] = within(SHORT_LENGTH - length, 0, 4);
+    e[EVIDENCE_ODD] = within((double)odd_letters(h), 0, 3);
+    e[EVIDENCE_SMALL] = 0;
+    if (!text->symbology && text->frame.valid)
+        e[EVIDENCE_SMALL] = within(log2(SMALL_HEIGHT / (double)fmaxf(text->frame.h, 1)), 0, 3);
+    e[EVIDENCE_EDGE] = touches_edge(work, h->cand);
+    e[EVIDENCE_CLOSE] = place > 0 ? 0 : within(CLEAR_LEAD + e[EVIDENCE_RIVAL], 0, 6);
+    e[EVIDENCE_TIGHT] = within(CLEAR_LEAD + e[EVIDENCE_OTHER], 0, CLEAR_LEAD);
+    e[EVIDENCE_DIGITS] = h->repair.key[strspn(h->repair.key, "0123456789")] == '\0';
+    e[EVIDENCE_ASKED] = is_asked_for_another(work, h);
+    e[EVIDENCE_DEVICE] = device;
+    e[EVIDENCE_NET] = network;
+    e[EVIDENCE_TRADE] = h->kind == SER_GTIN || h->kind == SER_PART;
+    e[EVIDENCE_LATER1] = place > 0 && serial;
+    e[EVIDENCE_LATER2] = place > 0 && (device || network);
+    e[EVIDENCE_LATER3] = place > 0 && !serial && !device && !network;
+    evidence_top(e);
+    return SE_OK;
+}
