@@ -38,7 +38,7 @@ struct work_text {
     size_t count;
     struct work_frame frame;
     const struct lattice *lattice; /* NULL: none */
-    const char *symbology; /* of the barcode this text comes from; NULL for printed text */
+    const char *symbology;         /* of the barcode this text comes from; NULL for printed text */
     size_t first_anchor, anchor_count;
     size_t first_atom, atom_count;
 };
