@@ -13,6 +13,7 @@
 
 #include "failing_malloc.h"
 #include "label_builder.h"
+#include "serial/evidence.h"
 #include "serial/format_file.h"
 #include "serial/formats.h"
 
@@ -152,10 +153,10 @@ static void test_readings(void **state)
     assert_string_equal(label_text(&label, 0), "AC01482913");
     assert_string_equal(label_kind(&label, 0), "serial");
     assert_string_equal(label.found.readings[0].format, "acme-pump");
-    const float alone = label.found.readings[0].score;
+    const double alone = label.found.readings[0].evidence[EVIDENCE_FORMAT];
     label_line(&label, 100, 200, "ACME PUMPS");
     assert_int_equal(label_find(&label), SE_OK);
-    assert_true(label.found.readings[0].score > alone);
+    assert_true(label.found.readings[0].evidence[EVIDENCE_FORMAT] > alone);
     label_free(&label);
     format_set_free(&set);
 }
