@@ -10,7 +10,7 @@
 
 struct nn_model {
     struct nn_graph graph;
-    struct onnx_metadata metadata; /* in the graph's arena */
+    struct onnx_metadata metadata;    /* in the graph's arena */
     const struct nn_backend *backend; /* NULL of a description */
     void **packed; /* [graph.node_count]; NULL entries where the backend needs nothing */
     size_t packed_bytes;

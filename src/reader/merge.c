@@ -184,8 +184,11 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
 
 bool merge_is_convincing(const struct merge *merge)
 {
-    return merge->found.count > 0 &&
-           evidence_plain_score(merge->found.readings[0].evidence) >= CONVINCING_SCORE;
+    const struct ser_output *found = &merge->found;
+    if (found->count == 0 || evidence_plain_score(found->readings[0].evidence) < CONVINCING_SCORE)
+        return false;
+    /* A sure MAC address does not answer "S/N:", whose value is still to be read. */
+    return !found->unanswered || found->readings[0].kind == SER_SERIAL;
 }
 
 bool merge_text_was_unclear(const struct merge *merge)

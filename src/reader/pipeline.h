@@ -13,7 +13,7 @@ struct pipeline_input {
     const void *bytes;
     size_t size;
     const struct image *pixels;
-    bool lines; /* report all text, look no closer and stop no earlier for a serial's sake */
+    bool lines;   /* report all text, look no closer and stop no earlier for a serial's sake */
     bool explain; /* show the evidence */
 };
 

@@ -38,10 +38,6 @@ uint8_t fold_symbol(uint32_t c);
 /* '0' … 'Z' of symbol 0 … 35. */
 char fold_symbol_char(uint8_t symbol);
 
-/* How easily a camera takes symbol a for symbol b (and b for a): 0 never, else a rough probability
- * that is used where the recognizer names no runner-up. */
-float fold_confusion(uint8_t a, uint8_t b);
-
 /* A symbol that cameras take for another. */
 struct fold_confusion {
     uint8_t symbol;

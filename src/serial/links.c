@@ -259,5 +259,8 @@ int links_find(struct work *work, se_error *err)
             cand->strength = strength;
         }
     }
+    for (size_t i = 0; i < work->anchor_count; i++)
+        work->anchors[i].answered =
+            holders[i].behind || isfinite(holders[i].beside) || isfinite(holders[i].below);
     return SE_OK;
 }

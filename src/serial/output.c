@@ -9,6 +9,8 @@
 
 /* What is less likely than this to be an answer is not worth showing. */
 static const float RANK_LEAST = -4.5F;
+/* An anchor of this weight says "serial number" and little else. */
+static const float ASKS = 5.0F;
 /* A runner-up below this share of the character's own probability makes no alternative. */
 static const float ALTERNATIVE_LEAST = 0.01F;
 
@@ -22,6 +24,7 @@ struct chosen {
     struct hypothesis *best;
     struct hypothesis *others[SER_MAX_ALTERNATIVES];
     size_t other_count;
+    bool drop;
 };
 
 static int compare_chosen(const void *a, const void *b)
@@ -141,7 +144,14 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
                      : "no word announces it";
     if (!announced)
         return NULL;
-    return arena_printf(arena, "%s; %s%s%s%s%s%s", announced,
+    const char *disputed =
+        h->disputed ? arena_printf(arena, "; %s reads %s",
+                                   h->disputed->sources == SER_FROM_TEXT ? "text" : "a barcode",
+                                   h->disputed->repair.key)
+                    : "";
+    if (!disputed)
+        return NULL;
+    return arena_printf(arena, "%s; %s%s%s%s%s%s%s", announced,
                         h->format ? "format " : "no known format", h->format ? h->format->name : "",
                         h->repair.checked     ? ", check digit agrees"
                         : h->repair.completed ? ", check digit computed"
@@ -150,7 +160,8 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
                         h->repeated ? "; seen twice" : "",
                         h->agreed                        ? "; text and barcode agree"
                         : h->sources == SER_FROM_BARCODE ? "; from a barcode"
-                                                         : "");
+                                                         : "",
+                        disputed);
 }
 
 /* `score` is relative to the reading's own, at most 1; share_out makes a probability of it. */
@@ -219,6 +230,38 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
     return add_runners_up(h, reading, arena);
 }
 
+static void add_other(struct chosen *chosen, struct hypothesis *h)
+{
+    if (chosen->other_count < SER_MAX_ALTERNATIVES)
+        chosen->others[chosen->other_count++] = h;
+}
+
+/* Is `part` only a piece of the other place's code (a group of a trade number), or the same code
+ * with the data identifier of its barcode before it? */
+static bool is_leftover(const struct hypothesis *part, const struct hypothesis *whole)
+{
+    if (part->kind != SER_CODE || rank_evidence(whole) <= rank_evidence(part))
+        return false;
+    if (part->repair.length < whole->repair.length)
+        return part->evidence[EVIDENCE_ANCHOR] <= 0 &&
+               strstr(whole->repair.key, part->repair.key) != NULL;
+    const size_t more = part->repair.length - whole->repair.length;
+    return part->sources == SER_FROM_BARCODE && more >= 1 && more <= 3 &&
+           strcmp(part->repair.key + more, whole->repair.key) == 0;
+}
+
+static size_t drop_leftovers(struct chosen made[], size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < count && !made[i].drop; k++)
+            made[i].drop = k != i && is_leftover(made[i].best, made[k].best);
+    for (size_t i = 0; i < count; i++)
+        if (!made[i].drop)
+            made[kept++] = made[i];
+    return kept;
+}
+
 /* Of hypotheses that share characters of the picture the best explained one is kept; the others are
  * its alternatives. Returns how many were kept, in order of answers. */
 static size_t choose(const struct ranking *ranking, struct chosen made[CHOSEN_MAX])
@@ -232,11 +275,16 @@ static size_t choose(const struct ranking *ranking, struct chosen made[CHOSEN_MA
         for (size_t k = 0; k < count && !over; k++)
             if (rank_overlap(made[k].best->cand, h->cand))
                 over = &made[k];
-        if (over && over->other_count < SER_MAX_ALTERNATIVES)
-            over->others[over->other_count++] = h;
-        if (!over && count < CHOSEN_MAX)
+        if (over)
+            add_other(over, h);
+        else if (count < CHOSEN_MAX && !h->same_as)
             made[count++] = (struct chosen){.best = h};
     }
+    for (size_t i = 0; i < ranking->count && i < LOOK_MAX; i++)
+        for (size_t k = 0; k < count; k++)
+            if (ranking->items[i]->same_as == made[k].best)
+                add_other(&made[k], ranking->items[i]);
+    count = drop_leftovers(made, count);
     qsort(made, count, sizeof(made[0]), compare_chosen);
     return count;
 }
@@ -250,6 +298,18 @@ static void share_out(struct ser_reading *reading)
         sum += list[i].score;
     for (size_t i = 0; i < reading->alternative_count; i++)
         list[i].score *= (1 - reading->score) / sum;
+}
+
+/* A word that asks for a serial number and has got none; NULL: there is none such. */
+static const struct work_anchor *unanswered(const struct work *work)
+{
+    for (size_t i = 0; i < work->anchor_count; i++) {
+        const struct work_anchor *anchor = &work->anchors[i];
+        if (anchor->says == SAYS_SERIAL && anchor->weight >= ASKS && !anchor->answered &&
+            !work->texts[anchor->line].symbology)
+            return anchor;
+    }
+    return NULL;
 }
 
 static double bounded(float value, double low, double high)
@@ -276,6 +336,17 @@ static int compare_places(const struct work *work, struct chosen made[], size_t 
     return SE_OK;
 }
 
+static void say_unanswered(const struct work *work, struct ser_output *out)
+{
+    const struct work_anchor *anchor = unanswered(work);
+    out->unanswered = anchor != NULL;
+    for (size_t i = 0; i < out->count; i++)
+        if (out->readings[i].kind == SER_SERIAL && out->readings[i].evidence[EVIDENCE_ANCHOR] > 1)
+            out->unanswered = false;
+    if (out->unanswered)
+        work_quad(&work->texts[anchor->line], anchor->begin, anchor->end, out->unanswered_quad);
+}
+
 int output_readings(const struct work *work, const struct ranking *ranking, struct arena *arena,
                     struct ser_output *out, se_error *err)
 {
@@ -299,5 +370,6 @@ int output_readings(const struct work *work, const struct ranking *ranking, stru
         RETURN_ERROR_IF(!ok, err, SE_ERR_MEMORY, "no memory for readings");
         out->count++;
     }
+    say_unanswered(work, out);
     return SE_OK;
 }

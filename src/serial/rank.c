@@ -4,20 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "serial/agree.h"
+
 /* All figures are log-odds. They were set by reasoning about labels and then checked against the
  * labels in tests/serial; docs/decisions/0005-serial-evidence.md tells what each stands for. */
 static const float BARE = -2.0F;      /* some code on a label, nothing known */
 static const float ANNOUNCED = -2.2F; /* before the anchor's weight is added */
 static const float CHECK_PASSED = 1.5F, CHECK_FAILED = -1.5F;
 static const float WRONG_ANCHOR = -5.0F; /* announced as something else */
-static const float BARCODE_ALONE = 0.8F, BARCODE_AGREES = 1.5F, REPEATED = 0.8F;
+static const float BARCODE_ALONE = 0.8F;
 static const float COMPLETED = -2.5F; /* check digit computed, not read */
 static const float OVER_SPACE = -0.8F;
 static const float BY_MAKER = 0.7F; /* a word of the format's maker stands in the picture */
 static const float CHAIN = -6.0F;   /* of pieces that nothing proves to belong together */
 static const float VAGUE = 3.6F;    /* anchors up to this ("No.", "ID") may announce any kind */
 
-enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256, BARCODES_MAX = 256 };
+enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256 };
 
 static bool says_kind(const struct work_anchor *anchor, enum ser_kind kind)
 {
@@ -52,11 +54,6 @@ static void put(struct hypothesis *h, enum evidence_term term, float value)
 {
     h->evidence[term] = (double)value;
     h->logit = (float)evidence_sum(h->evidence);
-}
-
-static void add(struct hypothesis *h, enum evidence_term term, float value)
-{
-    put(h, term, (float)h->evidence[term] + value);
 }
 
 /* Evidence for the value of a field whose anchor asks for one. */
@@ -283,6 +280,12 @@ static float rank_of(const struct hypothesis *h)
            0.5F * logf(fmaxf(h->certain, 1e-4F));
 }
 
+void rank_add(struct hypothesis *h, enum evidence_term term, float value)
+{
+    put(h, term, (float)h->evidence[term] + value);
+    h->rank = rank_of(h);
+}
+
 static void understand(const struct work *work, const struct work_cand *cand, size_t *effort,
                        struct hypothesis *best, bool *secret)
 {
@@ -342,19 +345,6 @@ static size_t drop_secrets(struct hypothesis *items, bool *secret, size_t count)
     return kept;
 }
 
-static int by_key(const void *a, const void *b)
-{
-    const struct hypothesis *x = a, *y = b;
-    const int order = strcmp(x->repair.key, y->repair.key);
-    if (order != 0)
-        return order;
-    if (x->rank != y->rank)
-        return x->rank > y->rank ? -1 : 1;
-    return x->cand->pieces[0].line < y->cand->pieces[0].line   ? -1
-           : x->cand->pieces[0].line > y->cand->pieces[0].line ? 1
-                                                               : 0;
-}
-
 float rank_evidence(const struct hypothesis *h)
 {
     return h->logit + 0.5F * logf(fmaxf(h->certain, 1e-4F));
@@ -376,49 +366,6 @@ int rank_compare(const void *a, const void *b)
     if (x->rank != y->rank)
         return x->rank > y->rank ? -1 : 1;
     return strcmp(x->repair.key, y->repair.key);
-}
-
-/* Joins what items[first … first+count) of the same code say into the best of them. */
-static void join(struct hypothesis *items, size_t first, size_t count)
-{
-    struct hypothesis *best = &items[first];
-    for (size_t i = first + 1; i < first + count; i++) {
-        const bool elsewhere = !rank_overlap(best->cand, items[i].cand);
-        const bool both = items[i].sources != best->sources;
-        best->agreed |= both;
-        best->repeated |= elsewhere && !both;
-        if (both)
-            best->certain = 1 - (1 - best->certain) * 0.1F;
-    }
-    for (size_t i = first + 1; i < first + count; i++)
-        best->sources |= items[i].sources;
-    add(best, EVIDENCE_BARCODE, best->agreed ? BARCODE_AGREES : 0);
-    add(best, EVIDENCE_PLACES, best->repeated ? REPEATED : 0);
-    best->rank = rank_of(best);
-}
-
-/* A barcode that holds a printed code and something more (a data identifier, a label's whole text)
- * speaks for it too. */
-static void agree_with_barcodes(struct hypothesis **items, size_t count)
-{
-    for (size_t b = 0, barcodes = 0; b < count && barcodes < BARCODES_MAX; b++) {
-        if (items[b]->sources != SER_FROM_BARCODE)
-            continue;
-        barcodes++;
-        for (size_t i = 0; i < count; i++) {
-            struct hypothesis *h = items[i];
-            if (h->agreed || h->sources != SER_FROM_TEXT || h->repair.length < 6 ||
-                h->repair.length >= items[b]->repair.length)
-                continue;
-            if (!strstr(items[b]->repair.key, h->repair.key))
-                continue;
-            h->agreed = true;
-            h->sources |= SER_FROM_BARCODE;
-            add(h, EVIDENCE_BARCODE, BARCODE_AGREES * 0.7F);
-            h->certain = 1 - (1 - h->certain) * 0.2F;
-            h->rank = rank_of(h);
-        }
-    }
 }
 
 /* Symbols that a camera takes for another one which the format would allow as well; what a check
@@ -484,16 +431,9 @@ int rank_all(struct work *work, struct ranking *out, se_error *err)
     for (size_t i = 0; i < work->cand_count; i++)
         understand(work, work->cands[i], &effort, &items[i], &secret[i]);
     const size_t count = drop_secrets(items, secret, work->cand_count);
-    qsort(items, count, sizeof(*items), by_key);
-    for (size_t i = 0; i < count;) {
-        size_t same = 1;
-        while (i + same < count && strcmp(items[i].repair.key, items[i + same].repair.key) == 0)
-            same++;
-        join(items, i, same);
-        out->items[out->count++] = &items[i];
-        i += same;
-    }
-    agree_with_barcodes(out->items, out->count);
+    agree_express(items, count);
+    out->count = agree_join(items, count, out->items);
+    agree_with_barcodes(work, out->items, out->count);
     for (size_t i = 0; i < out->count; i++)
         measure(work, out->items[i]);
     qsort(out->items, out->count, sizeof(struct hypothesis *), by_evidence);

@@ -26,6 +26,9 @@ struct hypothesis {
     unsigned sources;
     bool repeated; /* seen at two places */
     bool agreed;   /* text and barcode say the same */
+    /* The barcode whose content this text shows, misread or in part; and what says nearly the same,
+     * text against barcode or barcode against text. NULL: none. */
+    const struct hypothesis *same_as, *disputed;
 };
 
 struct ranking {
@@ -43,6 +46,9 @@ int rank_compare(const void *a, const void *b);
 /* Evidence for the choice and for the characters together: what decides between understandings of
  * one place. */
 float rank_evidence(const struct hypothesis *hypothesis);
+
+/* Adds to one term; keeps the sum and the place in the order right. */
+void rank_add(struct hypothesis *hypothesis, enum evidence_term term, float value);
 
 /* Do two candidates share characters of the picture? */
 bool rank_overlap(const struct work_cand *a, const struct work_cand *b);

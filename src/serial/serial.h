@@ -108,6 +108,8 @@ struct ser_input {
 struct ser_output {
     struct ser_reading *readings; /* the likeliest answer first */
     size_t count;
+    bool unanswered; /* "S/N" stands there, but nothing that could be its value was read */
+    float unanswered_quad[4][2]; /* … of that word */
 };
 
 /* Finds and ranks identifiers; `arena` holds the answer alone. SE_ERR_MEMORY when it is spent. */

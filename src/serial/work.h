@@ -64,6 +64,7 @@ struct work_anchor {
     float weight;      /* log-odds for a code right behind it */
     bool may_be_value; /* "SN123": the letters may belong to the code */
     const char *name;  /* the row of the anchor table, static */
+    bool answered;     /* a value stands beside, behind or below it; from links.c */
 };
 
 /* How an atom hangs on the one before it in its line. */

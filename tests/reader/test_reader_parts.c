@@ -273,7 +273,7 @@ static void test_json_of_readings(void **state)
                                   .alternative_count = 1,
                                   .why = "because",
                                   .evidence = evidence};
-    const struct ser_output found = {&reading, 1};
+    const struct ser_output found = {.readings = &reading, .count = 1};
     result->width = 20;
     result->height = 10;
     result->ms = 12.3456;

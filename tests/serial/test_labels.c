@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "label_builder.h"
+#include "serial/evidence.h"
 
 enum { ROWS = 12 };
 
@@ -82,9 +83,8 @@ static void test_screen(void **state)
     (void)state;
     struct label label;
     label_init(&label, 0);
-    static const char *const rows[][2] = {{"IMEI", "356938035643809"},
-                                          {"Serial number", "AB4807162"},
-                                          {"MAC", "00:1B:63:84:45:E6"}};
+    static const char *const rows[][2] = {
+        {"IMEI", "356938035643809"}, {"Serial number", "AB4807162"}, {"MAC", "00:1B:63:84:45:E6"}};
     for (size_t i = 0; i < 3; i++) {
         label_line(&label, 100, 100 + 60 * (float)i, rows[i][0]);
         label_line(&label, 800, 100 + 60 * (float)i, rows[i][1]);
@@ -252,6 +252,104 @@ static void test_barcode_under_anchor(void **state)
     label_free(&label);
 }
 
+/* The digits under a trade barcode, read badly or in groups, are no codes of their own. */
+static void test_barcode_caption(void **state)
+{
+    (void)state;
+    static const char *const captions[] = {"8 413000 065604", "8413000", "065504"};
+    for (size_t i = 0; i < 3; i++) {
+        struct label label;
+        label_init(&label, 0);
+        label_barcode(&label, 100, 100, "ean13", "8413000065504");
+        label_line(&label, 100, 175, captions[i]);
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_int_equal(label.found.count, 1);
+        assert_string_equal(label_text(&label, 0), "8413000065504");
+        assert_string_equal(label_kind(&label, 0), "gtin");
+        label_free(&label);
+    }
+}
+
+/* Text and barcode of one place differ: both are shown, and each says so. */
+static void test_barcode_disagrees(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N: AB4807162");
+    assert_int_equal(label_find(&label), SE_OK);
+    const float alone = label.found.readings[0].score;
+    label_barcode(&label, 100, 140, "code128", "AB4801162");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    assert_true(label.found.readings[0].score < alone);
+    assert_non_null(strstr(label.found.readings[0].why, "a barcode reads AB4801162"));
+    assert_true(label_has(&label, "AB4801162"));
+    label_free(&label);
+}
+
+/* The express service code is the tag in base 36: it proves it, and tells 0 from O and 8 from B. */
+static void test_express_service_code(void **state)
+{
+    (void)state;
+    static const char *const tags[] = {"B78FWQ8", "878FWQ8"};
+    for (size_t i = 0; i < 2; i++) {
+        struct label label;
+        char line[40];
+        label_init(&label, 0);
+        snprintf(line, sizeof(line), "Service Tag: %s", tags[i]);
+        label_line(&label, 100, 100, line);
+        label_line(&label, 100, 160, "Express Service Code: 243 820 481 12");
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_string_equal(label_text(&label, 0), "B78FWQ8");
+        assert_true(label.found.readings[0].evidence[EVIDENCE_CHECK] > 3);
+        label_free(&label);
+    }
+    /* A number that is often given for this tag, and is not its. */
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "Service Tag: B78FWQ8");
+    label_line(&label, 100, 160, "Express Service Code: 24382049408");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "B78FWQ8");
+    assert_true(label.found.readings[0].evidence[EVIDENCE_CHECK] <= 0);
+    label_free(&label);
+}
+
+/* "Serial No." without a value: the search is told to look closer there. */
+static void test_unanswered(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "MAC: 00:1B:63:84:45:E6");
+    label_line(&label, 100, 300, "Serial No.");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_true(label.found.unanswered);
+    assert_string_equal(label_kind(&label, 0), "mac");
+    label_line(&label, 100, 330, "AB4807162");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_false(label.found.unanswered);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    label_free(&label);
+}
+
+/* Two devices in one picture: a reading for each place. */
+static void test_two_devices(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N: AB4807162");
+    label_line(&label, 700, 500, "S/N: AB4807163");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_int_equal(label.found.count, 2);
+    assert_string_equal(label_kind(&label, 0), "serial");
+    assert_string_equal(label_kind(&label, 1), "serial");
+    assert_true(label_has(&label, "AB4807162") && label_has(&label, "AB4807163"));
+    label_free(&label);
+}
+
 static void test_label_in_qr_code(void **state)
 {
     (void)state;
@@ -288,15 +386,27 @@ static void test_quad(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_beside),           cmocka_unit_test(test_below),
+        cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_below),
         cmocka_unit_test(test_aside),
         cmocka_unit_test(test_screen),
-        cmocka_unit_test(test_blocked),          cmocka_unit_test(test_several_lines),
-        cmocka_unit_test(test_continued_below),  cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_without_anchor),   cmocka_unit_test(test_order_of_kinds),
-        cmocka_unit_test(test_nothing_there),    cmocka_unit_test(test_repeated),
-        cmocka_unit_test(test_barcode_agrees),   cmocka_unit_test(test_barcode_under_anchor),
-        cmocka_unit_test(test_label_in_qr_code), cmocka_unit_test(test_quad),
+        cmocka_unit_test(test_blocked),
+        cmocka_unit_test(test_several_lines),
+        cmocka_unit_test(test_continued_below),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_without_anchor),
+        cmocka_unit_test(test_order_of_kinds),
+        cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_barcode_agrees),
+        cmocka_unit_test(test_barcode_under_anchor),
+        cmocka_unit_test(test_barcode_caption),
+        cmocka_unit_test(test_barcode_disagrees),
+        cmocka_unit_test(test_express_service_code),
+        cmocka_unit_test(test_unanswered),
+        cmocka_unit_test(test_two_devices),
+        cmocka_unit_test(test_label_in_qr_code),
+        cmocka_unit_test(test_quad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
