@@ -1,0 +1,114 @@
+// The page: pictures in, a table out.
+
+import { Camera, cameraIsPossible } from "./camera.js";
+import { openDetail } from "./detail.js";
+import { byId } from "./dom.js";
+import { offer, toCsv, toJsonLines } from "./export.js";
+import { pause, Queue } from "./queue.js";
+import { addFailure, addResult, clear, onChange } from "./rows.js";
+import { isReady, setKey } from "./service.js";
+import { drawTable, shownRows } from "./table.js";
+
+const draw = () => drawTable(openDetail);
+
+// ---- pictures in ---------------------------------------------------------------------------------
+
+const queue = new Queue(
+  (file, result, error) => {
+    if (result) addResult(file.name, result, file);
+    else addFailure(file.name, error.message, file);
+    if (error?.code === "unauthorized") askForKey();
+  },
+  ({ done, total }) => {
+    byId("work").hidden = queue.isIdle;
+    byId("progress").value = total ? done / total : 0;
+    byId("work-says").textContent = `${done} of ${total} pictures read`;
+  });
+
+function take(files) {
+  const pictures = [...files].filter((file) => file.type.startsWith("image/") || !file.type);
+  const others = files.length - pictures.length;
+  if (others) byId("service").textContent =
+    `${others} ${others === 1 ? "file was" : "files were"} left out: no picture.`;
+  if (pictures.length) queue.add(pictures);
+}
+
+for (const id of ["files", "capture"])
+  byId(id).addEventListener("change", (event) => {
+    take(event.target.files);
+    event.target.value = ""; // the same file may be chosen again
+  });
+
+const drop = byId("drop");
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  drop.classList.add("over");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) drop.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  take(event.dataTransfer.files);
+});
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length) take(event.clipboardData.files);
+});
+
+byId("stop").addEventListener("click", () => {
+  const left = queue.stop();
+  byId("service").textContent = `Stopped; ${left} ${left === 1 ? "picture was" : "pictures were"} not read.`;
+});
+
+const camera = new Camera((blob, result) => addResult("camera.jpg", result, blob));
+byId("camera-open").addEventListener("click", () => {
+  if (cameraIsPossible()) camera.open();
+  else byId("capture").click();
+});
+
+// ---- the table -----------------------------------------------------------------------------------
+
+onChange(draw);
+byId("search").addEventListener("input", draw);
+byId("filter").addEventListener("change", draw);
+byId("csv").addEventListener("click", () => offer("serials.csv", "text/csv", toCsv(shownRows())));
+byId("jsonl").addEventListener("click", () =>
+  offer("serials.jsonl", "application/jsonl", toJsonLines(shownRows())));
+byId("clear").addEventListener("click", () => {
+  if (window.confirm("Empty the table in this browser?")) clear();
+});
+byId("detail-close").addEventListener("click", () => byId("detail").close());
+
+// ---- the service ---------------------------------------------------------------------------------
+
+function askForKey() {
+  byId("key-form").hidden = false;
+  byId("key").focus();
+}
+
+byId("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  setKey(byId("key").value);
+  byId("key").value = "";
+  byId("key-form").hidden = true;
+});
+
+async function watchService() {
+  const says = byId("service");
+  for (;;) {
+    try {
+      if (await isReady()) {
+        says.textContent = "Ready";
+        return;
+      }
+      says.textContent = "The models are being loaded …";
+    } catch (error) {
+      says.textContent = `Not ready: ${error.message}`;
+    }
+    await pause(1000);
+  }
+}
+
+draw();
+watchService();

@@ -1,0 +1,65 @@
+// The service as this page uses it. Answers are the objects of docs/contract.md.
+
+const KEY = "serialeye-key";
+
+/** A request that was answered with a problem (RFC 9457), or not at all (code "offline"). */
+export class ServiceError extends Error {
+  constructor(code, message, retryAfter = 0) {
+    super(message);
+    this.code = code;
+    this.retryAfter = retryAfter; // seconds; 0: the service does not ask to try again
+  }
+}
+
+export function setKey(key) {
+  sessionStorage.setItem(KEY, key);
+}
+
+async function request(path, options = {}) {
+  const headers = { ...options.headers };
+  const key = sessionStorage.getItem(KEY);
+  if (key) headers.Authorization = `Bearer ${key}`;
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServiceError("offline", "the service cannot be reached");
+  }
+  if (response.ok) return response;
+  let problem = {};
+  try {
+    problem = await response.json();
+  } catch {
+    // Not from the service itself: the status line is all there is.
+  }
+  throw new ServiceError(
+    problem.code || (response.status === 401 ? "unauthorized" : "http"),
+    problem.detail || `${response.status} ${response.statusText}`,
+    Number(response.headers.get("Retry-After")) || 0);
+}
+
+/** Reads one picture. `timeLimit` in milliseconds; undefined: what the service is set to. */
+export async function readPicture(blob, { name, timeLimit, signal } = {}) {
+  const query = new URLSearchParams();
+  if (name) query.set("name", name);
+  if (timeLimit !== undefined) query.set("time_limit_ms", String(timeLimit));
+  const response = await request(`/v1/read?${query}`, {
+    method: "POST",
+    headers: { "Content-Type": blob.type || "application/octet-stream" },
+    body: blob,
+    signal,
+  });
+  return response.json();
+}
+
+/** true when ready, false while the models load; a ServiceError when it cannot be reached. */
+export async function isReady() {
+  try {
+    await request("/health/ready");
+    return true;
+  } catch (error) {
+    if (error.code === "not_ready") return false;
+    throw error;
+  }
+}
