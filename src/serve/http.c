@@ -34,15 +34,20 @@ static bool add_headers(struct MHD_Response *response, const struct request *req
     const struct reply *reply = &request->reply;
     static const char *const always[][2] = {
         {"X-Content-Type-Options", "nosniff"},
-        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
         {"Referrer-Policy", "no-referrer"},
-        {"Cache-Control", "no-store"},
     };
+    const char *policy =
+        reply->policy ? reply->policy : "default-src 'none'; frame-ancestors 'none'";
     char text[16];
     bool good = MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES &&
                 MHD_add_response_header(response, "X-Request-Id", request->id) == MHD_YES;
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
         good &= MHD_add_response_header(response, always[i][0], always[i][1]) == MHD_YES;
+    good &= MHD_add_response_header(response, "Content-Security-Policy", policy) == MHD_YES;
+    good &= MHD_add_response_header(response, "Cache-Control",
+                                    reply->etag ? "no-cache" : "no-store") == MHD_YES;
+    if (reply->etag)
+        good &= MHD_add_response_header(response, "ETag", reply->etag) == MHD_YES;
     if (reply->retry_after_s > 0) {
         snprintf(text, sizeof(text), "%d", reply->retry_after_s);
         good &= MHD_add_response_header(response, "Retry-After", text) == MHD_YES;
@@ -59,8 +64,10 @@ static enum MHD_Result send_reply(struct request *request)
 {
     struct reply *reply = &request->reply;
     char *data = reply->body.data;
+    const void *fixed = reply->fixed ? reply->fixed : "";
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->body.size, data ? data : (void *)(uintptr_t) "",
+        MHD_create_response_from_buffer(data ? reply->body.size : reply->fixed_size,
+                                        data ? data : (void *)(uintptr_t)fixed,
                                         data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;

@@ -31,6 +31,8 @@ static void ready(struct request *request)
 }
 
 const struct route request_routes[] = {
+    {"GET", "/", false, routes_page},
+    {"GET", "/page/{file}", false, routes_page_file},
     {"GET", "/health/live", false, live},
     {"GET", "/health/ready", false, ready},
     {"POST", "/v1/read", true, routes_read},
