@@ -65,10 +65,9 @@ static enum MHD_Result send_reply(struct request *request)
     struct reply *reply = &request->reply;
     char *data = reply->body.data;
     const void *fixed = reply->fixed ? reply->fixed : "";
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(data ? reply->body.size : reply->fixed_size,
-                                        data ? data : (void *)(uintptr_t)fixed,
-                                        data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        data ? reply->body.size : reply->fixed_size, data ? data : (void *)(uintptr_t)fixed,
+        data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
     buffer_init(&reply->body, 0); /* it is the response's now */

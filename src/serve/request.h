@@ -34,10 +34,10 @@ struct reply {
     size_t fixed_size;
     const char *policy; /* Content-Security-Policy; NULL: nothing is allowed */
     const char *etag;   /* the client may keep the reply and ask whether it still holds; or NULL */
-    const char *code;  /* of a problem, static storage or the picture's; NULL: none */
-    const char *allow; /* header of 405, or NULL */
-    int retry_after_s; /* 0: none */
-    bool close;        /* this connection shall not be used again */
+    const char *code;   /* of a problem, static storage or the picture's; NULL: none */
+    const char *allow;  /* header of 405, or NULL */
+    int retry_after_s;  /* 0: none */
+    bool close;         /* this connection shall not be used again */
 };
 
 struct request {
