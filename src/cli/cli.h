@@ -30,6 +30,7 @@ extern const struct command command_doctor;
 extern const struct command command_bench;
 extern const struct command command_serve;
 extern const struct command command_serve_worker;
+extern const struct command command_eval;
 
 /* Prints the usage of a subcommand to stdout; the exit status is STATUS_ALL_DONE. */
 int cli_print_usage(const struct command *command);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/pool.h"
 #include "base/status.h"
 #include "cli/interrupt.h"
 #include "cli/picture_list.h"
@@ -206,26 +205,6 @@ static int open_out(const struct read_request *request, const struct resume_name
 
 /* ---- run ------------------------------------------------------------------------------------ */
 
-/*
- * How many pictures side by side, and with how many threads each: what was left open is settled by
- * how many pictures there are. Several pictures gain most side by side with one thread each; a
- * single one takes all.
- */
-static int settle_jobs(se_settings *settings, size_t count, int *jobs, se_error *err)
-{
-    char text[16];
-    *jobs = atoi(se_settings_get(settings, "jobs"));
-    if (*jobs == 0)
-        *jobs = pool_default_threads();
-    if ((size_t)*jobs > count)
-        *jobs = (int)count;
-    snprintf(text, sizeof(text), "%d", *jobs);
-    FORWARD_IF_ERROR(se_settings_set(settings, "jobs", text, "number of pictures", err));
-    if (*jobs > 1 && strcmp(se_settings_get(settings, "threads"), "0") == 0)
-        return se_settings_set(settings, "threads", "1", "number of pictures", err);
-    return SE_OK;
-}
-
 static int report(const struct read_counts *counts, size_t count)
 {
     if (counts->interrupted)
@@ -252,7 +231,7 @@ static int read_list(const struct read_request *request, const struct picture_li
         .settings = request->settings,
         .overlay = request->overlay,
     };
-    if (settle_jobs(request->settings, list->count, &job.jobs, &err) != SE_OK)
+    if (setting_settle_jobs(request->settings, list->count, &job.jobs, &err) != SE_OK)
         return cli_fail(&err);
     job.cancel = interrupt_watch(&err);
     if (!job.cancel || se_open(&job.reader, request->settings, &err) != SE_OK)

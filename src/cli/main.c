@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_read,   &command_serve,  &command_doctor,  &command_bench,
+    &command_read,   &command_serve,  &command_eval,    &command_doctor,       &command_bench,
     &command_models, &command_config, &command_formats, &command_serve_worker,
 };
 

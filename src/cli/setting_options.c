@@ -1,8 +1,10 @@
 #include "cli/setting_options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pool.h"
 #include "base/status.h"
 
 int setting_options_init(struct setting_options *options, int argc, se_error *err)
@@ -67,4 +69,19 @@ int setting_options_apply(const struct setting_options *options, se_settings **o
         *out = NULL;
     }
     return status;
+}
+
+int setting_settle_jobs(se_settings *settings, size_t count, int *jobs, se_error *err)
+{
+    char text[16];
+    *jobs = atoi(se_settings_get(settings, "jobs"));
+    if (*jobs == 0)
+        *jobs = pool_default_threads();
+    if ((size_t)*jobs > count)
+        *jobs = (int)count;
+    snprintf(text, sizeof(text), "%d", *jobs);
+    FORWARD_IF_ERROR(se_settings_set(settings, "jobs", text, "number of pictures", err));
+    if (*jobs > 1 && strcmp(se_settings_get(settings, "threads"), "0") == 0)
+        return se_settings_set(settings, "threads", "1", "number of pictures", err);
+    return SE_OK;
 }

@@ -51,4 +51,11 @@ void setting_options_take_short(struct setting_options *options, const struct sh
 /* Makes the settings in force. Everything se_settings_set and the loaders refuse. */
 int setting_options_apply(const struct setting_options *options, se_settings **out, se_error *err);
 
+/*
+ * How many pictures side by side, and with how many threads each: what was left open is settled by
+ * how many pictures there are. Several pictures gain most side by side with one thread each; a
+ * single one takes all. Sets both settings, and *jobs (>= 1).
+ */
+int setting_settle_jobs(se_settings *settings, size_t count, int *jobs, se_error *err);
+
 #endif

@@ -91,21 +91,29 @@ static int write_file(const char *path, const struct buffer *bytes, se_error *er
     return se_fail(err, SE_ERR_IO, "%s: %s", path, strerror(reason));
 }
 
-int overlay_write(const void *bytes, size_t size, const se_settings *settings,
-                  const se_result *result, const char *path, se_error *err)
+int overlay_draw(const void *bytes, size_t size, const se_settings *settings,
+                 const se_result *result, struct image *out, se_error *err)
 {
     const struct settings_values *values = settings_values_of(settings);
     const struct img_limits limits = {.max_pixels = (uint64_t)values->max_pixels,
                                       .max_side = (uint32_t)values->max_side};
+    FORWARD_IF_ERROR(img_decode(bytes, size, &limits, 0, NULL, out, err));
+    const int status = make_rgb(out, err);
+    if (status == SE_OK)
+        draw_result(out, result);
+    else
+        image_free(out);
+    return status;
+}
+
+int overlay_write(const void *bytes, size_t size, const se_settings *settings,
+                  const se_result *result, const char *path, se_error *err)
+{
     struct image image;
     struct buffer png;
-    FORWARD_IF_ERROR(img_decode(bytes, size, &limits, 0, NULL, &image, err));
+    FORWARD_IF_ERROR(overlay_draw(bytes, size, settings, result, &image, err));
     buffer_init(&png, MAX_PNG_BYTES);
-    int status = make_rgb(&image, err);
-    if (status == SE_OK) {
-        draw_result(&image, result);
-        status = png_write(&image, &png, err);
-    }
+    int status = png_write(&image, &png, err);
     image_free(&image);
     if (status == SE_OK)
         status = write_file(path, &png, err);

@@ -68,7 +68,7 @@ static void test_help_and_version(void **state)
     expect("-V", 0, line, "");
     expect("--help", 0, "usage: serialeye COMMAND", "");
     expect("help", 0, "usage: serialeye COMMAND", "");
-    static const char *const commands[] = {"read", "doctor", "bench", "models", "config"};
+    static const char *const commands[] = {"read", "eval", "bench", "doctor", "models", "config"};
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         char arguments[100], usage[100];
         snprintf(usage, sizeof(usage), "usage: serialeye %s", commands[i]);
