@@ -149,6 +149,12 @@ static const struct setting_row rows[] = {
     {"upload_rate", "4096", "0..1000000000",
      "serve: bytes a second of a body, after five seconds, below which it is cut off",
      SETTING_WHOLE, SERVICE_NUMBER, 0, 1e9, NULL, NULL},
+    {"store", "", "a file", "serve: database of jobs and readings; empty: the usual place",
+     SETTING_TEXT, SERVICE_TEXT, 0, 0, NULL, NULL},
+    {"max_jobs", "1000", "1..1000000", "serve: jobs that wait; more are refused", SETTING_WHOLE,
+     SERVICE_NUMBER, 1, 1e6, NULL, NULL},
+    {"keep_days", "30", "0..36500", "serve: days after which readings are forgotten; 0: never",
+     SETTING_WHOLE, SERVICE_NUMBER, 0, 36500, NULL, NULL},
     {"drain_s", "30", "0..3600", "serve: seconds for the requests in work when it is told to end",
      SETTING_WHOLE, SERVICE_NUMBER, 0, 3600, NULL, NULL},
 };

@@ -38,9 +38,10 @@ static bool add_headers(struct MHD_Response *response, const struct request *req
     };
     const char *policy =
         reply->policy ? reply->policy : "default-src 'none'; frame-ancestors 'none'";
-    char text[16];
-    bool good = MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES &&
-                MHD_add_response_header(response, "X-Request-Id", request->id) == MHD_YES;
+    char text[32];
+    bool good = !reply->content_type ||
+                MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES;
+    good &= MHD_add_response_header(response, "X-Request-Id", request->id) == MHD_YES;
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
         good &= MHD_add_response_header(response, always[i][0], always[i][1]) == MHD_YES;
     good &= MHD_add_response_header(response, "Content-Security-Policy", policy) == MHD_YES;
@@ -52,8 +53,17 @@ static bool add_headers(struct MHD_Response *response, const struct request *req
         snprintf(text, sizeof(text), "%d", reply->retry_after_s);
         good &= MHD_add_response_header(response, "Retry-After", text) == MHD_YES;
     }
-    if (reply->allow)
+    if (*reply->allow)
         good &= MHD_add_response_header(response, "Allow", reply->allow) == MHD_YES;
+    if (reply->reading_id > 0) {
+        snprintf(text, sizeof(text), "%lld", (long long)reply->reading_id);
+        good &= MHD_add_response_header(response, "X-Reading-Id", text) == MHD_YES;
+    }
+    if (reply->file_name && reply->status == 200) {
+        char disposition[128];
+        snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", reply->file_name);
+        good &= MHD_add_response_header(response, "Content-Disposition", disposition) == MHD_YES;
+    }
     if (reply->close)
         good &= MHD_add_response_header(response, "Connection", "close") == MHD_YES;
     return good;
@@ -65,12 +75,16 @@ static enum MHD_Result send_reply(struct request *request)
     struct reply *reply = &request->reply;
     char *data = reply->body.data;
     const void *fixed = reply->fixed ? reply->fixed : "";
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        data ? reply->body.size : reply->fixed_size, data ? data : (void *)(uintptr_t)fixed,
-        data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-    if (!response)
-        return MHD_NO;
-    buffer_init(&reply->body, 0); /* it is the response's now */
+    struct MHD_Response *response = reply->stream;
+    reply->stream = NULL;
+    if (!response) {
+        response = MHD_create_response_from_buffer(
+            data ? reply->body.size : reply->fixed_size, data ? data : (void *)(uintptr_t)fixed,
+            data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+        if (!response)
+            return MHD_NO;
+        buffer_init(&reply->body, 0); /* it is the response's now */
+    }
     enum MHD_Result result = MHD_NO;
     if (add_headers(response, request))
         result = MHD_queue_response(request->connection, reply->status, response);
@@ -124,12 +138,32 @@ void request_read(struct request *request, void (*finish)(struct request *reques
     engine_submit(service->engine, &request->work);
 }
 
+/* On the keeper's thread. */
+static void run_errand(struct keeper_errand *errand)
+{
+    struct request *request =
+        (struct request *)(void *)((char *)errand - offsetof(struct request, errand));
+    request->on_errand(request);
+    MHD_resume_connection(request->connection);
+}
+
+void request_errand(struct request *request, void (*run)(struct request *request))
+{
+    request->on_errand = run;
+    request->errand.run = run_errand;
+    request->finish = NULL;
+    request->asleep = true;
+    MHD_suspend_connection(request->connection);
+    keeper_errand(request->service->keeper, &request->errand);
+}
+
 static enum MHD_Result go_on(struct request *request)
 {
     slow_guard_phase(request->service->guard, request->guard, SLOW_REPLY);
     if (request->asleep) {
         request->asleep = false;
-        request->finish(request);
+        if (request->finish)
+            request->finish(request);
     } else if (!request->too_large) {
         request->route->handle(request);
     }

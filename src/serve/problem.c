@@ -38,6 +38,7 @@ static const struct {
     {"too_large", 413},
     {"media_type", 415},
     {"overload", 503},
+    {"idempotency", 422},
 };
 
 static const struct {

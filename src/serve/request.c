@@ -55,6 +55,14 @@ void request_succeed(struct request *request, unsigned status, const char *conte
     request->reply.content_type = content_type;
 }
 
+void request_end_json(struct request *request, int status, const se_error *error)
+{
+    if (status == SE_OK)
+        request_succeed(request, 200, "application/json");
+    else
+        request_fail_error(request, error);
+}
+
 const char *request_header(const struct request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
@@ -121,17 +129,19 @@ static bool path_matches(const char *pattern, const char *path, char part[REQUES
 static const struct route *find_route(struct request *request)
 {
     const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
-    const char *allow = NULL;
+    char allow[64] = "";
     for (const struct route *route = request_routes; route->method; route++) {
         if (!path_matches(route->path, request->path, request->path_part))
             continue;
         if (strcmp(route->method, method) == 0)
             return route;
-        allow = route->method;
+        const size_t used = strlen(allow);
+        snprintf(allow + used, sizeof(allow) - used, "%s%s", used ? ", " : "",
+                 strcmp(route->method, "GET") == 0 ? "GET, HEAD" : route->method);
     }
-    if (allow) {
-        request->reply.allow = strcmp(allow, "GET") == 0 ? "GET, HEAD" : allow;
-        request_fail(request, "method", "%s takes %s", request->path, request->reply.allow);
+    if (*allow) {
+        memcpy(request->reply.allow, allow, sizeof(allow));
+        request_fail(request, "method", "%s takes %s", request->path, allow);
     } else {
         request_fail(request, "not_found", "there is nothing at %s", request->path);
     }
@@ -234,6 +244,11 @@ void request_end(struct request *request, bool completed)
     for (size_t i = 0; i < request->work.count; i++)
         work_picture_free(&request->work.pictures[i]);
     free(request->work.pictures);
+    for (size_t i = 0; i < request->new_count; i++)
+        free((void *)(uintptr_t)request->new_pictures[i].name);
+    free(request->new_pictures);
+    if (request->reply.stream)
+        MHD_destroy_response(request->reply.stream);
     buffer_free(&request->body);
     buffer_free(&request->reply.body);
     free(request);

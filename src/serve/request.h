@@ -13,6 +13,7 @@
 #include <microhttpd.h>
 
 #include "base/buffer.h"
+#include "serve/keeper.h"
 #include "serve/service.h"
 
 enum { REQUEST_ID_SIZE = 65, REQUEST_PATH_SIZE = 256 };
@@ -32,12 +33,15 @@ struct reply {
     struct buffer body;
     const void *fixed; /* not NULL: static bytes in place of the body */
     size_t fixed_size;
-    const char *policy; /* Content-Security-Policy; NULL: nothing is allowed */
-    const char *etag;   /* the client may keep the reply and ask whether it still holds; or NULL */
-    const char *code;   /* of a problem, static storage or the picture's; NULL: none */
-    const char *allow;  /* header of 405, or NULL */
-    int retry_after_s;  /* 0: none */
-    bool close;         /* this connection shall not be used again */
+    const char *policy;    /* Content-Security-Policy; NULL: nothing is allowed */
+    const char *etag;      /* the client may keep the reply and ask whether it holds; or NULL */
+    const char *code;      /* of a problem, static storage or the picture's; NULL: none */
+    char allow[64];        /* header of 405, or "" */
+    int retry_after_s;     /* 0: none */
+    int64_t reading_id;    /* header X-Reading-Id; 0: none */
+    const char *file_name; /* under which browsers save it; NULL: they show it */
+    struct MHD_Response *stream; /* instead of the body; owned */
+    bool close;                  /* this connection shall not be used again */
 };
 
 struct request {
@@ -55,6 +59,10 @@ struct request {
     bool too_large, admitted, asleep, replied, begun;
     size_t admitted_bytes;
     struct work work;
+    struct store_new_picture *new_pictures; /* of a new job; owned, with the names */
+    size_t new_count;
+    struct keeper_errand errand;
+    void (*on_errand)(struct request *request);
     void (*finish)(struct request *request); /* after the engine's done */
     struct reply reply;
 };
@@ -72,6 +80,11 @@ const char *request_header(const struct request *request, const char *name);
 
 /* Gives request->work to the engine; the connection sleeps until `finish` is called. */
 void request_read(struct request *request, void (*finish)(struct request *request));
+
+/* Has `run` make the reply on the keeper's thread; the connection sleeps meanwhile. */
+void request_errand(struct request *request, void (*run)(struct request *request));
+/* Ends a reply of JSON that was put into reply.body: 200, or the failure. */
+void request_end_json(struct request *request, int status, const se_error *error);
 
 /* The routes of the service, NULL-terminated by a row without a method. */
 extern const struct route request_routes[];

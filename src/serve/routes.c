@@ -3,31 +3,87 @@
  */
 #include "serve/routes.h"
 
+#include <string.h>
+
+#include "serve/json_text.h"
+#include "serve/query.h"
+
+enum { MAX_REPLY = 1 << 20 };
+
+static void reply_status(struct request *request, const char *status)
+{
+    se_error err;
+    buffer_init(&request->reply.body, MAX_REPLY);
+    request_end_json(
+        request, buffer_printf(&request->reply.body, &err, "{\"status\":\"%s\"}\n", status), &err);
+}
+
 static void live(struct request *request)
 {
-    buffer_init(&request->reply.body, 64);
-    if (buffer_printf(&request->reply.body, NULL, "{\"status\":\"live\"}\n") == SE_OK)
-        request_succeed(request, 200, "application/json");
-    else
-        request_fail(request, "memory", "out of memory");
+    reply_status(request, "live");
 }
 
 static void ready(struct request *request)
 {
     if (atomic_load(&request->service->draining)) {
         request_fail(request, "draining", "the service is being shut down");
-        return;
-    }
-    if (!engine_is_ready(request->service->engine)) {
+    } else if (!engine_is_ready(request->service->engine)) {
         request->reply.retry_after_s = 1;
         request_fail(request, "not_ready", "the models are being loaded");
-        return;
+    } else {
+        reply_status(request, "ready");
     }
-    buffer_init(&request->reply.body, 64);
-    if (buffer_printf(&request->reply.body, NULL, "{\"status\":\"ready\"}\n") == SE_OK)
-        request_succeed(request, 200, "application/json");
-    else
-        request_fail(request, "memory", "out of memory");
+}
+
+/* How it goes, in a few words and numbers. */
+static void health(struct request *request)
+{
+    struct engine_numbers numbers;
+    se_error err;
+    const bool draining = atomic_load(&request->service->draining);
+    engine_numbers(request->service->engine, &numbers);
+    buffer_init(&request->reply.body, MAX_REPLY);
+    const char *status = draining ? "draining" : numbers.workers_ready > 0 ? "ready" : "starting";
+    request_end_json(
+        request,
+        buffer_printf(&request->reply.body, &err,
+                      "{\"status\":\"%s\",\"version\":\"%s\",\"workers\":%d,"
+                      "\"workers_ready\":%d,\"pictures_waiting\":%zu,\"pictures_running\":%zu}\n",
+                      status, se_version(), request->service->config.workers, numbers.workers_ready,
+                      numbers.waiting, numbers.running),
+        &err);
+}
+
+static int append_setting(struct buffer *out, const se_setting_info *info, bool first,
+                          se_error *err)
+{
+    if (!first)
+        FORWARD_IF_ERROR(buffer_append(out, ",", 1, err));
+    FORWARD_IF_ERROR(json_text_append(out, info->name, err));
+    FORWARD_IF_ERROR(buffer_printf(out, err, ":{\"value\":"));
+    FORWARD_IF_ERROR(json_text_append(out, info->value, err));
+    FORWARD_IF_ERROR(buffer_printf(out, err, ",\"origin\":"));
+    FORWARD_IF_ERROR(json_text_append(out, info->origin, err));
+    FORWARD_IF_ERROR(buffer_printf(out, err, ",\"description\":"));
+    FORWARD_IF_ERROR(json_text_append(out, info->description, err));
+    return buffer_append(out, "}", 1, err);
+}
+
+static void config(struct request *request)
+{
+    struct buffer *out = &request->reply.body;
+    se_setting_info info;
+    se_error err;
+    if (!query_check(request, ""))
+        return;
+    buffer_init(out, MAX_REPLY);
+    int status = buffer_append(out, "{", 1, &err);
+    for (size_t i = 0;
+         status == SE_OK && se_settings_at(request->service->settings, i, &info) == SE_OK; i++)
+        status = append_setting(out, &info, i == 0, &err);
+    if (status == SE_OK)
+        status = buffer_append(out, "}\n", 2, &err);
+    request_end_json(request, status, &err);
 }
 
 const struct route request_routes[] = {
@@ -37,5 +93,27 @@ const struct route request_routes[] = {
     {"GET", "/health/ready", false, ready},
     {"POST", "/v1/read", true, routes_read},
     {"POST", "/v1/batch", true, routes_batch},
+    {"POST", "/v1/jobs", true, routes_job_add},
+    {"GET", "/v1/jobs", false, routes_job_list},
+    {"GET", "/v1/jobs/{id}", false, routes_job_get},
+    {"DELETE", "/v1/jobs/{id}", false, routes_job_delete},
+    {"GET", "/v1/jobs/{id}/events", false, routes_job_events},
+    {"GET", "/v1/readings", false, routes_reading_list},
+    {"GET", "/v1/readings/{id}", false, routes_reading_get},
+    {"PUT", "/v1/readings/{id}/correction", false, routes_reading_correct},
+    {"GET", "/v1/export", false, routes_export},
+    {"GET", "/v1/stats", false, routes_stats},
+    {"GET", "/v1/config", false, config},
+    /* The same under the names that the service before this one had. */
+    {"POST", "/process-serial", true, routes_read},
+    {"POST", "/scan", true, routes_job_add},
+    {"GET", "/result/{id}", false, routes_job_get},
+    {"GET", "/jobs", false, routes_job_list},
+    {"DELETE", "/jobs/{id}", false, routes_job_delete},
+    {"GET", "/history", false, routes_reading_list},
+    {"GET", "/stats", false, routes_stats},
+    {"GET", "/export", false, routes_export},
+    {"GET", "/config", false, config},
+    {"GET", "/health", false, health},
     {NULL, NULL, false, NULL},
 };

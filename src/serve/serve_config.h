@@ -22,6 +22,9 @@ struct serve_config {
     int64_t header_ns, upload_ns; /* for headers, for a body */
     int64_t upload_rate;          /* bytes a second */
     int64_t drain_ns;             /* for the requests in work at the end */
+    const char *store;            /* path of the database, "": the usual one */
+    int max_jobs;                 /* not finished */
+    int keep_days;                /* 0: for ever */
     int connections, per_address; /* at once */
 };
 

@@ -13,6 +13,8 @@
 #include "serve/http.h"
 #include "serve/journal.h"
 
+enum { PING_TICKS = 15 };
+
 static const struct timespec tick = {.tv_sec = 1}, drain_tick = {.tv_nsec = 20000000};
 
 /* As many open files as the system allows: a connection is one, a picture is one. */
@@ -28,11 +30,13 @@ static void raise_file_limit(void)
 /* Waits for SIGTERM or SIGINT. SE_ERR_MODEL when the workers do not come up. */
 static int wait_for_end(struct service *service, const sigset_t *signals, se_error *err)
 {
-    for (;;) {
+    for (unsigned ticks = 0;;) {
         const int signal = sigtimedwait(signals, NULL, &tick);
         if (signal == SIGTERM || signal == SIGINT)
             return SE_OK;
         slow_guard_check(service->guard);
+        if (++ticks % PING_TICKS == 0)
+            events_ping(service->events);
         RETURN_ERROR_IF(engine_has_failed(service->engine), err, SE_ERR_MODEL,
                         "the first worker process ended before it was ready; it has said why");
     }
@@ -58,28 +62,33 @@ static void drain(struct service *service, struct http *http)
 static int serve(struct service *service, char *const *worker, const sigset_t *signals,
                  se_error *err)
 {
-    struct http *http;
+    struct http *http = NULL;
     int socket, port = service->config.port;
     FORWARD_IF_ERROR(http_listen(&service->config, &socket, &port, err));
-    /* Before the server: its threads call the engine. */
+    /* Before the server: its threads call the engine and the keeper. */
     int status = engine_start(&service->engine, &service->config, worker, err);
     if (status != SE_OK) {
         close(socket);
         return status;
     }
-    status = http_start(&http, service, socket, err);
+    status = keeper_start(&service->keeper, service, err);
+    if (status == SE_OK)
+        status = http_start(&http, service, socket, err);
+    else
+        close(socket);
     if (status == SE_OK) {
         printf("serialeye: serving on http://%s:%d\n", service->config.host, port);
         fflush(stdout);
         status = wait_for_end(service, signals, err);
         if (status == SE_OK)
             drain(service, http);
-    } else {
-        http = NULL;
     }
-    /* First the engine, which wakes the connections that sleep, then the server, which calls it. */
+    /* First those that wake the connections that sleep, then the server, which calls them. */
     engine_stop(service->engine);
+    keeper_stop(service->keeper);
+    events_close(service->events);
     http_stop(http);
+    keeper_free(service->keeper);
     engine_free(service->engine);
     return status;
 }
@@ -100,7 +109,13 @@ int service_run(const se_settings *settings, char *const *worker, se_error *err)
     if (status == SE_OK)
         status = linger_start(&service.linger, err);
     if (status == SE_OK)
+        status = events_create(&service.events, err);
+    if (status == SE_OK)
+        status = store_open(&service.store, service.config.store, err);
+    if (status == SE_OK)
         status = serve(&service, worker, &signals, err);
+    store_close(service.store);
+    events_free(service.events);
     linger_stop(service.linger);
     slow_guard_free(service.guard);
     return status;

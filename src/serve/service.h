@@ -8,9 +8,12 @@
 #include <stdbool.h>
 
 #include "serve/engine.h"
+#include "serve/events.h"
+#include "serve/keeper.h"
 #include "serve/linger.h"
 #include "serve/serve_config.h"
 #include "serve/slow_guard.h"
+#include "serve/store.h"
 
 struct service {
     struct serve_config config;
@@ -18,6 +21,9 @@ struct service {
     struct engine *engine;
     struct slow_guard *guard;
     struct linger_set *linger;
+    struct store *store;
+    struct keeper *keeper;
+    struct events *events;
     atomic_bool draining;
 };
 

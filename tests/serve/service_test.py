@@ -5,10 +5,13 @@ usage: service_test.py PROGRAM PICTURE TEXT
 PICTURE shows the serial number TEXT. Workers that hang or die are made by signals to them, so that
 no test depends on how fast this machine is.
 """
+import csv
 import http.client
+import io
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -17,6 +20,7 @@ import sys
 import tempfile
 import time
 import unittest
+import zipfile
 
 PROGRAM, PICTURE_PATH, TEXT = sys.argv[1:4]
 PICTURE = pathlib.Path(PICTURE_PATH).read_bytes()
@@ -50,11 +54,12 @@ class Answer:
 class Server:
     """A running service on a port of its own."""
 
-    def __init__(self, *settings, workers=1, ready=True):
-        self.folder = tempfile.mkdtemp(prefix="serialeye-serve-")
+    def __init__(self, *settings, workers=1, ready=True, folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="serialeye-serve-")
+        self.keeps_folder = folder is not None
         self.log_path = os.path.join(self.folder, "log")
         arguments = [PROGRAM, "serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)]
-        for setting in ("time_limit_ms=0", *settings):
+        for setting in ("time_limit_ms=0", f"store={self.folder}/service.db", *settings):
             arguments += ["--set", setting]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -119,7 +124,8 @@ class Server:
             self.process.send_signal(number)
         status = self.process.wait(timeout=PATIENCE)
         self.process.stdout.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.keeps_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
         return status
 
 
@@ -384,6 +390,202 @@ class Limits(WithServer):
             return False
 
 
+class Store(WithServer):
+    """Jobs, readings, tables."""
+    settings = ("max_jobs=3",)
+
+    def add(self, pictures, **headers):
+        body, form = multipart(pictures)
+        return self.server.request("POST", "/v1/jobs", body, {**form, **headers})
+
+    def finished(self, job):
+        def check():
+            answer = self.server.get("/v1/jobs/" + job)
+            return answer.json() if answer.json()["state"] == "done" else None
+        return until(check, "the end of the job")
+
+    def readings(self, query, count):
+        """The readings of a query, once there are `count` of them: they are written a moment later."""
+        return until(lambda: (lambda rows: rows if len(rows) == count else None)(
+            self.server.get("/v1/readings" + query).json()["readings"]), f"{count} readings")
+
+    def test_job(self):
+        answer = self.add([("f", "a.txt", b"text"), ("f", "b.jpg", PICTURE), ("f", "c", b"")])
+        self.assertEqual(answer.status, 202, answer.body)
+        self.assertEqual([answer.json()[key] for key in ("state", "total", "done")], ["queued", 3, 0])
+        job = answer.json()["id"]
+        done = self.finished(job)
+        self.assertEqual([done[key] for key in ("total", "done", "failed")], [3, 3, 2])
+        self.assertEqual(done["results"][0]["error"]["code"], "unknown_type")
+        self.assertEqual(done["results"][1]["readings"][0]["text"], TEXT)
+        self.assertEqual(done["results"][2]["error"]["code"], "empty")
+        self.assertEqual(self.server.get("/result/" + job).json(), done)
+        self.assertIn(job, [one["id"] for one in self.server.get("/v1/jobs").json()["jobs"]])
+        self.assertEqual(len(self.readings("?job=" + job, 3)), 3)
+        self.assertEqual(self.server.request("DELETE", "/v1/jobs/" + job).status, 204)
+        self.expect_problem(self.server.request("DELETE", "/jobs/" + job), 404, "not_found")
+        self.expect_problem(self.server.get("/v1/jobs/" + job), 404, "not_found")
+        self.readings("?job=" + job, 0)
+
+    def test_one_key_makes_one_job(self):
+        pictures = [("f", "a", b"text k")]
+        first = self.add(pictures, **{"Idempotency-Key": "k1"})
+        again = self.add(pictures, **{"Idempotency-Key": "k1"})
+        self.assertEqual((first.status, again.status), (202, 200))
+        self.assertEqual(first.json()["id"], again.json()["id"])
+        self.assertNotEqual(self.add(pictures, **{"Idempotency-Key": "k2"}).json()["id"], first.json()["id"])
+        other = self.add([("f", "a", b"text other")], **{"Idempotency-Key": "k1"})
+        self.expect_problem(other, 422, "idempotency")
+        self.expect_problem(self.add(pictures, **{"Idempotency-Key": "k" * 200}), 400, "parameter")
+
+    def test_events(self):
+        pid = self.server.signal_worker(signal.SIGSTOP)
+        job = self.add([("f", "a", b"text e"), ("f", "b", b"")]).json()["id"]
+        connection = self.server.connect()
+        connection.request("GET", f"/v1/jobs/{job}/events")
+        response = connection.getresponse()
+        self.assertEqual(response.headers["Content-Type"], "text/event-stream")
+        self.assertEqual(response.readline(), b"retry: 2000\n")
+        os.kill(pid, signal.SIGCONT)
+        text = response.read().decode()
+        connection.close()
+        self.assertEqual([line for line in text.splitlines() if line.startswith("event:")],
+                         ["event: result", "event: result", "event: done"])
+        ids = [line[4:] for line in text.splitlines() if line.startswith("id: ")]
+        later = self.server.get(f"/v1/jobs/{job}/events", **{"Last-Event-ID": ids[0]}).body.decode()
+        self.assertNotIn("id: " + ids[0], later)
+        self.assertIn("id: " + ids[1], later)
+        self.expect_problem(self.server.get("/v1/jobs/none/events"), 404, "not_found")
+
+    def test_too_many_jobs(self):
+        pid = self.server.signal_worker(signal.SIGSTOP)
+        jobs = [self.add([("f", "a", b"text m%d" % i)]) for i in range(4)]
+        self.assertEqual([answer.status for answer in jobs], [202, 202, 202, 503])
+        self.assertEqual(self.server.request("DELETE", "/v1/jobs/" + jobs[0].json()["id"]).status, 204)
+        os.kill(pid, signal.SIGCONT)
+        for answer in jobs[1:3]:
+            self.finished(answer.json()["id"])
+
+    def test_reading_is_kept_and_corrected(self):
+        answer = self.server.read(query="?name=kept.jpg")
+        id_ = answer.headers["X-Reading-Id"]
+        row = self.readings("?q=kept.jpg", 1)[0]
+        self.assertEqual([str(row["id"]), row["text"], row["corrected"]], [id_, TEXT, None])
+        self.assertEqual(self.server.get("/v1/readings/" + id_).json()["result"], answer.json())
+        path = f"/v1/readings/{id_}/correction"
+        fixed = self.server.request("PUT", path, b'{"text": "ABC-123"}')
+        self.assertEqual(fixed.json()["corrected"], "ABC-123")
+        self.readings("?q=abc-123", 1)
+        for body in (b"", b"{}", b'{"text": 1}', b'{"text": ""}', b'{"text": "a\\nb"}', b'{"text": "a", "b": 1}'):
+            self.expect_problem(self.server.request("PUT", path, body), 400, "body")
+        self.assertIsNone(self.server.request("PUT", path, b'{"text": null}').json()["corrected"])
+        self.expect_problem(
+            self.server.request("PUT", "/v1/readings/99999/correction", b'{"text": "A"}'), 404, "not_found")
+        for path in ("/v1/readings/99999", "/v1/readings/x", "/v1/readings/0"):
+            self.expect_problem(self.server.get(path), 404, "not_found")
+
+    def test_batch_has_ids(self):
+        body, headers = multipart([("f", "ids1", b"t"), ("f", "ids2", b"")])
+        ids = self.server.request("POST", "/v1/batch", body, headers).json()["reading_ids"]
+        rows = self.readings("?q=ids", 2)
+        self.assertEqual([row["id"] for row in rows], ids[::-1])
+        first = self.server.get("/v1/readings?q=ids&limit=1").json()
+        self.assertEqual(first["next_before"], ids[1])
+        self.assertEqual(self.server.get(f"/v1/readings?q=ids&before={ids[1]}").json()["readings"], rows[1:])
+
+    def test_parameters(self):
+        for query in ("?limit=0", "?limit=x", "?from=yesterday", "?other=1", "?before=-1"):
+            self.expect_problem(self.server.get("/v1/readings" + query), 400, "parameter")
+        self.assertEqual(self.server.get("/v1/readings?from=2999-01-01").json()["readings"], [])
+        self.expect_problem(self.server.get("/v1/export?format=pdf"), 400, "parameter")
+
+    def test_export(self):
+        self.server.read(b"text", "?name=" + "%3Dx,%22y")
+        self.readings("?q=%3Dx", 1)
+        rows = list(csv.reader(io.StringIO(self.server.get("/v1/export?format=csv&q=%3Dx").body.decode())))
+        self.assertEqual(rows[0][:4], ["id", "at", "file", "text"])
+        self.assertEqual([len(rows), rows[1][2], rows[1][10]], [2, "'=x,\"y", "unknown_type"])
+        line = json.loads(self.server.get("/v1/export?format=jsonl&q=%3Dx").body)
+        self.assertEqual([line["file"], line["error"]["code"]], ["=x,\"y", "unknown_type"])
+        answer = self.server.get("/export?q=%3Dx")
+        self.assertIn("readings.xlsx", answer.headers["Content-Disposition"])
+        with zipfile.ZipFile(io.BytesIO(answer.body)) as book:
+            self.assertIsNone(book.testzip())
+            sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        self.assertIn("=x,", sheet)
+        self.assertNotIn("<f>", sheet)
+
+    def test_long_export_is_complete(self):
+        body, headers = multipart([("f", "long", b"x")] * 64)
+        for _ in range(8):
+            self.server.request("POST", "/v1/batch", body, headers)
+        self.readings("?q=long&limit=1000", 512)
+        lines = self.server.get("/v1/export?format=jsonl&q=long").body.splitlines()
+        self.assertEqual(len({json.loads(line)["id"] for line in lines}), 512)
+
+    def test_counts_and_settings(self):
+        stats = self.server.get("/v1/stats").json()
+        self.assertGreaterEqual(stats["readings"], 0)
+        self.assertEqual(self.server.get("/config").json()["max_jobs"]["value"], "3")
+        self.assertEqual(self.server.get("/health").json()["status"], "ready")
+
+    def test_names_of_the_origin(self):
+        self.assertEqual(self.server.request("POST", "/process-serial", b"text").status, 415)
+        self.assertEqual(self.server.request("POST", "/scan", b"text o").status, 202)
+        for path in ("/jobs", "/history", "/stats", "/export", "/config", "/health"):
+            self.assertEqual(self.server.get(path).status, 200, path)
+
+
+class Killed(unittest.TestCase):
+    def test_no_job_is_lost_or_read_twice(self):
+        """The front process is killed again and again while jobs come in."""
+        chance = random.Random(7)
+        folder = tempfile.mkdtemp(prefix="serialeye-serve-")
+        jobs = {}
+        try:
+            for round_ in range(4):
+                server = Server(folder=folder, ready=False)
+                end = time.monotonic() + chance.uniform(0.2, 1.0)
+                while time.monotonic() < end:
+                    name = f"{round_}-{len(jobs)}"
+                    body, headers = multipart([("f", name, b"text " + name.encode()), ("f", name, b"")])
+                    answer = server.request("POST", "/v1/jobs", body, headers)
+                    self.assertEqual(answer.status, 202)
+                    jobs[answer.json()["id"]] = name
+                server.process.kill()
+                server.stop()
+            server = Server(folder=folder)
+            for job, name in jobs.items():
+                def done(job=job):
+                    one = server.get("/v1/jobs/" + job).json()
+                    return one if one["state"] == "done" else None
+                result = until(done, "the end of " + name)
+                self.assertEqual([one["error"]["code"] for one in result["results"]], ["unknown_type", "empty"])
+                self.assertEqual([one["file"] for one in result["results"]], [name, name])
+            self.assertEqual(server.get("/v1/stats").json()["readings"], 2 * len(jobs))
+            self.assertEqual(server.stop(), 0)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def test_work_goes_on_after_a_restart(self):
+        """What is not read when the service is told to end is read later."""
+        folder = tempfile.mkdtemp(prefix="serialeye-serve-")
+        try:
+            server = Server("drain_s=0", folder=folder)
+            pid = server.signal_worker(signal.SIGSTOP)
+            job = server.request("POST", "/v1/jobs", b"text").json()["id"]
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: "drain" in server.log(), "drain")
+            os.kill(pid, signal.SIGCONT)
+            self.assertEqual(server.stop(), 0)
+            server = Server(folder=folder)
+            until(lambda: server.get("/v1/jobs/" + job).json()["state"] == "done", "the end of the job")
+            self.assertEqual(server.stop(), 0)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 class Life(unittest.TestCase):
     """Start and end."""
 
@@ -412,14 +614,25 @@ class Life(unittest.TestCase):
     def test_what_keeps_it_from_starting(self):
         server = Server(ready=False)
         try:
-            run = subprocess.run([PROGRAM, "serve", "--host", "127.0.0.1", "--port", str(server.port)],
+            other = ["--set", f"store={server.folder}/other.db"]
+            run = subprocess.run([PROGRAM, "serve", "--host", "127.0.0.1", "--port", str(server.port), *other],
                                  capture_output=True, text=True, timeout=PATIENCE, check=False)
             self.assertEqual(run.returncode, 2)
             self.assertIn("Address already in use", run.stderr)
+            run = subprocess.run([PROGRAM, "serve", "--port", "0", "--set", f"store={server.folder}/service.db"],
+                                 capture_output=True, text=True, timeout=PATIENCE, check=False)
+            self.assertEqual(run.returncode, 2)
+            self.assertIn("another service uses", run.stderr)
+            run = subprocess.run([PROGRAM, "serve", "--port", "0", "--set", f"store={PICTURE_PATH}"],
+                                 capture_output=True, text=True, timeout=PATIENCE, check=False)
+            self.assertEqual(run.returncode, 2)
+            self.assertIn("not a database", run.stderr)
         finally:
             server.stop()
-        run = subprocess.run([PROGRAM, "serve", "--port", "0", "--set", "detector=/nowhere"],
-                             capture_output=True, text=True, timeout=PATIENCE, check=False)
+        with tempfile.TemporaryDirectory() as folder:
+            run = subprocess.run([PROGRAM, "serve", "--port", "0", "--set", "detector=/nowhere",
+                                  "--set", f"store={folder}/x.db"],
+                                 capture_output=True, text=True, timeout=PATIENCE, check=False)
         self.assertEqual(run.returncode, 2)
         self.assertIn("/nowhere", run.stderr)
         for arguments in (["--set", "body_mb=20", "--set", "queue_mb=10"], ["--port", "70000"], ["more"]):

@@ -1,0 +1,96 @@
+#include "serve/query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct query_names {
+    struct request *request;
+    const char *names;
+};
+
+static bool is_among(const char *names, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *at = names; *at; at += strspn(at, " ")) {
+        const size_t size = strcspn(at, " ");
+        if (size == length && memcmp(at, name, size) == 0)
+            return true;
+        at += size;
+    }
+    return false;
+}
+
+static enum MHD_Result check_one(void *context, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    const struct query_names *query = context;
+    (void)kind;
+    (void)value;
+    if (is_among(query->names, name))
+        return MHD_YES;
+    request_fail(query->request, "parameter", "there is no parameter \"%.60s\"", name);
+    return MHD_NO;
+}
+
+bool query_check(struct request *request, const char *names)
+{
+    struct query_names query = {request, names};
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, check_one, &query);
+    return !request->reply.code;
+}
+
+const char *query_text(const struct request *request, const char *name)
+{
+    const char *text =
+        MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+    return text && *text ? text : NULL;
+}
+
+bool query_number(struct request *request, const char *name, int64_t low, int64_t high,
+                  int64_t fallback, int64_t *out)
+{
+    const char *text = query_text(request, name);
+    char *end;
+    *out = fallback;
+    if (!text)
+        return true;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (errno || *end || (*text != '-' && (*text < '0' || *text > '9')) || value < low ||
+        value > high) {
+        request_fail(request, "parameter", "%s cannot be \"%.60s\"; it takes %lld to %lld", name,
+                     text, (long long)low, (long long)high);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+/* A time or the beginning of one: 2026-01-31, 2026-01-31T12:00, … */
+static bool check_time(struct request *request, const char *name, const char *text)
+{
+    static const char form[] = "0000-00-00T00:00:00.000Z";
+    const size_t length = text ? strlen(text) : 0;
+    bool good = length < sizeof(form) && (length == 0 || length >= 4);
+    for (size_t i = 0; good && i < length; i++)
+        good = form[i] == '0' ? text[i] >= '0' && text[i] <= '9'
+                              : text[i] == form[i] || (text[i] == 'Z' && i + 1 == length);
+    if (!good)
+        request_fail(request, "parameter", "%s cannot be \"%.60s\"; it takes 2026-01-31 or %s",
+                     name, text, "2026-01-31T12:00:00Z");
+    return good;
+}
+
+bool query_filter(struct request *request, struct store_filter *filter)
+{
+    *filter = (struct store_filter){
+        .from = query_text(request, "from"),
+        .to = query_text(request, "to"),
+        .kind = query_text(request, "kind"),
+        .status = query_text(request, "status"),
+        .search = query_text(request, "q"),
+        .job = query_text(request, "job"),
+    };
+    return check_time(request, "from", filter->from) && check_time(request, "to", filter->to);
+}

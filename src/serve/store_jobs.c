@@ -1,0 +1,323 @@
+/*
+ * Jobs of the store.
+ */
+#define _GNU_SOURCE
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "serve/json_text.h"
+#include "serve/outcome_json.h"
+#include "serve/store_sql.h"
+
+#define JOB_COLUMNS                                                                                \
+    "id, client, created, started, finished, total, done, failed, lines, time_limit_ms"
+
+static void copy_text(char *out, size_t size, sqlite3_stmt *row, int column)
+{
+    const unsigned char *text = sqlite3_column_text(row, column);
+    snprintf(out, size, "%s", text ? (const char *)text : "");
+}
+
+/* Reads the row of JOB_COLUMNS. */
+static void take_job(sqlite3_stmt *row, struct store_job *job)
+{
+    copy_text(job->id, sizeof(job->id), row, 0);
+    copy_text(job->client, sizeof(job->client), row, 1);
+    copy_text(job->created, sizeof(job->created), row, 2);
+    copy_text(job->started, sizeof(job->started), row, 3);
+    copy_text(job->finished, sizeof(job->finished), row, 4);
+    job->total = sqlite3_column_int(row, 5);
+    job->done = sqlite3_column_int(row, 6);
+    job->failed = sqlite3_column_int(row, 7);
+    job->lines = sqlite3_column_int(row, 8);
+    job->time_limit_ms = sqlite3_column_int(row, 9);
+}
+
+/* Takes the first row of a statement, if any, and ends it. */
+static int take_one_job(struct store *store, sqlite3_stmt *statement, struct store_job *job,
+                        bool *found, se_error *err)
+{
+    const int status = store_step(store, statement, found, err);
+    if (status == SE_OK && *found)
+        take_job(statement, job);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+/* ---- adding --------------------------------------------------------------------------------- */
+
+/* What an idempotency key stands for: the pictures, their names and the options. */
+static void hash_request(const struct store_new_job *wish, uint8_t hash[SHA256_DIGEST_SIZE])
+{
+    struct sha256_ctx context;
+    char options[64];
+    sha256_init(&context);
+    const int length =
+        snprintf(options, sizeof(options), "%d %d", wish->lines, wish->time_limit_ms);
+    sha256_update(&context, (size_t)length + 1, (const uint8_t *)options);
+    for (size_t i = 0; i < wish->count; i++) {
+        const struct store_new_picture *picture = &wish->pictures[i];
+        const char *name = picture->name ? picture->name : "";
+        const uint64_t size = picture->size;
+        sha256_update(&context, strlen(name) + 1, (const uint8_t *)name);
+        sha256_update(&context, sizeof(size), (const uint8_t *)&size);
+        sha256_update(&context, picture->size, picture->bytes);
+    }
+    sha256_digest(&context, SHA256_DIGEST_SIZE, hash);
+}
+
+/* Looks for the job that this client made with this key. */
+static int find_by_key(struct store *store, const struct store_new_job *wish, const uint8_t *hash,
+                       struct store_job *job, bool *found, se_error *err)
+{
+    sqlite3_stmt *statement;
+    *found = false;
+    if (!wish->idempotency_key)
+        return SE_OK;
+    FORWARD_IF_ERROR(store_prepare(store, &statement, err,
+                                   "SELECT " JOB_COLUMNS ", request_hash FROM jobs WHERE client = ?"
+                                   " AND idempotency_key = ?",
+                                   "tt", wish->client, wish->idempotency_key));
+    int status = store_step(store, statement, found, err);
+    if (status == SE_OK && *found) {
+        take_job(statement, job);
+        const void *earlier = sqlite3_column_blob(statement, 10);
+        if (!earlier || sqlite3_column_bytes(statement, 10) != SHA256_DIGEST_SIZE ||
+            memcmp(earlier, hash, SHA256_DIGEST_SIZE) != 0)
+            status = se_fail(err, SE_ERR_ARGUMENT,
+                             "this idempotency key was used before, with another request");
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static int check_waiting(struct store *store, int max, se_error *err)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    FORWARD_IF_ERROR(store_prepare(store, &statement, err,
+                                   "SELECT count(*) FROM jobs WHERE finished IS NULL", ""));
+    int status = store_step(store, statement, &row, err);
+    if (status == SE_OK && sqlite3_column_int64(statement, 0) >= max)
+        status = se_fail(err, SE_ERR_LIMIT, "%d jobs are not finished yet; try again later", max);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static int insert_job(struct store *store, const struct store_new_job *wish, const uint8_t *hash,
+                      struct store_job *job, se_error *err)
+{
+    unsigned char random[STORE_ID_SIZE / 2];
+    *job = (struct store_job){
+        .total = (int)wish->count, .lines = wish->lines, .time_limit_ms = wish->time_limit_ms};
+    RETURN_ERROR_IF(getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random), err, SE_ERR_IO,
+                    "store: no random numbers");
+    for (size_t i = 0; i < sizeof(random); i++)
+        snprintf(job->id + 2 * i, 3, "%02x", random[i]);
+    snprintf(job->client, sizeof(job->client), "%s", wish->client);
+    store_now(store, job->created);
+    FORWARD_IF_ERROR(store_do(store, err,
+                              "INSERT INTO jobs(id, client, idempotency_key, request_hash, created,"
+                              " total, lines, time_limit_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+                              "tttbtiii", job->id, wish->client, wish->idempotency_key, hash,
+                              (size_t)SHA256_DIGEST_SIZE, job->created, (int64_t)wish->count,
+                              (int64_t)wish->lines, (int64_t)wish->time_limit_ms));
+    for (size_t i = 0; i < wish->count; i++) {
+        const struct store_new_picture *picture = &wish->pictures[i];
+        FORWARD_IF_ERROR(store_do(
+            store, err, "INSERT INTO pictures(job, position, name, bytes) VALUES(?, ?, ?, ?)",
+            "titb", job->id, (int64_t)i, picture->name, picture->size > 0 ? picture->bytes : "",
+            picture->size));
+    }
+    return SE_OK;
+}
+
+int store_add_job(struct store *store, const struct store_new_job *wish, struct store_job *job,
+                  bool *existed, se_error *err)
+{
+    uint8_t hash[SHA256_DIGEST_SIZE];
+    hash_request(wish, hash);
+    FORWARD_IF_ERROR(store_begin(store, err));
+    int status = find_by_key(store, wish, hash, job, existed, err);
+    if (status == SE_OK && !*existed)
+        status = check_waiting(store, wish->max_waiting, err);
+    if (status == SE_OK && !*existed)
+        status = insert_job(store, wish, hash, job, err);
+    return store_end(store, status, err);
+}
+
+/* ---- finding -------------------------------------------------------------------------------- */
+
+int store_find_job(struct store *store, const char *id, struct store_job *job, bool *found,
+                   se_error *err)
+{
+    sqlite3_stmt *statement;
+    pthread_mutex_lock(&store->mutex);
+    int status = store_prepare(store, &statement, err,
+                               "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?", "t", id);
+    if (status == SE_OK)
+        status = take_one_job(store, statement, job, found, err);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}
+
+static int append_text(struct buffer *out, const char *name, const char *text, se_error *err)
+{
+    FORWARD_IF_ERROR(buffer_printf(out, err, ",\"%s\":", name));
+    return json_text_append(out, *text ? text : NULL, err);
+}
+
+/* Everything but the brace at the end. */
+static int append_job(const struct store_job *job, struct buffer *out, se_error *err)
+{
+    const char *state = *job->finished ? "done" : *job->started ? "running" : "queued";
+    FORWARD_IF_ERROR(buffer_printf(out, err,
+                                   "{\"id\":\"%s\",\"state\":\"%s\",\"total\":%d,"
+                                   "\"done\":%d,\"failed\":%d",
+                                   job->id, state, job->total, job->done, job->failed));
+    FORWARD_IF_ERROR(append_text(out, "created", job->created, err));
+    FORWARD_IF_ERROR(append_text(out, "started", job->started, err));
+    return append_text(out, "finished", job->finished, err);
+}
+
+int store_list_jobs(struct store *store, const char *before, int limit, struct buffer *out,
+                    se_error *err)
+{
+    sqlite3_stmt *statement;
+    struct store_job job;
+    bool row = true, first = true;
+    pthread_mutex_lock(&store->mutex);
+    int status = store_prepare(store, &statement, err,
+                               "SELECT " JOB_COLUMNS " FROM jobs WHERE ?1 IS NULL OR created <"
+                               " (SELECT created FROM jobs WHERE id = ?1)"
+                               " ORDER BY created DESC LIMIT ?2",
+                               "ti", before, (int64_t)limit);
+    while (status == SE_OK && row) {
+        status = store_step(store, statement, &row, err);
+        if (status != SE_OK || !row)
+            break;
+        take_job(statement, &job);
+        if (!first)
+            status = buffer_append(out, ",", 1, err);
+        first = false;
+        if (status == SE_OK)
+            status = append_job(&job, out, err);
+        if (status == SE_OK)
+            status = buffer_append(out, "}", 1, err);
+    }
+    sqlite3_finalize(statement);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}
+
+/* Appends what came of the pictures, null for each position that is not there. */
+static int append_results(struct store *store, const struct store_job *job, struct buffer *out,
+                          se_error *err)
+{
+    sqlite3_stmt *statement;
+    bool row = true;
+    int next = 0;
+    FORWARD_IF_ERROR(store_prepare(store, &statement, err,
+                                   "SELECT position, file, error, message, result, id FROM readings"
+                                   " WHERE job = ? ORDER BY position",
+                                   "t", job->id));
+    int status = buffer_printf(out, err, ",\"results\":[");
+    while (status == SE_OK && row) {
+        status = store_step(store, statement, &row, err);
+        const int position = status == SE_OK && row ? sqlite3_column_int(statement, 0) : job->total;
+        for (; status == SE_OK && next < position; next++)
+            status = buffer_printf(out, err, "%snull", next > 0 ? "," : "");
+        if (status != SE_OK || !row)
+            break;
+        if (next++ > 0)
+            status = buffer_append(out, ",", 1, err);
+        if (status == SE_OK)
+            status = outcome_json_append(out, (const char *)sqlite3_column_text(statement, 1),
+                                         (const char *)sqlite3_column_text(statement, 2),
+                                         (const char *)sqlite3_column_text(statement, 3),
+                                         (const char *)sqlite3_column_text(statement, 4), err);
+    }
+    sqlite3_finalize(statement);
+    return status == SE_OK ? buffer_append(out, "]", 1, err) : status;
+}
+
+int store_job_json(struct store *store, const struct store_job *job, bool results,
+                   struct buffer *out, se_error *err)
+{
+    FORWARD_IF_ERROR(append_job(job, out, err));
+    if (results) {
+        pthread_mutex_lock(&store->mutex);
+        const int status = append_results(store, job, out, err);
+        pthread_mutex_unlock(&store->mutex);
+        FORWARD_IF_ERROR(status);
+    }
+    return buffer_append(out, "}", 1, err);
+}
+
+int store_delete_job(struct store *store, const char *id, bool *found, se_error *err)
+{
+    FORWARD_IF_ERROR(store_begin(store, err));
+    const int status = store_do(store, err, "DELETE FROM jobs WHERE id = ?", "t", id);
+    *found = sqlite3_changes(store->db) > 0;
+    return store_end(store, status, err);
+}
+
+/* ---- for the runner ------------------------------------------------------------------------- */
+
+int store_claim_job(struct store *store, struct store_job *job, bool *found, se_error *err)
+{
+    sqlite3_stmt *statement;
+    char now[STORE_TIME_SIZE];
+    FORWARD_IF_ERROR(store_begin(store, err));
+    int status = store_prepare(store, &statement, err,
+                               "SELECT " JOB_COLUMNS " FROM jobs AS a WHERE finished IS NULL AND"
+                               " NOT claimed ORDER BY (SELECT count(*) FROM jobs AS b WHERE"
+                               " b.claimed AND b.finished IS NULL AND b.client = a.client),"
+                               " created LIMIT 1",
+                               "");
+    if (status == SE_OK)
+        status = take_one_job(store, statement, job, found, err);
+    if (status == SE_OK && *found) {
+        store_now(store, now);
+        status = store_do(store, err,
+                          "UPDATE jobs SET claimed = 1, started = coalesce(started, ?)"
+                          " WHERE id = ?",
+                          "tt", now, job->id);
+    }
+    return store_end(store, status, err);
+}
+
+int store_release_job(struct store *store, const char *id, se_error *err)
+{
+    FORWARD_IF_ERROR(store_begin(store, err));
+    const int status = store_do(store, err, "UPDATE jobs SET claimed = 0 WHERE id = ?", "t", id);
+    return store_end(store, status, err);
+}
+
+int store_pictures(struct store *store, const char *id,
+                   int (*take)(void *context, int position, const char *name, const void *bytes,
+                               size_t size, se_error *err),
+                   void *context, se_error *err)
+{
+    sqlite3_stmt *statement;
+    bool row = true;
+    pthread_mutex_lock(&store->mutex);
+    int status = store_prepare(store, &statement, err,
+                               "SELECT position, name, bytes FROM pictures WHERE job = ?"
+                               " ORDER BY position",
+                               "t", id);
+    while (status == SE_OK && row) {
+        status = store_step(store, statement, &row, err);
+        if (status != SE_OK || !row)
+            break;
+        const void *bytes = sqlite3_column_blob(statement, 2);
+        status = take(context, sqlite3_column_int(statement, 0),
+                      (const char *)sqlite3_column_text(statement, 1), bytes ? bytes : "",
+                      (size_t)sqlite3_column_bytes(statement, 2), err);
+    }
+    sqlite3_finalize(statement);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}

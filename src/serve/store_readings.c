@@ -1,0 +1,214 @@
+/*
+ * Readings of the store.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/json_text.h"
+#include "serve/outcome_json.h"
+#include "serve/store_sql.h"
+
+/* ---- adding --------------------------------------------------------------------------------- */
+
+/* Adds the row, unless it is there already or its job is gone; *added says so. */
+static int insert_reading(struct store *store, const struct store_outcome *outcome,
+                          const struct outcome_columns *columns, const se_error *nonsense,
+                          bool *added, se_error *err)
+{
+    const struct work_picture *picture = outcome->picture;
+    char hash[2 * WORK_HASH_SIZE + 1], now[STORE_TIME_SIZE];
+    const bool failed = *picture->code || nonsense->code != SE_OK;
+    const char *code = *picture->code ? picture->code : se_status_name(SE_ERR_INTERNAL);
+    const char *message = *picture->code ? picture->text : nonsense->message;
+    for (size_t i = 0; i < WORK_HASH_SIZE; i++)
+        snprintf(hash + 2 * i, 3, "%02x", picture->hash[i]);
+    store_now(store, now);
+    FORWARD_IF_ERROR(store_do(
+        store, err,
+        "INSERT INTO readings(id, job, position, at, client, file, hash, text, printed, kind,"
+        " format, score, status, error, message, result)"
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, nullif(?12, -1.0), ?13, ?14, ?15,"
+        " ?16 WHERE ?2 IS NULL OR EXISTS(SELECT 1 FROM jobs WHERE id = ?2)"
+        " ON CONFLICT DO NOTHING",
+        "ititttttttt"
+        "dtttt",
+        outcome->id, outcome->job, (int64_t)outcome->position, now, outcome->client,
+        *picture->name ? picture->name : NULL, hash, columns->text, columns->printed, columns->kind,
+        columns->format, columns->score, columns->status, failed ? code : NULL,
+        failed ? message : NULL, failed ? NULL : picture->text));
+    *added = sqlite3_changes(store->db) > 0;
+    return SE_OK;
+}
+
+/* Counts the picture of a job as done, and the job as finished after the last. */
+static int count_in_job(struct store *store, const struct store_outcome *outcome, se_error *err)
+{
+    char now[STORE_TIME_SIZE];
+    store_now(store, now);
+    FORWARD_IF_ERROR(store_do(store, err, "DELETE FROM pictures WHERE job = ? AND position = ?",
+                              "ti", outcome->job, (int64_t)outcome->position));
+    return store_do(store, err,
+                    "UPDATE jobs SET done = done + 1, failed = failed + ?2,"
+                    " finished = CASE WHEN done + 1 = total THEN ?3 END WHERE id = ?1",
+                    "tit", outcome->job, (int64_t)(*outcome->picture->code != '\0'), now);
+}
+
+/* In a transaction. */
+static int add_outcome(struct store *store, const struct store_outcome *outcome, se_error *err)
+{
+    struct outcome_columns columns = {.root = NULL, .score = -1};
+    se_error nonsense = {.code = SE_OK};
+    bool added = false;
+    if (!*outcome->picture->code)
+        outcome_columns_take(&columns, outcome->picture->text, &nonsense);
+    int status = insert_reading(store, outcome, &columns, &nonsense, &added, err);
+    if (status == SE_OK && added && outcome->job)
+        status = count_in_job(store, outcome, err);
+    json_decref(columns.root);
+    return status;
+}
+
+int store_add_outcomes(struct store *store, const struct store_outcome *outcomes, size_t count,
+                       se_error *err)
+{
+    FORWARD_IF_ERROR(store_begin(store, err));
+    int status = SE_OK;
+    for (size_t i = 0; i < count && status == SE_OK; i++)
+        status = add_outcome(store, &outcomes[i], err);
+    return store_end(store, status, err);
+}
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+static const char *text_at(sqlite3_stmt *row, int column)
+{
+    return (const char *)sqlite3_column_text(row, column);
+}
+
+static void take_reading(sqlite3_stmt *row, struct store_reading *reading)
+{
+    *reading = (struct store_reading){
+        .id = sqlite3_column_int64(row, 0),
+        .at = text_at(row, 1),
+        .job = text_at(row, 2),
+        .client = text_at(row, 3),
+        .file = text_at(row, 4),
+        .hash = text_at(row, 5),
+        .text = text_at(row, 6),
+        .printed = text_at(row, 7),
+        .kind = text_at(row, 8),
+        .format = text_at(row, 9),
+        .score = sqlite3_column_type(row, 10) == SQLITE_NULL ? -1 : sqlite3_column_double(row, 10),
+        .status = text_at(row, 11),
+        .corrected = text_at(row, 12),
+        .error = text_at(row, 13),
+        .message = text_at(row, 14),
+        .result = text_at(row, 15),
+    };
+}
+
+int store_readings(struct store *store, const struct store_filter *filter,
+                   int (*take)(void *context, const struct store_reading *reading, se_error *err),
+                   void *context, se_error *err)
+{
+    static const char select[] =
+        "SELECT id, at, job, client, file, hash, text, printed, kind, format, score, status,"
+        " corrected, error, message, result FROM readings"
+        " WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at < ?2)"
+        " AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR status = ?4)"
+        " AND (?5 IS NULL OR instr(upper(coalesce(text, '') || ' ' || coalesce(corrected, '')"
+        " || ' ' || coalesce(file, '')), upper(?5)) > 0)"
+        " AND (?6 IS NULL OR job = ?6) AND (?7 = 0 OR id > ?7) AND (?8 = 0 OR id < ?8)"
+        " ORDER BY id";
+    char sql[sizeof(select) + 32];
+    sqlite3_stmt *statement;
+    struct store_reading reading;
+    bool row = true;
+    snprintf(sql, sizeof(sql), "%s%s LIMIT ?9", select, filter->oldest_first ? "" : " DESC");
+    pthread_mutex_lock(&store->mutex);
+    int status = store_prepare(store, &statement, err, sql, "ttttttiii", filter->from, filter->to,
+                               filter->kind, filter->status, filter->search, filter->job,
+                               filter->after, filter->before, (int64_t)filter->limit);
+    while (status == SE_OK && row) {
+        status = store_step(store, statement, &row, err);
+        if (status == SE_OK && row) {
+            take_reading(statement, &reading);
+            status = take(context, &reading, err);
+        }
+    }
+    sqlite3_finalize(statement);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}
+
+int store_correct(struct store *store, int64_t id, const char *text, bool *found, se_error *err)
+{
+    FORWARD_IF_ERROR(store_begin(store, err));
+    const int status =
+        store_do(store, err, "UPDATE readings SET corrected = ? WHERE id = ?", "ti", text, id);
+    *found = sqlite3_changes(store->db) > 0;
+    return store_end(store, status, err);
+}
+
+/* ---- counts --------------------------------------------------------------------------------- */
+
+/* Appends "name":{"value":count,…} of one column. */
+static int append_counts(struct store *store, const char *name, const char *sql, struct buffer *out,
+                         se_error *err)
+{
+    sqlite3_stmt *statement;
+    bool row = true, first = true;
+    FORWARD_IF_ERROR(store_prepare(store, &statement, err, sql, ""));
+    int status = buffer_printf(out, err, ",\"%s\":{", name);
+    while (status == SE_OK && row) {
+        status = store_step(store, statement, &row, err);
+        if (status != SE_OK || !row)
+            break;
+        if (!first)
+            status = buffer_append(out, ",", 1, err);
+        first = false;
+        if (status == SE_OK)
+            status = json_text_append(out, text_at(statement, 0), err);
+        if (status == SE_OK)
+            status =
+                buffer_printf(out, err, ":%lld", (long long)sqlite3_column_int64(statement, 1));
+    }
+    sqlite3_finalize(statement);
+    return status == SE_OK ? buffer_append(out, "}", 1, err) : status;
+}
+
+int store_stats(struct store *store, struct buffer *out, se_error *err)
+{
+    static const char totals[] =
+        "SELECT (SELECT count(*) FROM readings), (SELECT count(*) FROM readings WHERE error IS NOT"
+        " NULL), (SELECT count(*) FROM readings WHERE corrected IS NOT NULL), (SELECT count(*) FROM"
+        " jobs), (SELECT count(*) FROM jobs WHERE finished IS NULL)";
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    pthread_mutex_lock(&store->mutex);
+    int status = store_prepare(store, &statement, err, totals, "");
+    if (status == SE_OK)
+        status = store_step(store, statement, &row, err);
+    if (status == SE_OK && row)
+        status = buffer_printf(out, err,
+                               "{\"readings\":%lld,\"failed\":%lld,\"corrected\":%lld,"
+                               "\"jobs\":%lld,\"jobs_open\":%lld",
+                               (long long)sqlite3_column_int64(statement, 0),
+                               (long long)sqlite3_column_int64(statement, 1),
+                               (long long)sqlite3_column_int64(statement, 2),
+                               (long long)sqlite3_column_int64(statement, 3),
+                               (long long)sqlite3_column_int64(statement, 4));
+    sqlite3_finalize(statement);
+    if (status == SE_OK)
+        status = append_counts(store, "kinds",
+                               "SELECT kind, count(*) FROM readings WHERE kind IS NOT NULL"
+                               " GROUP BY kind ORDER BY 2 DESC, 1",
+                               out, err);
+    if (status == SE_OK)
+        status = append_counts(store, "errors",
+                               "SELECT error, count(*) FROM readings WHERE error IS NOT NULL"
+                               " GROUP BY error ORDER BY 2 DESC, 1",
+                               out, err);
+    pthread_mutex_unlock(&store->mutex);
+    return status == SE_OK ? buffer_append(out, "}\n", 2, err) : status;
+}

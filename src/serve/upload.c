@@ -1,0 +1,114 @@
+#include "serve/upload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve/multipart.h"
+
+enum { MAX_TIME_LIMIT_MS = 3600000 };
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static bool parse_flag(const char *text, int *out)
+{
+    *out = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
+    return *out || strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
+}
+
+static bool parse_milliseconds(const char *text, int *out)
+{
+    char *end;
+    const long value = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || value > MAX_TIME_LIMIT_MS)
+        return false;
+    *out = (int)value;
+    return true;
+}
+
+/* Takes one option; false when the reply says what is wrong with it. */
+static bool take_option(struct request *request, const char *name, const char *value)
+{
+    bool good = false;
+    if (strcmp(name, "lines") == 0)
+        good = parse_flag(value, &request->work.lines);
+    else if (strcmp(name, "time_limit_ms") == 0)
+        good = parse_milliseconds(value, &request->work.time_limit_ms);
+    else
+        request_fail(request, "parameter", "there is no option \"%.60s\"", name);
+    if (!good && !request->reply.code)
+        request_fail(request, "parameter", "%s cannot be \"%.60s\"", name, value);
+    return good;
+}
+
+static enum MHD_Result take_query(void *context, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    struct request *request = context;
+    (void)kind;
+    if (strcmp(name, "name") == 0)
+        return MHD_YES;
+    return take_option(request, name, value ? value : "") ? MHD_YES : MHD_NO;
+}
+
+/* ---- the body ------------------------------------------------------------------------------- */
+
+/* A part without a file name is an option. */
+static bool take_field(struct request *request, const struct multipart_part *part)
+{
+    char value[64];
+    if (part->size >= sizeof(value) || memchr(part->data, '\0', part->size)) {
+        request_fail(request, "parameter", "the value of \"%s\" is too long", part->name);
+        return false;
+    }
+    memcpy(value, part->data, part->size);
+    value[part->size] = '\0';
+    return take_option(request, part->name, value);
+}
+
+static bool take_file(struct request *request, const struct multipart_part *part, size_t limit,
+                      size_t *count, upload_take *take)
+{
+    if ((*count)++ == limit) {
+        request_fail(request, "body", "more than %zu pictures", limit);
+        return false;
+    }
+    return take(request, part->data, part->size, *part->file ? part->file : NULL);
+}
+
+static bool take_parts(struct request *request, size_t limit, upload_take *take)
+{
+    struct multipart multipart;
+    struct multipart_part part;
+    se_error err;
+    bool more = true;
+    size_t count = 0;
+    int status =
+        multipart_begin(&multipart, request_header(request, "Content-Type"),
+                        request->body.data ? request->body.data : "", request->body.size, &err);
+    while (status == SE_OK && more) {
+        status = multipart_next(&multipart, &part, &more, &err);
+        if (status != SE_OK || !more)
+            break;
+        if (part.is_file ? !take_file(request, &part, limit, &count, take)
+                         : !take_field(request, &part))
+            return false;
+    }
+    if (status != SE_OK)
+        request_fail(request, "body", "%s", err.message);
+    else if (count == 0)
+        request_fail(request, "body", "the body has no part with a file name: no picture");
+    return status == SE_OK && count > 0;
+}
+
+bool upload_parse(struct request *request, size_t limit, upload_take *take)
+{
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, take_query, request);
+    if (request->reply.code)
+        return false;
+    if (multipart_is(request_header(request, "Content-Type")))
+        return take_parts(request, limit, take);
+    const char *name =
+        MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "name");
+    const char *bytes = request->body.data ? request->body.data : "";
+    return take(request, bytes, request->body.size, name);
+}
