@@ -29,7 +29,7 @@ enum {
     MAX_RETRY_AFTER_S = 60
 };
 
-static const int64_t start_limit_ns = 60000000000, give_up_limit_ns = 5000000000;
+static const int64_t start_limit_ns = 300000000000, give_up_limit_ns = 5000000000;
 /* What an event belongs to: the inbox, member number - 1, or the client of a work by its id. */
 static const uint64_t event_inbox = 0, first_work_id = UINT64_C(1) << 32;
 

@@ -59,7 +59,7 @@ class Server:
         self.keeps_folder = folder is not None
         self.log_path = os.path.join(self.folder, "log")
         arguments = [PROGRAM, "serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)]
-        for setting in ("time_limit_ms=0", f"store={self.folder}/service.db", *settings):
+        for setting in ("time_limit_ms=0", "deadline_ms=3600000", f"store={self.folder}/service.db", *settings):
             arguments += ["--set", setting]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -406,8 +406,10 @@ class Store(WithServer):
 
     def readings(self, query, count):
         """The readings of a query, once there are `count` of them: they are written a moment later."""
-        return until(lambda: (lambda rows: rows if len(rows) == count else None)(
-            self.server.get("/v1/readings" + query).json()["readings"]), f"{count} readings")
+        def check():
+            rows = self.server.get("/v1/readings" + query).json()["readings"]
+            return (rows,) if len(rows) == count else None
+        return until(check, f"{count} readings")[0]
 
     def test_job(self):
         answer = self.add([("f", "a.txt", b"text"), ("f", "b.jpg", PICTURE), ("f", "c", b"")])
