@@ -625,7 +625,8 @@ class Life(unittest.TestCase):
                                  capture_output=True, text=True, timeout=PATIENCE, check=False)
             self.assertEqual(run.returncode, 2)
             self.assertIn("another service uses", run.stderr)
-            run = subprocess.run([PROGRAM, "serve", "--port", "0", "--set", f"store={PICTURE_PATH}"],
+            picture = shutil.copy(PICTURE_PATH, server.folder)
+            run = subprocess.run([PROGRAM, "serve", "--port", "0", "--set", f"store={picture}"],
                                  capture_output=True, text=True, timeout=PATIENCE, check=False)
             self.assertEqual(run.returncode, 2)
             self.assertIn("not a database", run.stderr)
