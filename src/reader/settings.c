@@ -55,12 +55,14 @@ struct settings_all {
     int without_effect;
     const char *text_of_service;
     int number_of_service;
+    bool flag_of_service;
 };
 
 #define AT(field) offsetof(struct settings_all, values.field)
 #define NO_EFFECT offsetof(struct settings_all, without_effect)
 #define SERVICE_TEXT offsetof(struct settings_all, text_of_service)
 #define SERVICE_NUMBER offsetof(struct settings_all, number_of_service)
+#define SERVICE_FLAG offsetof(struct settings_all, flag_of_service)
 
 static const struct setting_row rows[] = {
     {"models", "", "a folder", "folder of the model files; empty: the usual places", SETTING_TEXT,
@@ -149,6 +151,9 @@ static const struct setting_row rows[] = {
     {"upload_rate", "4096", "0..1000000000",
      "serve: bytes a second of a body, after five seconds, below which it is cut off",
      SETTING_WHOLE, SERVICE_NUMBER, 0, 1e9, NULL, NULL},
+    {"key_on_loopback", "false", "true|false",
+     "serve: whether clients on this machine need a key, too (as behind a proxy)", SETTING_BOOL,
+     SERVICE_FLAG, 0, 0, NULL, NULL},
     {"store", "", "a file", "serve: database of jobs and readings; empty: the usual place",
      SETTING_TEXT, SERVICE_TEXT, 0, 0, NULL, NULL},
     {"max_jobs", "1000", "1..1000000", "serve: jobs that wait; more are refused", SETTING_WHOLE,

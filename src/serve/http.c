@@ -53,6 +53,8 @@ static bool add_headers(struct MHD_Response *response, const struct request *req
         snprintf(text, sizeof(text), "%d", reply->retry_after_s);
         good &= MHD_add_response_header(response, "Retry-After", text) == MHD_YES;
     }
+    if (reply->status == 401)
+        good &= MHD_add_response_header(response, "WWW-Authenticate", "Bearer") == MHD_YES;
     if (*reply->allow)
         good &= MHD_add_response_header(response, "Allow", reply->allow) == MHD_YES;
     if (reply->reading_id > 0) {

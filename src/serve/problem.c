@@ -31,6 +31,8 @@ static const struct {
     {"draining", 503},
     {"not_ready", 503},
     /* of a request */
+    {"unauthorized", 401},
+    {"forbidden", 403},
     {"parameter", 400},
     {"body", 400},
     {"not_found", 404},
@@ -46,6 +48,8 @@ static const struct {
     const char *title;
 } titles[] = {
     {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {413, "Content Too Large"},

@@ -213,7 +213,7 @@ struct request *request_begin(struct service *service, struct MHD_Connection *co
     settle_id(request);
     settle_client(request);
     request->route = find_route(request);
-    if (request->route && !admit(request))
+    if (request->route && (!access_check(request) || !admit(request)))
         request->route = NULL;
     if (!request->route && has_body(request)) {
         request->reply.close = true; /* what follows is not wanted */

@@ -13,6 +13,7 @@
 #include <microhttpd.h>
 
 #include "base/buffer.h"
+#include "serve/access.h"
 #include "serve/keeper.h"
 #include "serve/service.h"
 
@@ -22,7 +23,8 @@ struct request;
 
 struct route {
     const char *method, *path; /* "/v1/jobs/{id}": one part may be anything */
-    bool reads;                /* it has pictures in its body and needs to be admitted */
+    enum access_scope scope;
+    bool reads; /* it has pictures in its body and needs to be admitted */
     /* Fills request->reply, or calls request_read. */
     void (*handle)(struct request *request);
 };

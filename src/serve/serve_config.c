@@ -1,6 +1,7 @@
 #include "serve/serve_config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/pool.h"
 
@@ -12,6 +13,12 @@ static int number(const se_settings *settings, const char *name)
 {
     const char *text = se_settings_get(settings, name);
     return text ? atoi(text) : 0;
+}
+
+static bool flag(const se_settings *settings, const char *name)
+{
+    const char *text = se_settings_get(settings, name);
+    return text && strcmp(text, "true") == 0;
 }
 
 /* As many processes as cores, one thread each, give the most pictures a second; past a few of them
@@ -42,6 +49,7 @@ int serve_config_read(struct serve_config *config, const se_settings *settings, 
         .upload_ns = number(settings, "upload_s") * second_ns,
         .upload_rate = number(settings, "upload_rate"),
         .drain_ns = number(settings, "drain_s") * second_ns,
+        .key_on_loopback = flag(settings, "key_on_loopback"),
         .store = se_settings_get(settings, "store"),
         .max_jobs = number(settings, "max_jobs"),
         .keep_days = number(settings, "keep_days"),

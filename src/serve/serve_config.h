@@ -4,6 +4,7 @@
 #ifndef SE_SERVE_CONFIG_H
 #define SE_SERVE_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct serve_config {
     int64_t header_ns, upload_ns; /* for headers, for a body */
     int64_t upload_rate;          /* bytes a second */
     int64_t drain_ns;             /* for the requests in work at the end */
+    bool key_on_loopback;         /* clients on this machine need a key, too */
     const char *store;            /* path of the database, "": the usual one */
     int max_jobs;                 /* not finished */
     int keep_days;                /* 0: for ever */

@@ -538,6 +538,59 @@ class Store(WithServer):
             self.assertEqual(self.server.get(path).status, 200, path)
 
 
+def other_address():
+    """An address of this machine that is not loopback, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        address = probe.getsockname()[0]
+        return None if address.startswith("127.") else address
+
+
+class WithoutKeys(WithServer):
+    """Clients on this machine need no key, others are refused."""
+
+    def test_who_may_speak_for_this_machine(self):
+        for host in ("localhost:8000", "LOCALHOST", "127.0.0.1", "[::1]:8000", "10.0.0.1:1"):
+            self.assertEqual(self.server.get("/health", Host=host).status, 200, host)
+        for host in ("evil.example", "localhost.evil.example:8000", "", "[::1.evil.example"):
+            answer = self.server.get("/health", Host=host)
+            self.expect_problem(answer, 401, "unauthorized")
+            self.assertEqual(answer.headers["WWW-Authenticate"], "Bearer")
+        self.expect_problem(self.server.read(b"x", Origin="https://evil.example"), 403, "forbidden")
+        self.expect_problem(self.server.read(b"x", Origin="null"), 403, "forbidden")
+        own = f"http://127.0.0.1:{self.server.port}"
+        self.expect_problem(self.server.read(b"x", Origin=own), 415, "unknown_type")
+        self.assertEqual(self.server.get("/", Host="evil.example").status, 200)
+
+
+class OtherMachines(WithServer):
+    settings = ("key_on_loopback=true", "body_mb=1")
+
+    def test_refused_at_the_headers(self):
+        for method, path in (("POST", "/v1/read"), ("GET", "/v1/readings"), ("GET", "/config"), ("GET", "/health")):
+            self.expect_problem(self.server.request(method, path), 401, "unauthorized")
+        self.expect_problem(self.server.read(bytes(900000)), 401, "unauthorized")
+        for path in ("/", "/page/page.js", "/health/live", "/health/ready"):
+            self.assertEqual(self.server.get(path).status, 200, path)
+
+    def test_another_address(self):
+        address = other_address()
+        if not address:
+            self.skipTest("this machine has no address besides loopback")
+        server = Server("host=0.0.0.0")
+        try:
+            for host, status in (("127.0.0.1", 200), (address, 401)):
+                connection = http.client.HTTPConnection(host, server.port, timeout=PATIENCE)
+                connection.request("GET", "/health")
+                self.assertEqual(connection.getresponse().status, status, host)
+                connection.close()
+        finally:
+            server.stop()
+
+
 class Killed(unittest.TestCase):
     def test_no_job_is_lost_or_read_twice(self):
         """The front process is killed again and again while jobs come in."""
