@@ -29,6 +29,7 @@ extern const struct command command_formats;
 extern const struct command command_doctor;
 extern const struct command command_bench;
 extern const struct command command_serve;
+extern const struct command command_keys;
 extern const struct command command_serve_worker;
 extern const struct command command_eval;
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_read,   &command_serve,  &command_eval,    &command_doctor,       &command_bench,
-    &command_models, &command_config, &command_formats, &command_serve_worker,
+    &command_read,  &command_serve,  &command_keys,   &command_eval,    &command_doctor,
+    &command_bench, &command_models, &command_config, &command_formats, &command_serve_worker,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -156,6 +156,8 @@ static const struct setting_row rows[] = {
      SERVICE_FLAG, 0, 0, NULL, NULL},
     {"store", "", "a file", "serve: database of jobs and readings; empty: the usual place",
      SETTING_TEXT, SERVICE_TEXT, 0, 0, NULL, NULL},
+    {"keys", "", "a file", "serve: API keys; empty: a file beside the database", SETTING_TEXT,
+     SERVICE_TEXT, 0, 0, NULL, NULL},
     {"max_jobs", "1000", "1..1000000", "serve: jobs that wait; more are refused", SETTING_WHOLE,
      SERVICE_NUMBER, 1, 1e6, NULL, NULL},
     {"keep_days", "30", "0..36500", "serve: days after which readings are forgotten; 0: never",

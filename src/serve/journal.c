@@ -55,6 +55,8 @@ void journal_request(const struct journal_request *request)
     if (status == SE_OK)
         status = add_text(&line, "request_id", request->id);
     if (status == SE_OK)
+        status = add_text(&line, "address", request->address);
+    if (status == SE_OK)
         status = add_text(&line, "client", request->client);
     if (status == SE_OK)
         status = add_text(&line, "method", request->method);

@@ -14,7 +14,8 @@ enum journal_level { JOURNAL_INFO, JOURNAL_WARNING, JOURNAL_ERROR };
 
 /* What one request came to. */
 struct journal_request {
-    const char *id, *client, *method, *path, *code; /* code: of the problem, NULL for none */
+    const char *id, *address, *client, *method, *path,
+        *code; /* code: of the problem, NULL for none */
     unsigned status;
     double ms;
     uint64_t bytes; /* of the body that came */

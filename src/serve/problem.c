@@ -39,6 +39,7 @@ static const struct {
     {"method", 405},
     {"too_large", 413},
     {"media_type", 415},
+    {"rate", 429},
     {"overload", 503},
     {"idempotency", 422},
 };
@@ -55,6 +56,7 @@ static const struct {
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
     {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},
     {500, "Internal Server Error"},
     {503, "Service Unavailable"},
 };

@@ -104,7 +104,8 @@ static void settle_client(struct request *request)
     if (!address || getnameinfo(address, size, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
         snprintf(text, sizeof(text), "unknown");
     const char *mapped = strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text;
-    snprintf(request->client, sizeof(request->client), "%.60s", mapped);
+    snprintf(request->address, sizeof(request->address), "%.60s", mapped);
+    memcpy(request->client, request->address, sizeof(request->client));
 }
 
 /* Does `path` have the form of `pattern`? What stands for {id} goes to `part`. */
@@ -228,6 +229,7 @@ void request_end(struct request *request, bool completed)
 {
     const struct journal_request entry = {
         .id = request->id,
+        .address = request->address,
         .client = request->client,
         .method = request->method,
         .path = request->path,

@@ -52,7 +52,8 @@ struct request {
     struct slow_guard_entry *guard;
     const struct route *route; /* NULL: refused before */
     char id[REQUEST_ID_SIZE];
-    char client[WORK_CLIENT_SIZE];
+    char address[WORK_CLIENT_SIZE];
+    char client[WORK_CLIENT_SIZE]; /* the address, or "key:" and the name of the key */
     char method[16], path[REQUEST_PATH_SIZE];
     char path_part[REQUEST_PATH_SIZE]; /* what stands for {id} */
     int64_t started_ns;

@@ -25,6 +25,7 @@ struct serve_config {
     int64_t drain_ns;             /* for the requests in work at the end */
     bool key_on_loopback;         /* clients on this machine need a key, too */
     const char *store;            /* path of the database, "": the usual one */
+    const char *keys;             /* path of the API keys, "": beside the database */
     int max_jobs;                 /* not finished */
     int keep_days;                /* 0: for ever */
     int connections, per_address; /* at once */

@@ -12,6 +12,7 @@
 #include "base/budget.h"
 #include "serve/http.h"
 #include "serve/journal.h"
+#include "serve/places.h"
 
 enum { PING_TICKS = 15 };
 
@@ -97,6 +98,7 @@ int service_run(const se_settings *settings, char *const *worker, se_error *err)
 {
     struct service service = {.settings = settings};
     sigset_t signals;
+    char store[PLACE_SIZE];
     FORWARD_IF_ERROR(serve_config_read(&service.config, settings, err));
     raise_file_limit();
     /* Blocked in all threads that follow; this one waits for them. */
@@ -111,9 +113,14 @@ int service_run(const se_settings *settings, char *const *worker, se_error *err)
     if (status == SE_OK)
         status = events_create(&service.events, err);
     if (status == SE_OK)
-        status = store_open(&service.store, service.config.store, err);
+        status = place_of_store(service.config.store, store, err);
+    if (status == SE_OK)
+        status = store_open(&service.store, store, err);
+    if (status == SE_OK)
+        status = access_open(&service.access, &service.config, err);
     if (status == SE_OK)
         status = serve(&service, worker, &signals, err);
+    access_free(service.access);
     store_close(service.store);
     events_free(service.events);
     linger_stop(service.linger);

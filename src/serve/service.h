@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "serve/access.h"
 #include "serve/engine.h"
 #include "serve/events.h"
 #include "serve/keeper.h"
@@ -18,6 +19,7 @@
 struct service {
     struct serve_config config;
     const se_settings *settings;
+    struct access *access;
     struct engine *engine;
     struct slow_guard *guard;
     struct linger_set *linger;

@@ -12,10 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "serve/places.h"
 #include "serve/store_sql.h"
 
 /* The mark in the file's header (SQLite's application_id): "SEye". */
-enum { APPLICATION_ID = 0x53457965, SCHEMA_VERSION = 1, BUSY_MS = 500, PATH_SIZE = 4096 };
+enum { APPLICATION_ID = 0x53457965, SCHEMA_VERSION = 1, BUSY_MS = 500 };
 
 static const char schema[] =
     "CREATE TABLE jobs("
@@ -150,29 +151,6 @@ void store_now(struct store *store, char out[STORE_TIME_SIZE])
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* The usual path; makes its folder. */
-static int usual_path(char out[PATH_SIZE], se_error *err)
-{
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    const char *const folders[] = {"", "/serialeye"};
-    char base[PATH_SIZE - 64];
-    int length;
-    if (data && *data == '/')
-        length = snprintf(base, sizeof(base), "%s", data);
-    else
-        length = snprintf(base, sizeof(base), "%s/.local/share", home ? home : "");
-    RETURN_ERROR_IF((!data || *data != '/') && !home, err, SE_ERR_IO,
-                    "store: neither HOME nor XDG_DATA_HOME is set; set store = FILE");
-    RETURN_ERROR_IF(length >= (int)sizeof(base), err, SE_ERR_IO, "store: path too long");
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(out, PATH_SIZE, "%s%s", base, folders[i]);
-        RETURN_ERROR_IF(mkdir(out, 0700) != 0 && errno != EEXIST, err, SE_ERR_IO, "store: %s: %s",
-                        out, strerror(errno));
-    }
-    snprintf(out, PATH_SIZE, "%s/serialeye/service.db", base);
-    return SE_OK;
-}
-
 static int number_of(struct store *store, const char *sql, int64_t *out, se_error *err)
 {
     sqlite3_stmt *statement;
@@ -219,7 +197,7 @@ static int settle_schema(struct store *store, const char *path, se_error *err)
 
 static int take_lock(struct store *store, const char *path, se_error *err)
 {
-    char lock[PATH_SIZE + 8];
+    char lock[PLACE_SIZE + 8];
     snprintf(lock, sizeof(lock), "%s.lock", path);
     store->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     RETURN_ERROR_IF(store->lock < 0, err, SE_ERR_IO, "store: %s: %s", lock, strerror(errno));
@@ -251,12 +229,7 @@ static int open_file(struct store *store, const char *path, se_error *err)
 
 int store_open(struct store **out, const char *path, se_error *err)
 {
-    char usual[PATH_SIZE];
     *out = NULL;
-    if (!*path) {
-        FORWARD_IF_ERROR(usual_path(usual, err));
-        path = usual;
-    }
     struct store *store = calloc(1, sizeof(*store));
     if (!store)
         return se_fail_memory(err, "the store", sizeof(*store));

@@ -26,8 +26,8 @@ enum {
 
 struct store;
 
-/* Opens the file at `path` (it is made, readable by its owner alone), or, for "", the usual one
- * below $XDG_DATA_HOME. SE_ERR_IO names what is wrong, also another service that uses it. */
+/* Opens the file at `path` (it is made, readable by its owner alone). SE_ERR_IO names what is
+ * wrong, also another service that uses it. */
 int store_open(struct store **out, const char *path, se_error *err);
 void store_close(struct store *store);
 
