@@ -136,11 +136,13 @@ typedef struct se_read_options {
     int time_limit_ms;       /* -1: the setting; 0: none; else milliseconds */
     const se_cancel *cancel; /* may be NULL */
     int explain;             /* not 0: the JSON shows the evidence for each reading, too */
+    const char *pattern; /* what the serial number looks like, as the setting "pattern"; NULL: the
+                            setting; "": anything. SE_ERR_SETTING for one not understood */
 } se_read_options;
 
 #define SE_READ_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        sizeof(se_read_options), NULL, 0, -1, NULL, 0                                              \
+        sizeof(se_read_options), NULL, 0, -1, NULL, 0, NULL                                        \
     }
 
 /* Reads one picture: the bytes of a JPEG, PNG, WebP or HEIC file. */
@@ -228,6 +230,10 @@ typedef struct se_reading {
     const char *why;      /* the evidence in words */
     const se_term *terms; /* and in numbers; those with weight 0 are measured all the same */
     size_t term_count;
+    /* With a list of known serial numbers (setting "known"): "exact", as read; "nearest", corrected
+     * to what is on the list; "new", nothing there is likely to be it. NULL without a list. */
+    const char *known;
+    int matches_pattern; /* 1: fits the pattern that was given; 0: it does not, or none was */
 } se_reading;
 
 typedef struct se_line {

@@ -34,6 +34,8 @@ static const char usage[] =
     "  --no-barcodes     do not read barcodes\n"
     "  --time-limit MS   milliseconds for one picture; 0: none\n"
     "  --backend NAME    cpu, or ref: slow plain C\n"
+    "  --pattern P       what the serial number looks like, for one '[A-Z]{2}[0-9]{8}'\n"
+    "  --known FILE      serial numbers that there are, one a line\n"
     "  --set NAME=VALUE  any setting; \"serialeye config\" lists them\n"
     "  --config FILE     settings from an INI file\n"
     "  -h, --help        print this\n\n"
@@ -47,6 +49,8 @@ static const struct short_form short_forms[] = {
     {"--no-barcodes", "barcodes", "false"},
     {"--time-limit", "time_limit_ms", NULL},
     {"--backend", "backend", NULL},
+    {"--pattern", "pattern", NULL},
+    {"--known", "known", NULL},
 };
 
 struct read_request {
@@ -140,6 +144,8 @@ static int parse(int argc, char **argv, struct read_request *request,
         {"no-barcodes", no_argument, NULL, OPTION_SHORT_FORM + 2},
         {"time-limit", required_argument, NULL, OPTION_SHORT_FORM + 3},
         {"backend", required_argument, NULL, OPTION_SHORT_FORM + 4},
+        {"pattern", required_argument, NULL, OPTION_SHORT_FORM + 5},
+        {"known", required_argument, NULL, OPTION_SHORT_FORM + 6},
         {"help", no_argument, NULL, 'h'},
         SETTING_OPTIONS,
         {NULL, 0, NULL, 0},

@@ -164,6 +164,8 @@ static int find_readings(struct merge *merge, se_error *err)
         .height = merge->height,
         .formats = merge->formats,
         .format_count = merge->format_count,
+        .pattern = merge->pattern,
+        .known = merge->known,
     };
     return ser_find(&input, merge->readings, &merge->found, err);
 }

@@ -18,9 +18,11 @@ struct merge {
     size_t barcode_count;
     const struct format *formats; /* the user's own; NULL: none */
     size_t format_count;
-    int width, height;      /* of the upright picture */
-    struct arena *work;     /* lines */
-    struct arena *readings; /* what `found` points to */
+    const struct automaton *pattern; /* what the serial number looks like, or NULL */
+    const struct known_list *known;  /* serial numbers that there are, or NULL */
+    int width, height;               /* of the upright picture */
+    struct arena *work;              /* lines */
+    struct arena *readings;          /* what `found` points to */
 };
 
 /* Begins with no lines. Barcodes and arenas outlive the merge. */

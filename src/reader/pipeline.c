@@ -411,6 +411,8 @@ int pipeline_read(const struct se_reader *reader, struct slot *slot,
                    (int)result->width, (int)result->height);
         work.merge.formats = reader->formats.rows;
         work.merge.format_count = reader->formats.count;
+        work.merge.pattern = input->pattern;
+        work.merge.known = reader->known;
         status = input->lines ? all_lines(&work, err) : escalating_looks(&work, err);
     }
     if (status == SE_OK)

@@ -15,6 +15,7 @@ struct pipeline_input {
     const struct image *pixels;
     bool lines;   /* report all text, look no closer and stop no earlier for a serial's sake */
     bool explain; /* show the evidence */
+    const struct automaton *pattern; /* what the serial number looks like; NULL: anything */
 };
 
 /* Reads the picture into `result` (readings, lines, size, looks). Errors are those of the picture,

@@ -66,6 +66,10 @@ static int open_reader(struct se_reader *reader, const se_settings *settings, se
     FORWARD_IF_ERROR(settings_copy(&reader->settings, settings, err));
     reader->values = *settings_values_of(reader->settings);
     FORWARD_IF_ERROR(check_device(&reader->values, err));
+    if (*reader->values.pattern)
+        FORWARD_IF_ERROR(pattern_compile(&reader->pattern, reader->values.pattern, err));
+    if (*reader->values.known)
+        FORWARD_IF_ERROR(known_list_open(&reader->known, reader->values.known, err));
     if (*reader->values.formats)
         FORWARD_IF_ERROR(format_set_load(&reader->formats, reader->values.formats, err));
     FORWARD_IF_ERROR(open_models(reader, err));
@@ -97,6 +101,8 @@ void se_close(se_reader *reader)
     recognizer_close(reader->recognizer);
     nn_model_free(reader->detector);
     format_set_free(&reader->formats);
+    pattern_free(reader->pattern);
+    known_list_free(reader->known);
     se_settings_free(reader->settings);
     free(reader);
 }
@@ -154,12 +160,32 @@ static int read_one(se_reader *reader, const struct pipeline_input *input,
     return status;
 }
 
-static int read_into_result(se_reader *reader, const struct pipeline_input *input,
+/* The pattern of one call, *own to be freed after it where it is not the reader's. */
+static int choose_pattern(const se_reader *reader, const struct se_read_options *options,
+                          struct pattern **own, const struct automaton **pattern, se_error *err)
+{
+    const struct pattern *chosen = reader->pattern;
+    *own = NULL;
+    *pattern = NULL;
+    if (options->pattern && *options->pattern)
+        FORWARD_IF_ERROR(pattern_compile(own, options->pattern, err));
+    if (options->pattern)
+        chosen = *own;
+    if (chosen)
+        *pattern = pattern_automaton(chosen);
+    return SE_OK;
+}
+
+static int read_into_result(se_reader *reader, struct pipeline_input *input,
                             const se_read_options *options, se_result **out, se_error *err)
 {
     struct se_result *result;
-    FORWARD_IF_ERROR(result_create(&result, options->name, err));
-    int status = read_one(reader, input, options, false, result, err);
+    struct pattern *own;
+    FORWARD_IF_ERROR(choose_pattern(reader, options, &own, &input->pattern, err));
+    int status = result_create(&result, options->name, err);
+    if (status == SE_OK)
+        status = read_one(reader, input, options, false, result, err);
+    pattern_free(own);
     if (status == SE_OK)
         status = result_finish(result, err);
     if (status != SE_OK) {
@@ -178,7 +204,7 @@ int se_read(se_reader *reader, const void *bytes, size_t size, const se_read_opt
     *out = NULL;
     RETURN_ERROR_IF(!bytes && size > 0, error, SE_ERR_ARGUMENT, "bytes is NULL");
     const struct se_read_options all = options_or_defaults(options);
-    const struct pipeline_input input = {
+    struct pipeline_input input = {
         .bytes = bytes ? bytes : "",
         .size = size,
         .lines = all.lines != 0,
@@ -232,7 +258,7 @@ int se_read_pixels(se_reader *reader, const se_pixels *pixels, const se_read_opt
     bool owned = false;
     FORWARD_IF_ERROR(adopt_pixels(pixels, &reader->values, &image, &owned, error));
     const struct se_read_options all = options_or_defaults(options);
-    const struct pipeline_input input = {
+    struct pipeline_input input = {
         .pixels = &image, .lines = all.lines != 0, .explain = all.explain != 0};
     const int status = read_into_result(reader, &input, &all, out, error);
     if (owned)
@@ -248,6 +274,7 @@ struct batch {
     const struct se_read_options *options;
     se_result **results;
     size_t count;
+    const struct automaton *pattern;
     int *finish; /* [count] status of writing the JSON */
 };
 
@@ -261,7 +288,8 @@ static void read_batch_piece(void *context, size_t i, int thread)
     const struct pipeline_input input = {.bytes = picture->bytes ? picture->bytes : "",
                                          .size = picture->size,
                                          .lines = options.lines != 0,
-                                         .explain = options.explain != 0};
+                                         .explain = options.explain != 0,
+                                         .pattern = batch->pattern};
     se_error failure;
     if (read_one(batch->reader, &input, &options, batch->count > 1, batch->results[i], &failure))
         result_set_failure(batch->results[i], &failure);
@@ -303,8 +331,12 @@ int se_read_batch(se_reader *reader, const se_picture *pictures, size_t count,
                           .results = results,
                           .count = count,
                           .finish = calloc(count, sizeof(*batch.finish))};
-    int status = batch.finish ? read_batch(&batch, error)
+    struct pattern *own = NULL;
+    int status = batch.finish ? choose_pattern(reader, &all, &own, &batch.pattern, error)
                               : se_fail_memory(error, "a batch", count * sizeof(*batch.finish));
+    if (status == SE_OK)
+        status = read_batch(&batch, error);
+    pattern_free(own);
     free(batch.finish);
     for (size_t i = 0; status != SE_OK && i < count; i++) {
         se_result_free(results[i]);

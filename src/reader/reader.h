@@ -9,6 +9,8 @@
 #include "reader/settings.h"
 #include "reader/slots.h"
 #include "serial/format_file.h"
+#include "serial/known_list.h"
+#include "serial/pattern.h"
 
 struct se_reader {
     struct settings_values values; /* strings in it are owned */
@@ -17,6 +19,8 @@ struct se_reader {
     struct recognizer *recognizer;
     struct slots *slots;
     struct format_set formats; /* the user's own */
+    struct pattern *pattern;   /* NULL: none */
+    struct known_list *known;  /* NULL: none */
     int jobs;                  /* pictures side by side in se_read_batch */
 };
 

@@ -122,6 +122,10 @@ static json_t *reading_json(const se_reading *reading, bool with_evidence)
     failed |= json_object_set_new(object, "kind", json_string(reading->kind));
     failed |= json_object_set_new(object, "format", json_string(reading->format));
     failed |= json_object_set_new(object, "score", probability(reading->score));
+    if (reading->known)
+        failed |= json_object_set_new(object, "known", json_string(reading->known));
+    if (reading->matches_pattern)
+        failed |= json_object_set_new(object, "matches_pattern", json_true());
     failed |= json_object_set_new(object, "status", json_string(reading->status));
     failed |= json_object_set_new(object, "quad", quad_json(&reading->quad));
     failed |= json_object_set_new(object, "sources",

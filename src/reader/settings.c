@@ -10,6 +10,7 @@
  *   batch_size                          recognize_params.batch_size
  *   max_pixels, max_side                img_limits
  *   time_limit_ms                       budget of a call
+ *   pattern, known                      se_open, for ser_input.pattern and .known
  *   formats                             format_set_load, for ser_input.formats
  *   max_error                           below which probability of error a reading is sure
  *   barcodes                            whether barcode_find is called
@@ -73,6 +74,10 @@ static const struct setting_row rows[] = {
      SETTING_TEXT, AT(recognizer), 0, 0, NULL, NULL},
     {"dictionary", "", "a file", "characters of the recognizer, one a line; empty: its own",
      SETTING_TEXT, AT(dictionary), 0, 0, NULL, NULL},
+    {"pattern", "", "a pattern", "what the serial number looks like, for one [A-Z]{2}[0-9]{8}",
+     SETTING_TEXT, AT(pattern), 0, 0, NULL, NULL},
+    {"known", "", "a file", "list of the serial numbers that there are, one a line", SETTING_TEXT,
+     AT(known), 0, 0, NULL, NULL},
     {"formats", "", "a file",
      "formats of identifiers besides those that \"serialeye formats\" lists", SETTING_TEXT,
      AT(formats), 0, 0, NULL, NULL},

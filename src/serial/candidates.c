@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "serial/constrain.h"
 #include "serial/formats.h"
 #include "serial/shapes.h"
 
@@ -65,7 +66,7 @@ int candidates_add(struct work *work, const struct work_piece *pieces, size_t co
     cand.bare = shape.bare;
     cand.announced = shape.announced;
     cand.value_like = shape.announced > -2.5F;
-    if (shape.no_code)
+    if (shape.no_code && !constrain_wants(work, &cand))
         return SE_OK;
     struct work_cand *kept = arena_alloc(work->arena, 1, sizeof(*kept));
     RETURN_ERROR_IF(!kept, err, SE_ERR_MEMORY, "no memory for a candidate");

@@ -37,6 +37,11 @@ static const uint32_t code_points[DECODE_COLUMNS] = {
 };
 static const struct alphabet symbols_alphabet = {DECODE_COLUMNS, code_points};
 
+const struct alphabet *decode_alphabet(void)
+{
+    return &symbols_alphabet;
+}
+
 static int column_of(uint32_t c, const struct decode_folding *folding)
 {
     const int symbol = automaton_symbol(c);
@@ -138,8 +143,9 @@ struct search {
     struct waiting *queue; /* a heap */
     size_t waiting, prefixes, room;
     uint32_t order;
-    float least; /* what is below is left out */
-    bool cut;    /* by a bound of time or memory */
+    float least;       /* what is below is left out */
+    uint64_t possible; /* columns that a text above it may hold */
+    bool cut;          /* by a bound of time or memory */
     se_error *err;
 };
 
@@ -204,11 +210,11 @@ static uint64_t first_state(const struct search *search)
     return search->query->automaton ? automaton_start(search->query->automaton) : 0;
 }
 
-/* Columns that may follow a state, bit 0 unused. */
+/* Columns that may follow a state. */
 static uint64_t columns_from(const struct search *search, uint64_t state)
 {
-    return search->query->automaton ? automaton_symbols(search->query->automaton, state) << 1
-                                    : ((uint64_t)1 << DECODE_COLUMNS) - 2;
+    const struct automaton *automaton = search->query->automaton;
+    return (automaton ? automaton_symbols(automaton, state) << 1 : ~(uint64_t)1) & search->possible;
 }
 
 static uint64_t state_behind(const struct search *search, uint64_t state, int column)
@@ -245,15 +251,17 @@ static bool spend(struct search *search, size_t work)
 
 /* One step back: from `behind` [states], what may follow a step, to what may follow the one before
  * it. A run may go on with any symbol that leads into its state: a little more than is possible. */
-static void step_back(const struct automaton *automaton, const float *row, const float *behind,
+static void step_back(const struct search *search, const float *row, const float *behind,
                       float *out)
 {
+    const struct automaton *automaton = search->query->automaton;
     for (size_t state = 0; state < automaton->states; state++) {
         const uint16_t *next = automaton->next + state * AUTOMATON_SYMBOLS;
-        float best = best_of(row, automaton->in[state] << 1 | 1) + behind[state];
-        for (uint64_t out_of = automaton->out[state]; out_of; out_of &= out_of - 1) {
-            const int symbol = __builtin_ctzll(out_of);
-            best = fmaxf(best, row[symbol + 1] + behind[next[symbol]]);
+        float best = best_of(row, (automaton->in[state] << 1 & search->possible) | 1);
+        best += behind[state];
+        for (uint64_t left = columns_from(search, state); left; left &= left - 1) {
+            const int column = __builtin_ctzll(left);
+            best = fmaxf(best, row[column] + behind[next[column - 1]]);
         }
         out[state] = best;
     }
@@ -271,7 +279,7 @@ static int bound_what_follows(struct search *search)
         return se_fail_memory(search->err, "a search for texts", steps * states * sizeof(*follow));
     size_t work = 0;
     for (size_t state = 0; table && state < states; state++) {
-        work += (size_t)__builtin_popcountll(automaton->out[state]) + 1;
+        work += (size_t)__builtin_popcountll(columns_from(search, state)) + 1;
         follow[steps * states + state] = automaton->accepts[state] ? 0 : IMPOSSIBLE;
     }
     search->follow = follow;
@@ -282,7 +290,7 @@ static int bound_what_follows(struct search *search)
         const float *row = search->lattice->logp + step * search->lattice->stride;
         float *here = follow + step * states;
         if (table)
-            step_back(automaton, row, here + states, here);
+            step_back(search, row, here + states, here);
         else
             *here = here[1] + best_of(row, columns);
     }
@@ -426,6 +434,26 @@ static int run_search(struct search *search, struct decode_answer *out)
     return SE_OK;
 }
 
+/* Any path through a column loses, against the likeliest path of all, what the column lacks at the
+ * step where it lacks least. */
+static void leave_out(struct search *search)
+{
+    float total = 0, lacks[DECODE_COLUMNS];
+    for (int column = 0; column < DECODE_COLUMNS; column++)
+        lacks[column] = INFINITY;
+    for (size_t step = 0; step < search->steps; step++) {
+        const float *row = search->lattice->logp + step * search->lattice->stride;
+        const float best = best_of(row, ((uint64_t)1 << DECODE_COLUMNS) - 1);
+        total += best;
+        for (int column = 0; column < DECODE_COLUMNS; column++)
+            lacks[column] = fminf(lacks[column], best - row[column]);
+    }
+    search->least = total - search->query->depth;
+    for (int column = 1; column < DECODE_COLUMNS; column++)
+        if (lacks[column] <= search->query->depth)
+            search->possible |= (uint64_t)1 << column;
+}
+
 int decode_best(const struct lattice *lattice, const struct decode_query *query, size_t *effort,
                 struct decode_answer *out, se_error *err)
 {
@@ -438,11 +466,7 @@ int decode_best(const struct lattice *lattice, const struct decode_query *query,
     out->complete = true;
     if (lattice->steps <= 0)
         return SE_OK;
-    float best = 0;
-    for (size_t step = 0; step < search.steps; step++)
-        best +=
-            best_of(lattice->logp + step * lattice->stride, ((uint64_t)1 << DECODE_COLUMNS) - 1);
-    search.least = best - query->depth;
+    leave_out(&search);
     arena_init(&search.arena, DECODE_MAX_BYTES);
     const int status = run_search(&search, out);
     arena_free(&search.arena);

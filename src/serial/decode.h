@@ -38,6 +38,9 @@ struct decode_folding {
     bool confusions;  /* a symbol may have been taken for one that fold_confusions names */
 };
 
+/* The alphabet of folded lattices. */
+const struct alphabet *decode_alphabet(void);
+
 /* Steps from … to-1 of a lattice in columns of symbols; what is folded together is added up. The
  * numbers may be anything: each becomes at most 0 and at least -100. SE_ERR_LIMIT for more than
  * DECODE_MAX_STEPS, SE_ERR_MEMORY. */

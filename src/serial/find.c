@@ -3,6 +3,7 @@
 #include "serial/anchors.h"
 #include "serial/candidates.h"
 #include "serial/chains.h"
+#include "serial/constrain.h"
 #include "serial/formats.h"
 #include "serial/links.h"
 #include "serial/output.h"
@@ -19,6 +20,7 @@ static int find_in(struct work *work, const struct ser_input *input, struct aren
     struct ranking ranking;
     FORWARD_IF_ERROR(work_prepare(work, input, scratch, err));
     FORWARD_IF_ERROR(format_prepare(work, input->formats, input->format_count, err));
+    work->decode_effort = CONSTRAIN_EFFORT;
     FORWARD_IF_ERROR(anchors_find(work, err));
     tokens_split(work);
     FORWARD_IF_ERROR(candidates_find(work, err));
@@ -61,6 +63,12 @@ const char *ser_status_name(enum ser_status status)
         return "unreadable";
     }
     return "check";
+}
+
+const char *ser_known_name(enum ser_known known)
+{
+    static const char *const names[] = {NULL, "exact", "nearest", "new"};
+    return names[known];
 }
 
 const char *ser_kind_name(enum ser_kind kind)

@@ -6,13 +6,15 @@
 
 #include "base/utf8.h"
 #include "serial/calibrate.h"
+#include "serial/constrain.h"
 
 /* What is less likely than this to be an answer is not worth showing. */
 static const float RANK_LEAST = -4.5F;
 /* An anchor of this weight says "serial number" and little else. */
 static const float ASKS = 5.0F;
-/* A runner-up below this share of the character's own probability makes no alternative. */
-static const float ALTERNATIVE_LEAST = 0.01F;
+/* A text below this share of the reading's own probability makes no alternative; nor does any where
+ * the reading is as certain as this. */
+static const float ALTERNATIVE_LEAST = 0.01F, ALTERNATIVE_NONE = 0.98F;
 
 enum {
     LOOK_MAX = 400,  /* hypotheses that are looked at, the best explained first */
@@ -105,8 +107,9 @@ static bool chars_of(const struct hypothesis *h, struct ser_reading *reading, st
             chars[count].c = (uint32_t)(unsigned char)h->repair.key[k];
             chars[count].p = h->repair.sure;
             rules[count] =
-                arena_printf(arena, "%s: %s", h->format->name,
-                             h->repair.checked ? "alphabet and check digit" : "alphabet");
+                h->rule ? h->rule
+                        : arena_printf(arena, "%s: %s", h->format->name,
+                                       h->repair.checked ? "alphabet and check digit" : "alphabet");
             if (!rules[count])
                 return false;
         }
@@ -151,12 +154,17 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
                     : "";
     if (!disputed)
         return NULL;
-    return arena_printf(arena, "%s; %s%s%s%s%s%s%s", announced,
+    return arena_printf(arena, "%s; %s%s%s%s%s%s%s%s%s", announced,
                         h->format ? "format " : "no known format", h->format ? h->format->name : "",
                         h->repair.checked     ? ", check digit agrees"
                         : h->repair.completed ? ", check digit computed"
                                               : "",
                         cand->chain ? "; joined from several places" : "",
+                        h->known == SER_KNOWN_EXACT     ? "; on the list"
+                        : h->known == SER_KNOWN_NEAREST ? "; nearest on the list"
+                        : h->known == SER_KNOWN_NEW     ? "; not on the list"
+                                                        : "",
+                        h->fits_pattern ? "; fits the pattern" : "",
                         h->repeated ? "; seen twice" : "",
                         h->agreed                        ? "; text and barcode agree"
                         : h->sources == SER_FROM_BARCODE ? "; from a barcode"
@@ -189,23 +197,42 @@ static bool add_alternative(struct ser_reading *reading, const char *text, float
     return true;
 }
 
-/* The same code with one character replaced by its runner-up. */
-static bool add_runners_up(const struct hypothesis *h, struct ser_reading *reading,
-                           struct arena *arena)
+/* The reading's text with other symbols; its separators are kept where there are as many. */
+static char *respell(const struct hypothesis *h, const struct ser_reading *reading,
+                     const struct decode_text *text, struct arena *arena)
 {
-    const bool proven = h->repair.checked;
-    for (size_t i = 0; i < reading->char_count && !proven; i++) {
-        const struct ser_char *c = &reading->chars[i];
-        if (!c->alt || c->alt_p < ALTERNATIVE_LEAST * c->p || c->alt == c->c)
-            continue;
-        char *text = arena_copy(arena, reading->text, reading->char_count);
-        if (!text)
-            return false;
-        text[i] = (char)c->alt;
-        if (!add_alternative(reading, text, fminf(c->alt_p / c->p, 1)))
-            return false;
+    char *out = arena_alloc(arena, text->length + reading->char_count + 1, 1);
+    const bool keep = text->length == h->repair.length;
+    size_t count = 0, k = 0;
+    for (size_t i = 0; out && keep && i < reading->char_count; i++) {
+        const uint32_t c = reading->chars[i].c;
+        const bool symbol = fold_symbol(c) != FOLD_NO_SYMBOL && k < text->length;
+        out[count++] = symbol ? automaton_char(text->symbols[k++]) : (char)c;
     }
-    return true;
+    for (size_t i = 0; out && !keep && i < text->length; i++)
+        out[count++] = automaton_char(text->symbols[i]);
+    return out;
+}
+
+/* What else the place may say, as far as it is worth showing. */
+static int add_others(struct work *work, const struct hypothesis *h, struct ser_reading *reading,
+                      struct arena *arena, se_error *err)
+{
+    struct decode_answer others;
+    double own;
+    if (h->repair.checked || h->repair.completed || h->certain > ALTERNATIVE_NONE)
+        return SE_OK;
+    FORWARD_IF_ERROR(
+        constrain_others(work, h->cand, h->format, h->rule, h->repair.key, &others, &own, err));
+    for (size_t i = 0; i < others.count; i++) {
+        const struct decode_text *text = &others.texts[i];
+        const float ratio = (float)exp(fmin(text->logp - own, 0));
+        if (ratio < ALTERNATIVE_LEAST || memchr(text->symbols, AUTOMATON_SYMBOLS, text->length))
+            continue;
+        if (!add_alternative(reading, respell(h, reading, text, arena), ratio))
+            return se_fail_memory(err, "alternatives", text->length);
+    }
+    return SE_OK;
 }
 
 static bool make_reading(const struct work *work, const struct hypothesis *h,
@@ -217,6 +244,8 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
     double *evidence = arena_alloc(arena, EVIDENCE_TERMS, sizeof(*evidence));
     reading->evidence = evidence;
     reading->sources = h->sources;
+    reading->matches_pattern = h->fits_pattern;
+    reading->known = h->known;
     reading->printed = printed_of(work, h->cand, arena);
     reading->why = why_of(h, arena);
     reading->alternatives =
@@ -227,7 +256,7 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
         !chars_of(h, reading, arena))
         return false;
     quad_of(work, h->cand, reading->quad);
-    return add_runners_up(h, reading, arena);
+    return true;
 }
 
 static void add_other(struct chosen *chosen, struct hypothesis *h)
@@ -347,7 +376,7 @@ static void say_unanswered(const struct work *work, struct ser_output *out)
         work_quad(&work->texts[anchor->line], anchor->begin, anchor->end, out->unanswered_quad);
 }
 
-int output_readings(const struct work *work, const struct ranking *ranking, struct arena *arena,
+int output_readings(struct work *work, const struct ranking *ranking, struct arena *arena,
                     struct ser_output *out, se_error *err)
 {
     struct chosen made[CHOSEN_MAX];
@@ -359,6 +388,8 @@ int output_readings(const struct work *work, const struct ranking *ranking, stru
     for (size_t i = 0; i < count && i < SER_MAX_READINGS && made[i].best->rank >= RANK_LEAST; i++) {
         struct ser_reading *reading = &out->readings[i];
         bool ok = make_reading(work, made[i].best, reading, arena);
+        if (ok)
+            FORWARD_IF_ERROR(add_others(work, made[i].best, reading, arena, err));
         for (size_t k = 0; ok && k < made[i].other_count; k++) {
             const struct hypothesis *other = made[i].others[k];
             const float behind = rank_evidence(other) - rank_evidence(made[i].best);

@@ -7,7 +7,7 @@
 #include "serial/rank.h"
 
 /* Makes at most SER_MAX_READINGS readings in `arena`. SE_ERR_MEMORY. */
-int output_readings(const struct work *work, const struct ranking *ranking, struct arena *arena,
+int output_readings(struct work *work, const struct ranking *ranking, struct arena *arena,
                     struct ser_output *out, se_error *err);
 
 #endif

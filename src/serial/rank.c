@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "serial/agree.h"
+#include "serial/constrain.h"
 
 /* All figures are log-odds. They were set by reasoning about labels and then checked against the
  * labels in tests/serial; docs/decisions/0005-serial-evidence.md tells what each stands for. */
@@ -15,9 +16,11 @@ static const float WRONG_ANCHOR = -5.0F; /* announced as something else */
 static const float BARCODE_ALONE = 0.8F;
 static const float COMPLETED = -2.5F; /* check digit computed, not read */
 static const float OVER_SPACE = -0.8F;
-static const float BY_MAKER = 0.7F; /* a word of the format's maker stands in the picture */
-static const float CHAIN = -6.0F;   /* of pieces that nothing proves to belong together */
-static const float VAGUE = 3.6F;    /* anchors up to this ("No.", "ID") may announce any kind */
+static const float BY_MAKER = 0.7F;      /* a word of the format's maker stands in the picture */
+static const float CHAIN = -6.0F;        /* of pieces that nothing proves to belong together */
+static const float AS_ASKED = 4.0F;      /* fits the user's pattern, or is on the user's list */
+static const float FIRST_OF_ALL = 50.0F; /* before all that the user did not ask for */
+static const float VAGUE = 3.6F; /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256 };
 
@@ -200,25 +203,32 @@ static void judge_other_kind(const struct work *work, const struct work_cand *ca
         *h = value;
 }
 
-/* Fills `h` when the candidate makes sense as a code of this format. */
-static bool judge_format(const struct work *work, const struct work_cand *cand, size_t row,
-                         const struct hypothesis *generic, size_t *effort, struct hypothesis *h)
+static bool is_announced(const struct work_cand *cand, const struct format *format)
+{
+    return cand->anchor && says_kind(cand->anchor, format->kind) && cand->strength >= 0.3F;
+}
+
+/* Can the candidate be of this format, whatever its symbols? */
+static bool may_be_of(const struct work *work, const struct work_cand *cand, size_t row)
 {
     const struct format *format = work->formats[row];
     const bool maker = work->format_maker[row];
-    const struct work_anchor *anchor = cand->anchor;
-    const bool matches = anchor && says_kind(anchor, format->kind) && cand->strength >= 0.3F;
-    if ((format->flags & FORMAT_ANNOUNCED) && !matches)
+    if ((format->flags & FORMAT_ANNOUNCED) && !is_announced(cand, format))
         return false;
     if ((format->flags & FORMAT_MAKER) && !maker)
         return false;
-    if ((format->flags & FORMAT_SERVICE_TAG) && !maker && !strstr(anchor->name, "tag") &&
-        strncmp(anchor->name, "st", 2) != 0)
+    if ((format->flags & FORMAT_SERVICE_TAG) && !maker && !strstr(cand->anchor->name, "tag") &&
+        strncmp(cand->anchor->name, "st", 2) != 0)
         return false;
-    if (!(format->flags & FORMAT_STRIP) && separators(cand) > 0)
-        return false;
-    if (!format_repair(format, cand, effort, &h->repair))
-        return false;
+    return (format->flags & FORMAT_STRIP) || separators(cand) == 0;
+}
+
+/* Evidence for h->repair, a code of the format; false when its anchor says something else. */
+static bool judge_code(const struct work *work, const struct work_cand *cand, size_t row,
+                       const struct hypothesis *generic, struct hypothesis *h)
+{
+    const struct format *format = work->formats[row];
+    const bool matches = is_announced(cand, format);
     h->format = format;
     h->kind = format->kind;
     put(h, EVIDENCE_REPAIR, h->repair.cost + (h->repair.completed ? COMPLETED : 0));
@@ -228,11 +238,20 @@ static bool judge_format(const struct work *work, const struct work_cand *cand, 
             (matches ? format->announced
              : apart ? 0
                      : format->bare) +
-                (maker ? BY_MAKER : 0));
+                (work->format_maker[row] ? BY_MAKER : 0));
         return generic->kind == SER_SERIAL || generic->kind == SER_CODE;
     }
     judge_other_kind(work, cand, matches, h);
     return true;
+}
+
+/* Fills `h` when the candidate makes sense as a code of this format. */
+static bool judge_format(const struct work *work, const struct work_cand *cand, size_t row,
+                         const struct hypothesis *generic, size_t *effort, struct hypothesis *h)
+{
+    return may_be_of(work, cand, row) &&
+           format_repair(work->formats[row], cand, effort, &h->repair) &&
+           judge_code(work, cand, row, generic, h);
 }
 
 /* Share of the weight that characters have in the certainty: a recognizer that is right names
@@ -277,7 +296,7 @@ static float kind_cap(enum ser_kind kind)
 static float rank_of(const struct hypothesis *h)
 {
     return fminf(h->logit, kind_cap(h->kind)) + 0.02F * fminf(h->logit, 10) +
-           0.5F * logf(fmaxf(h->certain, 1e-4F));
+           0.5F * logf(fmaxf(h->certain, 1e-4F)) + (h->rule ? FIRST_OF_ALL : 0);
 }
 
 void rank_add(struct hypothesis *h, enum evidence_term term, float value)
@@ -286,8 +305,58 @@ void rank_add(struct hypothesis *h, enum evidence_term term, float value)
     h->rank = rank_of(h);
 }
 
-static void understand(const struct work *work, const struct work_cand *cand, size_t *effort,
-                       struct hypothesis *best, bool *secret)
+/* Formats with a check digit, or with a start that their codes share, which what was read does not
+ * have: the lattice may hold a code that does, also one symbol longer or shorter. */
+static int decode_formats(struct work *work, const struct hypothesis *generic,
+                          struct hypothesis *best, se_error *err)
+{
+    const struct work_cand *cand = generic->cand;
+    if (work->texts[cand->pieces[0].line].symbology)
+        return SE_OK;
+    for (size_t i = 0; i < work->format_count; i++) {
+        const struct format *format = work->formats[i];
+        const uint64_t lengths = (uint64_t)7 << (cand->key_length - 1);
+        const bool likely = (format->flags & (FORMAT_VETO | FORMAT_CHAIN)) ||
+                            is_announced(cand, format) || work->format_maker[i];
+        if (!(format->check || format->starts) || !likely || (format->flags & FORMAT_SECRET) ||
+            !(work->format_lengths[i] & lengths) || !may_be_of(work, cand, i) ||
+            format_passes(format, cand->key, cand->key_length))
+            continue;
+        struct hypothesis h = *generic;
+        bool found;
+        FORWARD_IF_ERROR(constrain_format(work, cand, format, &h.repair, &h.cand, &found, err));
+        if (found && judge_code(work, cand, i, generic, &h) && h.logit > best->logit)
+            *best = h;
+    }
+    return SE_OK;
+}
+
+/* What the user's pattern and list say. A code that fits is what was asked for. */
+static int ask_user(struct work *work, struct hypothesis *h, se_error *err)
+{
+    struct constrained found;
+    if (!work->input->pattern && !work->input->known)
+        return SE_OK;
+    FORWARD_IF_ERROR(constrain_cand(work, h->cand, &found, err));
+    h->known = found.known;
+    if (!found.matches)
+        return SE_OK;
+    if (strcmp(found.repair.key, h->repair.key) != 0)
+        h->format = NULL;
+    if (h->kind == SER_CODE || h->kind == SER_PART)
+        h->kind = SER_SERIAL;
+    h->cand = found.cand;
+    h->repair = found.repair;
+    h->rule = found.rule;
+    h->fits_pattern = found.fits_pattern;
+    h->certain = found.certain;
+    put(h, EVIDENCE_FORMAT, fmaxf((float)h->evidence[EVIDENCE_FORMAT], 0) + AS_ASKED);
+    put(h, EVIDENCE_REPAIR, found.repair.cost);
+    return SE_OK;
+}
+
+static int understand(struct work *work, const struct work_cand *cand, size_t *effort,
+                      struct hypothesis *best, bool *secret, se_error *err)
 {
     *best = (struct hypothesis){.cand = cand, .repair = {.length = cand->key_length, .sure = 1}};
     memcpy(best->repair.key, cand->key, cand->key_length + 1);
@@ -307,13 +376,16 @@ static void understand(const struct work *work, const struct work_cand *cand, si
         if (h.logit > best->logit)
             *best = h;
     }
-    best->certain = certainty(cand, &best->repair);
+    FORWARD_IF_ERROR(decode_formats(work, &generic, best, err));
+    best->certain = certainty(best->cand, &best->repair);
     best->sources = SER_FROM_TEXT;
     if (work->texts[cand->pieces[0].line].symbology) {
         best->sources = SER_FROM_BARCODE;
         put(best, EVIDENCE_BARCODE, BARCODE_ALONE);
     }
+    FORWARD_IF_ERROR(ask_user(work, best, err));
     best->rank = rank_of(best);
+    return SE_OK;
 }
 
 bool rank_overlap(const struct work_cand *a, const struct work_cand *b)
@@ -354,6 +426,8 @@ static int by_evidence(const void *a, const void *b)
 {
     const struct hypothesis *x = *(struct hypothesis *const *)a;
     const struct hypothesis *y = *(struct hypothesis *const *)b;
+    if (!x->rule != !y->rule)
+        return x->rule ? -1 : 1;
     if (rank_evidence(x) != rank_evidence(y))
         return rank_evidence(x) > rank_evidence(y) ? -1 : 1;
     return strcmp(x->repair.key, y->repair.key);
@@ -429,7 +503,7 @@ int rank_all(struct work *work, struct ranking *out, se_error *err)
                     "no memory for ranking identifiers");
     size_t effort = REPAIR_EFFORT;
     for (size_t i = 0; i < work->cand_count; i++)
-        understand(work, work->cands[i], &effort, &items[i], &secret[i]);
+        FORWARD_IF_ERROR(understand(work, work->cands[i], &effort, &items[i], &secret[i], err));
     const size_t count = drop_secrets(items, secret, work->cand_count);
     agree_express(items, count);
     out->count = agree_join(items, count, out->items);

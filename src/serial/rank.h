@@ -24,6 +24,9 @@ struct hypothesis {
     float certain; /* probability that all characters are right, 0 … 1 */
     float rank;    /* order of answers */
     unsigned sources;
+    const char *rule; /* what the user gave that it fits: see struct constrained; or NULL */
+    bool fits_pattern;
+    enum ser_known known;
     bool repeated; /* seen at two places */
     bool agreed;   /* text and barcode say the same */
     /* The barcode whose content this text shows, misread or in part; and what says nearly the same,

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/lattice.h"
 #include "base/status.h"
+#include "serial/known_list.h"
 
 enum {
     SER_MAX_LINES = 2000,  /* further lines are not looked at */
@@ -68,6 +69,14 @@ enum ser_kind {
     SER_CODE
 };
 
+/* What a list of known serial numbers says about a reading. */
+enum ser_known {
+    SER_KNOWN_UNASKED, /* there is no list */
+    SER_KNOWN_EXACT,   /* on the list as read */
+    SER_KNOWN_NEAREST, /* corrected to what is on the list */
+    SER_KNOWN_NEW      /* nothing on the list is likely to be it */
+};
+
 enum { SER_FROM_TEXT = 1, SER_FROM_BARCODE = 2 };
 
 struct ser_alternative {
@@ -91,6 +100,8 @@ struct ser_reading {
     size_t alternative_count;
     const char *why;        /* for people: the evidence, "anchor S/N beside; apple-12" */
     const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
+    bool matches_pattern;
+    enum ser_known known;
 };
 
 struct format;
@@ -103,6 +114,8 @@ struct ser_input {
     int width, height;            /* of the upright picture */
     const struct format *formats; /* the user's own, see format_file.h; NULL: none */
     size_t format_count;
+    const struct automaton *pattern; /* what the serial number looks like, or NULL */
+    const struct known_list *known;  /* serial numbers that there are, or NULL */
 };
 
 struct ser_output {
@@ -123,6 +136,9 @@ enum ser_status { SER_SURE, SER_CHECK, SER_UNREADABLE };
  * characters alone are wrong in four of five such cases. */
 enum ser_status ser_status_of(const struct ser_reading *reading, double max_error);
 const char *ser_status_name(enum ser_status status);
+
+/* "exact", "nearest", "new" as in the contract; NULL for SER_KNOWN_UNASKED. */
+const char *ser_known_name(enum ser_known known);
 
 /* "serial", "asset", … as in the contract. */
 const char *ser_kind_name(enum ser_kind kind);

@@ -45,10 +45,12 @@ static struct work_frame frame_of(const float quad[4][2])
 }
 
 /* Copies characters with every number made usable; places default to even ones. */
-static struct ser_char *clean_chars(struct arena *arena, const struct ser_char *from, size_t count)
+static struct ser_char *clean_chars(struct arena *arena, const struct ser_char *from, size_t count,
+                                    int steps)
 {
     struct ser_char *to = arena_alloc(arena, count, sizeof(*to));
     float last = 0;
+    int step = 0;
     for (size_t i = 0; to && i < count; i++) {
         const float even = (float)i / (float)count, next = (float)(i + 1) / (float)count;
         const bool placed = from[i].to > from[i].from;
@@ -61,6 +63,11 @@ static struct ser_char *clean_chars(struct arena *arena, const struct ser_char *
         to[i].step = from[i].step;
         to[i].end = from[i].end;
         last = to[i].from;
+        /* Steps out of order or out of the lattice are as good as none. */
+        if (from[i].step >= step && from[i].end > from[i].step && from[i].end <= steps) {
+            to[i].step = from[i].step;
+            step = to[i].end = from[i].end;
+        }
     }
     return to;
 }
@@ -84,7 +91,7 @@ static int add_barcode(struct work *work, const struct ser_barcode *barcode, siz
         if (count == 0)
             continue;
         struct work_text *text = &work->texts[work->text_count];
-        text->chars = clean_chars(work->arena, line, count);
+        text->chars = clean_chars(work->arena, line, count, 0);
         RETURN_ERROR_IF(!text->chars, err, SE_ERR_MEMORY, "no memory for the text of a barcode");
         text->count = count;
         text->frame = frame_of(barcode->quad);
@@ -98,6 +105,15 @@ static int add_barcode(struct work *work, const struct ser_barcode *barcode, siz
 static size_t lesser(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+/* The line's lattice if it can be used at all. */
+static const struct lattice *lattice_of(const struct ser_line *line)
+{
+    const struct lattice *l = line->lattice;
+    const bool usable = l && l->steps > 0 && l->alphabet && l->alphabet->columns > 0 && l->logp &&
+                        l->reject && l->stride >= (size_t)l->alphabet->columns;
+    return usable ? l : NULL;
 }
 
 /* An upper bound of the characters that will be looked at; no list of places in them is longer. */
@@ -135,7 +151,9 @@ int work_prepare(struct work *work, const struct ser_input *input, struct arena 
         count = count < room ? count : room;
         if (count == 0)
             continue;
-        text->chars = clean_chars(arena, line->chars, count);
+        text->lattice = lattice_of(line);
+        const int steps = text->lattice ? text->lattice->steps : 0;
+        text->chars = clean_chars(arena, line->chars, count, steps);
         RETURN_ERROR_IF(!text->chars, err, SE_ERR_MEMORY, "no memory for a line of text");
         text->count = count;
         text->frame = frame_of(line->quad);

@@ -37,8 +37,8 @@ struct work_text {
     const struct ser_char *chars; /* probabilities in (0, 1], from <= to in 0 … 1 */
     size_t count;
     struct work_frame frame;
-    const struct lattice *lattice; /* NULL: none */
     const char *symbology;         /* of the barcode this text comes from; NULL for printed text */
+    const struct lattice *lattice; /* NULL: none; steps of chars lie inside it, in order */
     size_t first_anchor, anchor_count;
     size_t first_atom, atom_count;
 };
@@ -130,7 +130,8 @@ struct work {
     size_t format_count;
     const uint64_t *format_lengths;
     const bool *format_maker;
-    size_t designators; /* atoms like R12 or C105: many of them mean a circuit board */
+    size_t decode_effort; /* left for decoding, see constrain.h */
+    size_t designators;   /* atoms like R12 or C105: many of them mean a circuit board */
 };
 
 /* Cleans the input and sets up empty lists. SE_ERR_MEMORY. */
