@@ -92,7 +92,10 @@ static bool find_strip(const struct work *work, const struct work_cand *cand, st
     for (size_t i = 1; i < cand->piece_count; i++)
         if (cand->pieces[i].line != cand->pieces[0].line)
             return false;
-    const int from = cand->chars[0].step, to = cand->chars[cand->char_count - 1].end;
+    /* Of the characters as read: a correction's may have no steps. */
+    const struct work_piece *last = &cand->pieces[cand->piece_count - 1];
+    const struct ser_char *chars = work->texts[last->line].chars;
+    const int from = chars[cand->pieces[0].begin].step, to = chars[last->end - 1].end;
     if (from < 0 || to <= from || to > lattice->steps || to - from > DECODE_MAX_STEPS)
         return false;
     *strip = lattice_window(lattice, from, to);

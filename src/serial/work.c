@@ -60,8 +60,6 @@ static struct ser_char *clean_chars(struct arena *arena, const struct ser_char *
         to[i].alt = to[i].alt_p > 0 ? from[i].alt : 0;
         to[i].from = clean(placed ? from[i].from : even, last, 1, last);
         to[i].to = clean(placed ? from[i].to : next, to[i].from, 1, to[i].from);
-        to[i].step = from[i].step;
-        to[i].end = from[i].end;
         last = to[i].from;
         /* Steps out of order or out of the lattice are as good as none. */
         if (from[i].step >= step && from[i].end > from[i].step && from[i].end <= steps) {
