@@ -228,7 +228,7 @@ static void take_answer(struct engine *engine, struct crew_member *member,
     member->since_ns = now;
     member->work = NULL;
     pthread_mutex_lock(&engine->mutex);
-    engine->numbers.picture_s += (double)took * 1e-9;
+    histogram_add(&engine->numbers.picture_seconds, (double)took * 1e-9);
     pthread_mutex_unlock(&engine->mutex);
     if (message->status == SE_OK && file >= 0 && message->size <= MAX_ANSWER) {
         const int status = link_file_read(file, (size_t)message->size, &text, &err);
@@ -436,6 +436,8 @@ static void count_now(struct engine *engine)
     engine->numbers.running = running;
     engine->numbers.waiting = waiting - running;
     engine->was_ready |= ready > 0;
+    for (int i = 0; i < engine->config->workers; i++)
+        engine->numbers.pids[i] = engine->crew[i].pid;
     pthread_mutex_unlock(&engine->mutex);
 }
 
@@ -565,7 +567,7 @@ static int retry_after(const struct engine *engine)
 {
     const struct engine_numbers *numbers = &engine->numbers;
     const double pictures = (double)(numbers->read + numbers->failed);
-    const double each = pictures > 0 ? numbers->picture_s / pictures : 1;
+    const double each = pictures > 0 ? numbers->picture_seconds.sum / pictures : 1;
     const double wait = each * (double)numbers->admitted / engine->config->workers;
     return wait > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : wait < 1 ? 1 : (int)wait;
 }

@@ -10,8 +10,13 @@
 #ifndef SE_SERVE_ENGINE_H
 #define SE_SERVE_ENGINE_H
 
+#include <sys/types.h>
+
+#include "serve/histogram.h"
 #include "serve/serve_config.h"
 #include "serve/work.h"
+
+enum { ENGINE_MAX_WORKERS = 64 }; /* the largest value of the setting "workers" */
 
 struct engine;
 
@@ -24,7 +29,8 @@ struct engine_numbers {
     size_t admitted_bytes;
     size_t waiting, running; /* pictures */
     int workers_ready;
-    double picture_s; /* seconds that reading took, summed */
+    struct histogram picture_seconds; /* that reading took */
+    pid_t pids[ENGINE_MAX_WORKERS];   /* of the worker processes, 0: none */
 };
 
 /*

@@ -141,6 +141,13 @@ static void put_records_back(struct keeper *keeper, struct record **taken, size_
     pthread_mutex_unlock(&keeper->mutex);
 }
 
+static void count_picture(struct keeper *keeper, const struct store_outcome *outcome)
+{
+    const char *code = outcome->picture->code;
+    const char *failure = *code ? code : se_status_name(SE_ERR_INTERNAL);
+    metrics_picture(keeper->service->metrics, *outcome->status ? outcome->status : failure);
+}
+
 /* Writes all records; false when the store does not take them now. */
 static bool write_records(struct keeper *keeper)
 {
@@ -151,8 +158,9 @@ static bool write_records(struct keeper *keeper)
         se_error err;
         for (size_t i = 0; i < count; i++)
             outcomes[i] =
-                (struct store_outcome){taken[i]->id, *taken[i]->job ? taken[i]->job : NULL,
-                                       taken[i]->position, taken[i]->client, &taken[i]->picture};
+                (struct store_outcome){taken[i]->id,       *taken[i]->job ? taken[i]->job : NULL,
+                                       taken[i]->position, taken[i]->client,
+                                       &taken[i]->picture, ""};
         if (store_add_outcomes(keeper->service->store, outcomes, count, &err) != SE_OK) {
             put_records_back(keeper, taken, count);
             if (!keeper->store_fails)
@@ -161,6 +169,7 @@ static bool write_records(struct keeper *keeper)
             return false;
         }
         for (size_t i = 0; i < count; i++) {
+            count_picture(keeper, &outcomes[i]);
             if (*taken[i]->job)
                 events_tell(keeper->service->events, taken[i]->job);
             free_record(taken[i]);

@@ -12,6 +12,7 @@
 
 #include "base/budget.h"
 #include "serve/journal.h"
+#include "serve/metrics.h"
 #include "serve/problem.h"
 #include "serve/request_begin.h"
 
@@ -213,7 +214,7 @@ struct request *request_begin(struct service *service, struct MHD_Connection *co
     buffer_init(&request->body, service->config.body_bytes);
     settle_id(request);
     settle_client(request);
-    request->route = find_route(request);
+    request->route = request->found = find_route(request);
     if (request->route && (!access_check(request) || !admit(request)))
         request->route = NULL;
     if (!request->route && has_body(request)) {
@@ -238,8 +239,9 @@ void request_end(struct request *request, bool completed)
         .ms = (double)(clock_now_ns() - request->started_ns) * 1e-6,
         .bytes = request->body_bytes,
     };
+    metrics_request(request->service->metrics, request->found, entry.status, entry.ms * 1e-3);
     /* Probes come every few seconds for ever. */
-    if (strncmp(request->path, "/health/", 8) != 0)
+    if (strncmp(request->path, "/health/", 8) != 0 && strcmp(request->path, "/metrics") != 0)
         journal_request(&entry);
     if (request->admitted)
         engine_release(request->service->engine, request->admitted_bytes);

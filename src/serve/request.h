@@ -51,6 +51,7 @@ struct request {
     struct MHD_Connection *connection;
     struct slow_guard_entry *guard;
     const struct route *route; /* NULL: refused before */
+    const struct route *found; /* of its path and method, also when it was refused; or NULL */
     char id[REQUEST_ID_SIZE];
     char address[WORK_CLIENT_SIZE];
     char client[WORK_CLIENT_SIZE]; /* the address, or "key:" and the name of the key */

@@ -104,6 +104,7 @@ const struct route request_routes[] = {
     {"GET", "/v1/export", ACCESS_JOBS, false, routes_export},
     {"GET", "/v1/stats", ACCESS_JOBS, false, routes_stats},
     {"GET", "/v1/config", ACCESS_ADMIN, false, config},
+    {"GET", "/metrics", ACCESS_READ, false, routes_metrics},
     /* The same under the names that the service before this one had. */
     {"POST", "/process-serial", ACCESS_READ, true, routes_read},
     {"POST", "/scan", ACCESS_JOBS, true, routes_job_add},

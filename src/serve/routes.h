@@ -17,6 +17,9 @@ void routes_batch(struct request *request);
 void routes_page(struct request *request);
 void routes_page_file(struct request *request);
 
+/* Counts and gauges for Prometheus. */
+void routes_metrics(struct request *request);
+
 /* The same pictures as a job, which is answered at once. */
 void routes_job_add(struct request *request);
 void routes_job_list(struct request *request);

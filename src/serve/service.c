@@ -113,6 +113,8 @@ int service_run(const se_settings *settings, char *const *worker, se_error *err)
     if (status == SE_OK)
         status = events_create(&service.events, err);
     if (status == SE_OK)
+        status = metrics_create(&service.metrics, err);
+    if (status == SE_OK)
         status = place_of_store(service.config.store, store, err);
     if (status == SE_OK)
         status = store_open(&service.store, store, err);
@@ -122,6 +124,7 @@ int service_run(const se_settings *settings, char *const *worker, se_error *err)
         status = serve(&service, worker, &signals, err);
     access_free(service.access);
     store_close(service.store);
+    metrics_free(service.metrics);
     events_free(service.events);
     linger_stop(service.linger);
     slow_guard_free(service.guard);

@@ -12,6 +12,7 @@
 #include "serve/events.h"
 #include "serve/keeper.h"
 #include "serve/linger.h"
+#include "serve/metrics.h"
 #include "serve/serve_config.h"
 #include "serve/slow_guard.h"
 #include "serve/store.h"
@@ -25,6 +26,7 @@ struct service {
     struct linger_set *linger;
     struct store *store;
     struct keeper *keeper;
+    struct metrics *metrics;
     struct events *events;
     atomic_bool draining;
 };

@@ -98,6 +98,7 @@ struct store_outcome {
     int position;
     const char *client;
     const struct work_picture *picture;
+    char status[16]; /* filled: of the first reading, "none", or "" when the picture failed */
 };
 
 /* A new id for a reading, larger than all before it. */
@@ -105,7 +106,7 @@ int64_t store_next_id(struct store *store);
 
 /* Keeps them, all or none; for a job its picture goes and its count rises, once. The outcome of a
  * job that was deleted meanwhile is dropped. */
-int store_add_outcomes(struct store *store, const struct store_outcome *outcomes, size_t count,
+int store_add_outcomes(struct store *store, struct store_outcome *outcomes, size_t count,
                        se_error *err);
 
 /* Which readings; NULL and 0: no matter. */
@@ -136,6 +137,9 @@ int store_readings(struct store *store, const struct store_filter *filter,
 int store_correct(struct store *store, int64_t id, const char *text, bool *found, se_error *err);
 /* Counts as a JSON object. */
 int store_stats(struct store *store, struct buffer *out, se_error *err);
+
+/* Jobs that are not finished, and their pictures that are not read. */
+int store_waiting(struct store *store, int64_t *jobs, int64_t *pictures, se_error *err);
 
 /* Removes finished jobs and readings older than so many days. Returns how many readings in *count.
  */

@@ -54,13 +54,16 @@ static int count_in_job(struct store *store, const struct store_outcome *outcome
 }
 
 /* In a transaction. */
-static int add_outcome(struct store *store, const struct store_outcome *outcome, se_error *err)
+static int add_outcome(struct store *store, struct store_outcome *outcome, se_error *err)
 {
     struct outcome_columns columns = {.root = NULL, .score = -1};
     se_error nonsense = {.code = SE_OK};
     bool added = false;
     if (!*outcome->picture->code)
         outcome_columns_take(&columns, outcome->picture->text, &nonsense);
+    if (columns.root)
+        snprintf(outcome->status, sizeof(outcome->status), "%s",
+                 columns.status ? columns.status : "none");
     int status = insert_reading(store, outcome, &columns, &nonsense, &added, err);
     if (status == SE_OK && added && outcome->job)
         status = count_in_job(store, outcome, err);
@@ -68,7 +71,7 @@ static int add_outcome(struct store *store, const struct store_outcome *outcome,
     return status;
 }
 
-int store_add_outcomes(struct store *store, const struct store_outcome *outcomes, size_t count,
+int store_add_outcomes(struct store *store, struct store_outcome *outcomes, size_t count,
                        se_error *err)
 {
     FORWARD_IF_ERROR(store_begin(store, err));
@@ -175,6 +178,26 @@ static int append_counts(struct store *store, const char *name, const char *sql,
     }
     sqlite3_finalize(statement);
     return status == SE_OK ? buffer_append(out, "}", 1, err) : status;
+}
+
+int store_waiting(struct store *store, int64_t *jobs, int64_t *pictures, se_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    pthread_mutex_lock(&store->mutex);
+    int status = store_prepare(store, &statement, err,
+                               "SELECT count(*), total(total - done) FROM jobs"
+                               " WHERE finished IS NULL",
+                               "");
+    if (status == SE_OK)
+        status = store_step(store, statement, &row, err);
+    if (status == SE_OK && row) {
+        *jobs = sqlite3_column_int64(statement, 0);
+        *pictures = sqlite3_column_int64(statement, 1);
+    }
+    sqlite3_finalize(statement);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
 }
 
 int store_stats(struct store *store, struct buffer *out, se_error *err)

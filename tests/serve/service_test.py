@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -399,6 +400,84 @@ class Store(WithServer):
         self.assertEqual(self.server.request("POST", "/scan", b"text o").status, 202)
         for path in ("/jobs", "/history", "/stats", "/export", "/config", "/health"):
             self.assertEqual(self.server.get(path).status, 200, path)
+
+
+class Metrics(WithServer):
+    workers = 2
+
+    def metrics(self):
+        """Values by name and labels; every line has the form that Prometheus wants."""
+        answer = self.server.get("/metrics")
+        self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        values, types = {}, {}
+        for line in answer.body.decode().splitlines():
+            if line.startswith("# TYPE "):
+                name, kind = line.split()[2:]
+                self.assertNotIn(name, types)
+                types[name] = kind
+                continue
+            if line.startswith("# HELP "):
+                continue
+            sample = re.fullmatch(r'([a-z_]+)(\{[a-z_]+="[^"]*"(?:,[a-z_]+="[^"]*")*\})? (\S+)', line)
+            self.assertTrue(sample, line)
+            name = sample[1]
+            self.assertTrue(name in types or re.sub("_(bucket|sum|count)$", "", name) in types, line)
+            self.assertNotIn((name, sample[2]), values)
+            values[name, sample[2]] = float(sample[3])
+        return values
+
+    def test_what_happened_is_counted(self):
+        self.assertEqual(self.server.read(b"text").status, 415)
+        self.assertEqual(self.server.read().status, 200)
+        self.assertEqual(self.server.get("/nothing").status, 404)
+        self.assertEqual(self.server.request("DELETE", "/v1/readings/3").status, 405)
+        job, headers = multipart([("f", "a", b"text m")])
+        self.server.request("POST", "/v1/jobs", job, headers)
+
+        def counted():
+            values = self.metrics()
+            return values if values.get(("serialeye_pictures_total", '{result="unknown_type"}')) == 2 else None
+
+        values = until(counted, "the count of pictures")
+        requests = "serialeye_http_requests_total"
+        self.assertEqual(values[requests, '{method="POST",route="/v1/read",code="415"}'], 1)
+        self.assertEqual(values[requests, '{method="POST",route="/v1/read",code="200"}'], 1)
+        self.assertEqual(values[requests, '{method="",route="",code="404"}'], 1)
+        self.assertEqual(values[requests, '{method="",route="",code="405"}'], 1)
+        self.assertEqual(sum(value for (name, labels), value in values.items() if name == "serialeye_pictures_total"), 3)
+        duration = "serialeye_http_request_duration_seconds"
+        read = 'method="POST",route="/v1/read"'
+        self.assertEqual(values[duration + "_count", "{" + read + "}"], 2)
+        self.assertEqual(values[duration + "_bucket", "{" + read + ',le="+Inf"}'], 2)
+        self.assertEqual(values["serialeye_picture_duration_seconds_count", None], 3)
+        for name in ("serialeye_pictures_waiting", "serialeye_jobs_open", "serialeye_job_pictures_open",
+                     "serialeye_worker_restarts_total", "serialeye_overloads_total"):
+            self.assertEqual(values[name, None], 0, name)
+        self.assertEqual([values["serialeye_workers", None], values["serialeye_store_up", None]], [2, 1])
+        self.assertGreater(values["process_resident_memory_bytes", None], 1e6)
+        self.assertGreater(values["process_open_fds", None], 5)
+        self.assertLess(abs(values["process_start_time_seconds", None] - time.time()), 3600)
+        self.assertGreater(values["serialeye_worker_resident_memory_bytes", '{worker="0"}'], 1e6)
+        self.assertNotIn('"/metrics"', self.server.log())
+
+    def test_what_waits(self):
+        until(lambda: self.metrics()["serialeye_workers_ready", None] == 2, "two workers")
+        pids = self.server.workers()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        body, headers = multipart([("f", "a", b"text w")] * 5)
+        connection = self.server.connect()
+        connection.request("POST", "/v1/batch", body, headers)
+
+        def state():
+            values = self.metrics()
+            return [values["serialeye_pictures_" + name, None] for name in ("running", "waiting")] == [2, 3]
+
+        until(state, "two being read, three waiting")
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        self.assertEqual(Answer(connection.getresponse()).status, 200)
+        connection.close()
 
 
 class Killed(unittest.TestCase):
