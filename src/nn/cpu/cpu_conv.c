@@ -60,6 +60,10 @@ static int64_t conv_span(const struct nn_attr *attr, int64_t outputs)
 static void conv_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                       struct cpu_need *need)
 {
+    if (cpu_pack_is_wino(&step->attr, step->in[NN_IN_X].dims[3], step->out.dims[3])) {
+        cpu_wino_plan(step, need);
+        return;
+    }
     rows_plan(kernels, step, need);
     need->per_thread = (size_t)step->attr.kernel[0] * (size_t)conv_span(&step->attr, CONV_EDGE) *
                        (size_t)step->in[NN_IN_X].dims[3];
@@ -172,6 +176,10 @@ static void conv_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_step *step = job->step;
     const struct nn_attr *attr = &step->attr;
     const struct nn_tensor *x = &step->in[NN_IN_X], *out = &step->out;
+    if (cpu_pack_is_wino(attr, x->dims[3], out->dims[3])) {
+        cpu_wino_work(job, piece, scratch);
+        return;
+    }
     const struct rows rows = rows_of_piece(step, piece);
     for (int64_t y = rows.y; y < rows.y_end; y++) {
         struct conv_row row = {.job = job, .iy = y * attr->stride[0] - attr->pad[0]};

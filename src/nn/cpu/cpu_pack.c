@@ -111,9 +111,75 @@ static void pack_linear(struct pack_context *c, size_t index, int slot)
     pack_panels(c, index, &source);
 }
 
+bool cpu_pack_is_wino(const struct nn_attr *attr, int64_t ci, int64_t co)
+{
+    /* With fewer channels the transforms cost what the products save. */
+    enum { WINO_LEAST_IN = 32, WINO_LEAST_OUT = 16 };
+    bool fits = attr->groups == 1 && ci >= WINO_LEAST_IN && co >= WINO_LEAST_OUT;
+    for (int i = 0; i < 2; i++)
+        fits = fits && attr->kernel[i] == 3 && attr->stride[i] == 1 && attr->dilation[i] == 1;
+    return fits;
+}
+
+/* u = G g Gᵀ of one 3×3 kernel, in double (kernel_wino.h). */
+static void wino_weights(const float *g, double u[CPU_WINO_SIDE][CPU_WINO_SIDE])
+{
+    static const double G[CPU_WINO_SIDE][3] = {
+        {1.0 / 4, 0, 0},
+        {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+        {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+        {1.0 / 24, 1.0 / 12, 1.0 / 6},
+        {1.0 / 24, -1.0 / 12, 1.0 / 6},
+        {0, 0, 1},
+    };
+    for (int i = 0; i < CPU_WINO_SIDE; i++) {
+        for (int j = 0; j < CPU_WINO_SIDE; j++) {
+            u[i][j] = 0;
+            for (int k = 0; k < 9; k++)
+                u[i][j] += G[i][k / 3] * (double)g[k] * G[j][k % 3];
+        }
+    }
+}
+
+/* The transformed weights [36][ci][co] pass through memory of the node's own. */
+static void pack_wino(struct pack_context *c)
+{
+    enum { TAPS = CPU_WINO_SIDE * CPU_WINO_SIDE };
+    const struct nn_weight *w = &c->node->weight[0];
+    const size_t co = (size_t)w->dims[0], ci = (size_t)w->dims[1];
+    pack_panel_list(c, TAPS);
+    float *bias = pack_take(&c->memory, co, sizeof(float));
+    float *planes = pack_take(&c->memory, TAPS * ci * co, sizeof(float));
+    for (size_t i = 0; planes && i < ci * co; i++) {
+        double u[CPU_WINO_SIDE][CPU_WINO_SIDE];
+        wino_weights(w->data + (i % co * ci + i / co) * 9, u);
+        for (size_t t = 0; t < TAPS; t++)
+            planes[t * ci * co + i] = (float)u[t / CPU_WINO_SIDE][t % CPU_WINO_SIDE];
+    }
+    for (size_t t = 0; t < TAPS; t++) {
+        const struct pack_source source = {
+            .weight = planes ? planes + t * ci * co : NULL,
+            .k = ci,
+            .n = co,
+            .k_step = (ptrdiff_t)co,
+            .n_step = 1,
+        };
+        pack_panels(c, t, &source);
+    }
+    if (!c->packed)
+        return;
+    for (size_t i = 0; i < co; i++)
+        bias[i] = c->node->weight[1].data ? c->node->weight[1].data[i] : 0.0f;
+    c->packed->bias = bias;
+}
+
 static void pack_conv(struct pack_context *c)
 {
     const struct nn_weight *w = &c->node->weight[0];
+    if (cpu_pack_is_wino(&c->node->attr, w->dims[1], w->dims[0])) {
+        pack_wino(c);
+        return;
+    }
     const size_t groups = (size_t)c->node->attr.groups, co = (size_t)w->dims[0] / groups;
     const size_t ci = (size_t)w->dims[1], taps = (size_t)w->dims[2] * (size_t)w->dims[3];
     pack_panel_list(c, groups);

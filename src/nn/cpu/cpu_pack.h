@@ -4,12 +4,15 @@
 #ifndef SE_NN_CPU_PACK_H
 #define SE_NN_CPU_PACK_H
 
+#include <stdbool.h>
+
 #include "nn/cpu/kernels.h"
 
 /*
  * What pack makes of a node, one allocation:
  *
  *   CONV    panels[g]: k = kh·kw·(ci/groups) in the order [ky][kx][ci], n = co/groups
+ *           or, for Winograd, panels[36]: k = ci, n = co, no bias in them, and bias [co]
  *   DECONV  panels[0 … taps): each tap alone, k = ci, n = co; or, when co is less than half a
  *           vector, panels[0] alone: n = taps·co in the order [ky][kx][co]
  *   GEMM    panels[0]
@@ -26,6 +29,9 @@ struct cpu_packed {
     size_t c_padded;
     const int32_t *columns;
 };
+
+/* Is this convolution done by Winograd's method? From its weights and attributes alone. */
+bool cpu_pack_is_wino(const struct nn_attr *attr, int64_t ci, int64_t co);
 
 int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
              size_t *bytes, se_error *err);

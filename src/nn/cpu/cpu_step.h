@@ -43,6 +43,10 @@ extern const struct cpu_op cpu_op_conv, cpu_op_dwconv, cpu_op_deconv, cpu_op_max
     cpu_op_select, cpu_op_unary, cpu_op_binary, cpu_op_copy, cpu_op_reduce_mean, cpu_op_layernorm,
     cpu_op_softmax;
 
+/* CONV of a node for which cpu_pack_is_wino says yes (cpu_wino.c). */
+void cpu_wino_plan(const struct nn_step *step, struct cpu_need *need);
+void cpu_wino_work(const struct cpu_job *job, size_t piece, float *scratch);
+
 /* SE_ERR_UNSUPPORTED naming the node. */
 int cpu_unsupported(const struct nn_node *node, const char *what, se_error *err);
 

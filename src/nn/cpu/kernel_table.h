@@ -13,6 +13,7 @@
 #include "nn/cpu/kernel_conv.h"
 #include "nn/cpu/kernel_gemm.h"
 #include "nn/cpu/kernel_rows.h"
+#include "nn/cpu/kernel_wino.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -23,6 +24,8 @@
 #define PIXEL_TILE "8x" TEXT(VEC_WIDTH)
 #define CPU_TILE_gemm GEMM_TILE
 #define CPU_TILE_dwconv PIXEL_TILE
+#define CPU_TILE_wino_in VECTOR_TILE
+#define CPU_TILE_wino_out VECTOR_TILE
 #define CPU_TILE_maxpool VECTOR_TILE
 #define CPU_TILE_avgpool VECTOR_TILE
 #define CPU_TILE_resize VECTOR_TILE

@@ -88,6 +88,33 @@ struct cpu_dwconv {
     struct nn_attr attr; /* kernel, stride, dilation, pad, act */
 };
 
+/*
+ * Winograd's F(4×4, 3×3), one tile of one image (kernel_wino.h).
+ *
+ * wino_in: the 6×6 pixels x[6·row + column], c floats each, become out[p·step + ·], p < 36.
+ * wino_out: products m[p·step + ·], p < 36, become the outputs [rows, columns] (at most 4×4) at
+ * `out`, rows row_step floats and pixels `pitch` apart: act(· + bias).
+ */
+enum { CPU_WINO_SIDE = 6, CPU_WINO_OUT = 4 };
+
+struct cpu_wino_in {
+    const float *const *x;
+    size_t c;
+    float *out;
+    ptrdiff_t step;
+};
+
+struct cpu_wino_out {
+    const float *m;
+    ptrdiff_t step;
+    size_t c;
+    const float *bias; /* [c] */
+    float *out;
+    ptrdiff_t row_step, pitch;
+    size_t rows, columns;
+    struct nn_activation act;
+};
+
 /* Maximum or average over windows, for output rows [y_first, y_end) of one image. */
 struct cpu_pool2d {
     const float *x; /* [h, w, c] of pitch x_pitch */
@@ -170,6 +197,8 @@ struct cpu_logsum {
 #define CPU_KERNELS(X)                                                                             \
     X(gemm, struct cpu_gemm)                                                                       \
     X(dwconv, struct cpu_dwconv)                                                                   \
+    X(wino_in, struct cpu_wino_in)                                                                 \
+    X(wino_out, struct cpu_wino_out)                                                               \
     X(maxpool, struct cpu_pool2d)                                                                  \
     X(avgpool, struct cpu_pool2d)                                                                  \
     X(resize, struct cpu_resize)                                                                   \

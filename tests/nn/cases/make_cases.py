@@ -383,6 +383,15 @@ def scalars():
     model.save()
 
 
+def winograd():
+    """Channels enough for Winograd's method; outputs that are no whole number of tiles."""
+    model = Model("conv_winograd", (2, 34, 9, 7))
+    model.node("Relu", model.node("Conv", "x", floats(18, 34, 3, 3), floats(18),
+                                  pads=[1, 1, 1, 1]))
+    model.save()
+    single("conv_winograd_pads", (1, 32, 6, 13), "Conv", floats(16, 32, 3, 3), pads=[0, 2, 1, 0])
+
+
 if __name__ == "__main__":
     for old in list(FOLDER.glob("*.onnx")) + list(FOLDER.glob("*.tensors")):
         old.unlink()
@@ -394,5 +403,6 @@ if __name__ == "__main__":
     products()
     blocks()
     scalars()
+    winograd()
     print(len(list(FOLDER.glob("*.onnx"))), "cases with onnxruntime", onnxruntime.__version__,
           "and onnx", onnx.__version__)
