@@ -182,7 +182,7 @@ class Workers(WithServer):
         waiting = [self.server.send(b"text 3"), self.server.send(b"text 4")]
         time.sleep(0.3)
         with self.server.socket() as client:
-            client.sendall(b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+            client.sendall(b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
             response = http.client.HTTPResponse(client)
             response.begin()
             answer = Answer(response)
@@ -202,7 +202,7 @@ class Workers(WithServer):
 
         def admitted():
             with self.server.socket() as client:
-                client.sendall(b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n"
+                client.sendall(b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n"
                                b"Expect: 100-continue\r\n\r\n")
                 return client.recv(100).startswith(b"HTTP/1.1 100")
 
@@ -222,7 +222,7 @@ class Limits(WithServer):
 
     def test_slow_body_is_cut_off(self):
         with self.server.socket() as client:
-            client.sendall(b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
+            client.sendall(b"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc")
             self.assertEqual(client.recv(100), b"")
 
     def test_deadline(self):
