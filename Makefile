@@ -27,7 +27,7 @@ all: build/build.ninja
 help:
 	@echo 'make             build/serialeye and build/libserialeye.so'
 	@echo 'make check       all tests, then again with the address, undefined and thread sanitizers'
-	@echo 'make check-all   that, every allocation failing once, clang, fuzzing, ONNX Runtime'
+	@echo 'make check-all   that, every allocation failing once, clang, fuzzing, ONNX Runtime, schemathesis'
 	@echo 'make portable    a folder that runs on machines without the libraries'
 	@echo 'make install     PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)'
 	@echo 'make uninstall   takes the same files away'
@@ -58,6 +58,7 @@ check-all: build/build.ninja build-asan/build.ninja build-tsan/build.ninja build
 		build build-asan build-tsan build-clang || status=1; \
 	tools/fuzz build-fuzz 60 || status=1; \
 	tools/oracle/check build || status=1; \
+	tools/api/check build || status=1; \
 	exit $$status
 
 portable:
@@ -73,4 +74,4 @@ uninstall:
 	DESTDIR='$(DESTDIR)' tools/uninstall build
 
 clean:
-	rm -rf build build-asan build-tsan build-clang build-fuzz build-oracle build-portable
+	rm -rf build build-asan build-tsan build-clang build-fuzz build-oracle build-api build-portable

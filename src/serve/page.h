@@ -1,5 +1,6 @@
 /*
- * The page for people: the files of web/, part of the program (tools/embed.py).
+ * The page for people, the files of web/, and the description of the routes for programs: part of
+ * the program (tools/embed.py).
  */
 #ifndef SE_SERVE_PAGE_H
 #define SE_SERVE_PAGE_H
@@ -16,6 +17,9 @@ struct embedded_file {
 
 /* index.html and what it names; ended by a row without a name. */
 extern const struct embedded_file page_files[];
+
+/* openapi.json alone. */
+extern const struct embedded_file openapi_files[];
 
 /* NULL when there is none of this name. */
 const struct embedded_file *page_find(const char *name);

@@ -65,6 +65,7 @@ struct request {
     struct work work;
     struct store_new_picture *new_pictures; /* of a new job; owned, with the names */
     size_t new_count;
+    char times[2][STORE_TIME_SIZE]; /* of a filter: from, to */
     struct keeper_errand errand;
     void (*on_errand)(struct request *request);
     void (*finish)(struct request *request); /* after the engine's done */

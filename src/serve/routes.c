@@ -89,6 +89,7 @@ static void config(struct request *request)
 const struct route request_routes[] = {
     {"GET", "/", ACCESS_OPEN, false, routes_page},
     {"GET", "/page/{file}", ACCESS_OPEN, false, routes_page_file},
+    {"GET", "/openapi.json", ACCESS_OPEN, false, routes_openapi},
     {"GET", "/health/live", ACCESS_OPEN, false, live},
     {"GET", "/health/ready", ACCESS_OPEN, false, ready},
     {"POST", "/v1/read", ACCESS_READ, true, routes_read},

@@ -256,11 +256,25 @@ static void free_stream(void *context)
     free(stream);
 }
 
+/* The header Last-Event-ID, 0 without one; false when the reply says that it is none of ours. */
+static bool take_last_id(struct request *request, int64_t *id)
+{
+    const char *text = request_header(request, "Last-Event-ID");
+    char *end;
+    *id = 0;
+    if (!text)
+        return true;
+    *id = strtoll(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end)
+        request_fail(request, "parameter", "Last-Event-ID cannot be \"%.60s\"", text);
+    return !request->reply.code;
+}
+
 static void open_stream(struct request *request)
 {
     struct store_job job;
-    const char *last = request_header(request, "Last-Event-ID");
-    if (!query_check(request, "") || !find_job(request, &job))
+    int64_t last;
+    if (!query_check(request, "") || !take_last_id(request, &last) || !find_job(request, &job))
         return;
     struct event_stream *stream = calloc(1, sizeof(*stream));
     struct MHD_Response *response =
@@ -274,7 +288,7 @@ static void open_stream(struct request *request)
     }
     stream->service = request->service;
     stream->listener.connection = request->connection;
-    stream->last_id = last ? strtoll(last, NULL, 10) : 0;
+    stream->last_id = last;
     memcpy(stream->listener.job, job.id, sizeof(job.id));
     buffer_init(&stream->block, MAX_REPLY);
     buffer_printf(&stream->block, NULL, "retry: %d\n\n", RETRY_MS);

@@ -1,5 +1,5 @@
 /*
- * The page and its files.
+ * The page and its files; the description of the routes.
  */
 #include <string.h>
 
@@ -20,9 +20,9 @@ const struct embedded_file *page_find(const char *name)
     return NULL;
 }
 
-static void reply_file(struct request *request, const char *name)
+static void reply_file(struct request *request, const struct embedded_file *file,
+                       const char *policy)
 {
-    const struct embedded_file *file = page_find(name);
     if (!file) {
         request_fail(request, "not_found", "there is nothing at %s", request->path);
         return;
@@ -30,7 +30,7 @@ static void reply_file(struct request *request, const char *name)
     struct reply *reply = &request->reply;
     const char *known = request_header(request, "If-None-Match");
     const bool same = known && strcmp(known, file->etag) == 0;
-    reply->policy = page_policy;
+    reply->policy = policy;
     reply->etag = file->etag;
     reply->fixed = file->data;
     reply->fixed_size = same ? 0 : file->size;
@@ -39,10 +39,15 @@ static void reply_file(struct request *request, const char *name)
 
 void routes_page(struct request *request)
 {
-    reply_file(request, "index.html");
+    reply_file(request, page_find("index.html"), page_policy);
 }
 
 void routes_page_file(struct request *request)
 {
-    reply_file(request, request->path_part);
+    reply_file(request, page_find(request->path_part), page_policy);
+}
+
+void routes_openapi(struct request *request)
+{
+    reply_file(request, &openapi_files[0], NULL);
 }

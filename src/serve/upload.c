@@ -11,8 +11,8 @@ enum { MAX_TIME_LIMIT_MS = 3600000 };
 
 static bool parse_flag(const char *text, int *out)
 {
-    *out = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
-    return *out || strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
+    *out = strcmp(text, "true") == 0;
+    return *out || strcmp(text, "false") == 0;
 }
 
 static bool parse_milliseconds(const char *text, int *out)
@@ -44,8 +44,11 @@ static enum MHD_Result take_query(void *context, enum MHD_ValueKind kind, const 
                                   const char *value)
 {
     struct request *request = context;
-    (void)kind;
-    if (strcmp(name, "name") == 0)
+    if (MHD_lookup_connection_value(request->connection, kind, name) != value) {
+        request_fail(request, "parameter", "%s is given twice", name);
+        return MHD_NO;
+    }
+    if (strcmp(name, "name") == 0 && !multipart_is(request_header(request, "Content-Type")))
         return MHD_YES;
     return take_option(request, name, value ? value : "") ? MHD_YES : MHD_NO;
 }

@@ -80,7 +80,7 @@ class Reading(WithServer):
         self.assertEqual(len(self.server.request("POST", "/v1/batch", body, headers).json()["results"]), 64)
         body, headers = multipart([("f", "x", b"x")] * 65)
         self.expect_problem(self.server.request("POST", "/v1/batch", body, headers), 400, "body")
-        body, headers = multipart([("lines", None, b"1")])
+        body, headers = multipart([("lines", None, b"true")])
         self.expect_problem(self.server.request("POST", "/v1/batch", body, headers), 400, "body")
         self.expect_problem(self.server.request("POST", "/v1/batch", PICTURE), 415, "media_type")
 
@@ -94,8 +94,9 @@ class Reading(WithServer):
         self.expect_problem(self.server.request("POST", "/v1/read", body, headers), 400, "body")
 
     def test_options(self):
-        self.assertEqual(self.server.read(b"", "?lines=0&time_limit_ms=5").status, 422)
-        for query in ("?time_limit_ms=-1", "?time_limit_ms=", "?time_limit_ms=99999999999", "?lines=2", "?other=1"):
+        self.assertEqual(self.server.read(b"", "?lines=false&time_limit_ms=5").status, 422)
+        for query in ("?time_limit_ms=-1", "?time_limit_ms=", "?time_limit_ms=99999999999", "?lines=1", "?other=1",
+                      "?lines=true&lines=true", "?lines"):
             self.expect_problem(self.server.read(b"", query), 400, "parameter")
         body, headers = multipart([("f", "x", b"x"), ("lines", None, b"x" * 100)])
         self.expect_problem(self.server.request("POST", "/v1/read", body, headers), 400, "parameter")
@@ -322,6 +323,8 @@ class Store(WithServer):
         self.assertNotIn("id: " + ids[0], later)
         self.assertIn("id: " + ids[1], later)
         self.expect_problem(self.server.get("/v1/jobs/none/events"), 404, "not_found")
+        for last in ("-1", "x", "1x"):
+            self.expect_problem(self.server.get(f"/v1/jobs/{job}/events", **{"Last-Event-ID": last}), 400, "parameter")
 
     def test_too_many_jobs(self):
         pid = self.server.signal_worker(signal.SIGSTOP)
@@ -360,8 +363,17 @@ class Store(WithServer):
         self.assertEqual(self.server.get(f"/v1/readings?q=ids&before={ids[1]}").json()["readings"], rows[1:])
 
     def test_parameters(self):
-        for query in ("?limit=0", "?limit=x", "?from=yesterday", "?other=1", "?before=-1"):
+        for query in ("?limit=0", "?limit=x", "?from=yesterday", "?other=1", "?before=-1", "?limit=", "?limit=1&limit=1",
+                      "?from=", "?to=2026-1", "?to=2026-01-31Z", "?from=2026-01-31T12:00ZZ"):
             self.expect_problem(self.server.get("/v1/readings" + query), 400, "parameter")
+        self.server.read(b"text", "?name=time-of-day")
+        at = self.readings("?q=time-of-day", 1)[0]["at"]
+        for start in (4, 7, 10, 13, 16, 19, 23):
+            for end in ("", "Z") if start > 10 else ("",):
+                found = self.server.get(f"/v1/readings?q=time-of-day&from={at[:start]}{end}").json()["readings"]
+                self.assertEqual(len(found), 1, (at, start, end))
+                before = self.server.get(f"/v1/readings?q=time-of-day&to={at[:start]}{end}").json()["readings"]
+                self.assertEqual(before, [], (at, start, end))
         self.assertEqual(self.server.get("/v1/readings?from=2999-01-01").json()["readings"], [])
         self.expect_problem(self.server.get("/v1/export?format=pdf"), 400, "parameter")
 

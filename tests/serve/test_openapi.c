@@ -1,0 +1,109 @@
+/*
+ * openapi.json against the table of routes: the same paths, methods and scopes in both.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ctype.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/keys.h"
+#include "serve/page.h"
+#include "serve/request.h"
+
+static json_t *load(void)
+{
+    json_t *document = json_loadb((const char *)openapi_files[0].data, openapi_files[0].size,
+                                  JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(document);
+    return document;
+}
+
+/* For people, with a browser. */
+static bool is_of_page(const struct route *route)
+{
+    return strcmp(route->path, "/") == 0 || strncmp(route->path, "/page/", 6) == 0;
+}
+
+static void lower(const char *text, char out[16])
+{
+    size_t i = 0;
+    for (; text[i] && i < 15; i++)
+        out[i] = (char)tolower((unsigned char)text[i]);
+    out[i] = '\0';
+}
+
+static const json_t *operation_of(const json_t *document, const struct route *route)
+{
+    char method[16];
+    lower(route->method, method);
+    return json_object_get(json_object_get(json_object_get(document, "paths"), route->path),
+                           method);
+}
+
+static void test_every_route_is_described(void **state)
+{
+    json_t *document = load();
+    (void)state;
+    for (const struct route *route = request_routes; route->method; route++) {
+        const json_t *operation = operation_of(document, route);
+        if (is_of_page(route)) {
+            assert_null(operation);
+            continue;
+        }
+        if (!operation)
+            fail_msg("%s %s is not described", route->method, route->path);
+        const char *scope = json_string_value(json_object_get(operation, "x-scope"));
+        if (strcmp(scope ? scope : "none", key_scope_name(route->scope)) != 0)
+            fail_msg("%s %s: another scope", route->method, route->path);
+        /* What is open says that it needs no key. */
+        assert_int_equal(json_is_array(json_object_get(operation, "security")),
+                         route->scope == ACCESS_OPEN);
+    }
+    json_decref(document);
+}
+
+static bool is_route(const char *path, const char *method)
+{
+    char own[16];
+    for (const struct route *route = request_routes; route->method; route++) {
+        lower(route->method, own);
+        if (strcmp(route->path, path) == 0 && strcmp(own, method) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void test_every_operation_is_a_route(void **state)
+{
+    json_t *document = load(), *operations, *operation;
+    const char *path, *method;
+    size_t count = 0;
+    (void)state;
+    json_object_foreach(json_object_get(document, "paths"), path, operations)
+    {
+        json_object_foreach(operations, method, operation)
+        {
+            if (!is_route(path, method))
+                fail_msg("there is no %s %s", method, path);
+            count++;
+        }
+    }
+    assert_true(count > 20);
+    json_decref(document);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_route_is_described),
+        cmocka_unit_test(test_every_operation_is_a_route),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
