@@ -85,11 +85,9 @@ int crew_give(struct crew_member *member, struct work *work, size_t index, uint6
               int time_limit_ms, int64_t now_ns, se_error *err)
 {
     const struct work_picture *picture = &work->pictures[index];
-    struct link_message message = {.kind = LINK_READ,
-                                   .id = id,
-                                   .size = picture->size,
-                                   .time_limit_ms = time_limit_ms,
-                                   .lines = work->lines};
+    struct link_message message = {
+        .kind = LINK_READ, .id = id, .size = picture->size, .options = work->options};
+    message.options.time_limit_ms = time_limit_ms;
     snprintf(message.name, sizeof(message.name), "%s", picture->name);
     FORWARD_IF_ERROR(link_send(member->link, &message, picture->file, err));
     member->state = CREW_BUSY;

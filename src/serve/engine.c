@@ -319,10 +319,12 @@ static struct work *next_picture(struct engine *engine, size_t *index)
  * none, so that its answer does not depend on the company it is in; its deadline cancels it. */
 static int time_limit_of(const struct work *work, int64_t now)
 {
-    if (work->time_limit_ms <= 0 || work->deadline_ns == 0)
-        return work->time_limit_ms;
+    if (work->options.time_limit_ms <= 0 || work->deadline_ns == 0)
+        return work->options.time_limit_ms;
     const int64_t left_ms = (work->deadline_ns - now) / 1000000;
-    return work->time_limit_ms < left_ms ? work->time_limit_ms : left_ms > 1 ? (int)left_ms : 1;
+    return work->options.time_limit_ms < left_ms ? work->options.time_limit_ms
+           : left_ms > 1                         ? (int)left_ms
+                                                 : 1;
 }
 
 /* Gives one picture to `member`; false when there is none. */

@@ -262,8 +262,7 @@ static void submit_run(struct keeper *keeper, struct job_run *run)
     work->done = on_done;
     work->picture_done = on_picture;
     work->socket = -1;
-    work->lines = run->job.lines;
-    work->time_limit_ms = run->job.time_limit_ms;
+    work->options = run->job.options;
     work->id = engine_next_id(keeper->service->engine);
     /* Apart from the same client's requests that wait for an answer: the two take turns. */
     snprintf(work->client, sizeof(work->client), "job:%.58s", run->job.client);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "serve/work.h"
 
 enum { LINK_FD = 3, LINK_NAME_SIZE = 256 };
 
@@ -26,11 +27,10 @@ struct link_message {
     uint32_t kind;
     int32_t status; /* DONE: se_status */
     uint64_t id;
-    uint64_t size;         /* READ, DONE: bytes of the file that came along */
-    int32_t time_limit_ms; /* READ: as in se_read_options */
-    int32_t lines;
-    char name[LINK_NAME_SIZE]; /* READ: the result's "file"; "" for none */
-    char message[512];         /* DONE: why it failed */
+    uint64_t size;               /* READ, DONE: bytes of the file that came along */
+    struct work_options options; /* READ */
+    char name[LINK_NAME_SIZE];   /* READ: the result's "file"; "" for none */
+    char message[512];           /* DONE: why it failed */
 };
 
 /* Sends; `file` -1: none. Never blocks for long: at most a few messages are under way. SE_ERR_IO.

@@ -12,7 +12,7 @@ static const struct {
     {"argument", 400},
     {"memory", 503},
     {"io", 503},
-    {"setting", 500},
+    {"setting", 400}, /* those of the service were checked: a pattern that is not understood */
     {"model", 500},
     {"unsupported", 415},
     {"empty", 422},

@@ -208,7 +208,7 @@ struct request *request_begin(struct service *service, struct MHD_Connection *co
     request->guard = info ? info->socket_context : NULL;
     request->started_ns = clock_now_ns();
     request->work.socket = -1;
-    request->work.time_limit_ms = -1;
+    request->work.options.time_limit_ms = -1;
     snprintf(request->method, sizeof(request->method), "%s", method);
     snprintf(request->path, sizeof(request->path), "%s", url);
     buffer_init(&request->body, service->config.body_bytes);

@@ -64,8 +64,7 @@ static void add_in_store(struct request *request)
         .idempotency_key = request_header(request, "Idempotency-Key"),
         .pictures = request->new_pictures,
         .count = request->new_count,
-        .lines = request->work.lines,
-        .time_limit_ms = request->work.time_limit_ms,
+        .options = request->work.options,
         .max_waiting = service->config.max_jobs,
     };
     int status = store_add_job(service->store, &wish, &job, &existed, &err);

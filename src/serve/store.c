@@ -16,14 +16,14 @@
 #include "serve/store_sql.h"
 
 /* The mark in the file's header (SQLite's application_id): "SEye". */
-enum { APPLICATION_ID = 0x53457965, SCHEMA_VERSION = 1, BUSY_MS = 500 };
+enum { APPLICATION_ID = 0x53457965, SCHEMA_VERSION = 2, BUSY_MS = 500 };
 
 static const char schema[] =
     "CREATE TABLE jobs("
     " id TEXT PRIMARY KEY, client TEXT NOT NULL, idempotency_key TEXT, request_hash BLOB NOT NULL,"
     " created TEXT NOT NULL, started TEXT, finished TEXT, claimed INTEGER NOT NULL DEFAULT 0,"
     " total INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,"
-    " lines INTEGER NOT NULL, time_limit_ms INTEGER NOT NULL,"
+    " lines INTEGER NOT NULL, time_limit_ms INTEGER NOT NULL, pattern TEXT,"
     " UNIQUE(client, idempotency_key)) WITHOUT ROWID;"
     "CREATE INDEX jobs_created ON jobs(created);"
     "CREATE INDEX jobs_open ON jobs(claimed, created) WHERE finished IS NULL;"
@@ -179,6 +179,11 @@ static int settle_schema(struct store *store, const char *path, se_error *err)
     FORWARD_IF_ERROR(number_of(store, "SELECT count(*) FROM sqlite_schema", &tables, err));
     if (application == APPLICATION_ID && version == SCHEMA_VERSION)
         return SE_OK;
+    if (application == APPLICATION_ID && version == 1)
+        return run_script(store,
+                          "BEGIN; ALTER TABLE jobs ADD COLUMN pattern TEXT;"
+                          " PRAGMA user_version = 2; COMMIT",
+                          err);
     RETURN_ERROR_IF(application == APPLICATION_ID, err, SE_ERR_IO,
                     "store: %s has version %d; this program knows %d", path, (int)version,
                     SCHEMA_VERSION);

@@ -38,7 +38,7 @@ struct store_job {
     char client[WORK_CLIENT_SIZE];
     char created[STORE_TIME_SIZE], started[STORE_TIME_SIZE], finished[STORE_TIME_SIZE]; /* or "" */
     int total, done, failed;
-    int lines, time_limit_ms;
+    struct work_options options;
 };
 
 struct store_new_picture {
@@ -53,7 +53,7 @@ struct store_new_job {
     const char *idempotency_key; /* NULL: none */
     const struct store_new_picture *pictures;
     size_t count;
-    int lines, time_limit_ms;
+    struct work_options options;
     int max_waiting; /* jobs that are not finished; more are refused */
 };
 

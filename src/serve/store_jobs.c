@@ -12,7 +12,8 @@
 #include "serve/store_sql.h"
 
 #define JOB_COLUMNS                                                                                \
-    "id, client, created, started, finished, total, done, failed, lines, time_limit_ms"
+    "id, client, created, started, finished, total, done, failed, lines, time_limit_ms,"           \
+    " pattern"
 
 static void copy_text(char *out, size_t size, sqlite3_stmt *row, int column)
 {
@@ -31,8 +32,10 @@ static void take_job(sqlite3_stmt *row, struct store_job *job)
     job->total = sqlite3_column_int(row, 5);
     job->done = sqlite3_column_int(row, 6);
     job->failed = sqlite3_column_int(row, 7);
-    job->lines = sqlite3_column_int(row, 8);
-    job->time_limit_ms = sqlite3_column_int(row, 9);
+    job->options.lines = sqlite3_column_int(row, 8);
+    job->options.time_limit_ms = sqlite3_column_int(row, 9);
+    job->options.has_pattern = sqlite3_column_type(row, 10) != SQLITE_NULL;
+    copy_text(job->options.pattern, sizeof(job->options.pattern), row, 10);
 }
 
 /* Takes the first row of a statement, if any, and ends it. */
@@ -51,12 +54,14 @@ static int take_one_job(struct store *store, sqlite3_stmt *statement, struct sto
 /* What an idempotency key stands for: the pictures, their names and the options. */
 static void hash_request(const struct store_new_job *wish, uint8_t hash[SHA256_DIGEST_SIZE])
 {
+    const struct work_options *options = &wish->options;
     struct sha256_ctx context;
-    char options[64];
+    char text[WORK_PATTERN_SIZE + 64];
     sha256_init(&context);
     const int length =
-        snprintf(options, sizeof(options), "%d %d", wish->lines, wish->time_limit_ms);
-    sha256_update(&context, (size_t)length + 1, (const uint8_t *)options);
+        snprintf(text, sizeof(text), "%d %d%s%s", options->lines, options->time_limit_ms,
+                 options->has_pattern ? " " : "", options->has_pattern ? options->pattern : "");
+    sha256_update(&context, (size_t)length + 1, (const uint8_t *)text);
     for (size_t i = 0; i < wish->count; i++) {
         const struct store_new_picture *picture = &wish->pictures[i];
         const char *name = picture->name ? picture->name : "";
@@ -83,8 +88,8 @@ static int find_by_key(struct store *store, const struct store_new_job *wish, co
     int status = store_step(store, statement, found, err);
     if (status == SE_OK && *found) {
         take_job(statement, job);
-        const void *earlier = sqlite3_column_blob(statement, 10);
-        if (!earlier || sqlite3_column_bytes(statement, 10) != SHA256_DIGEST_SIZE ||
+        const void *earlier = sqlite3_column_blob(statement, 11);
+        if (!earlier || sqlite3_column_bytes(statement, 11) != SHA256_DIGEST_SIZE ||
             memcmp(earlier, hash, SHA256_DIGEST_SIZE) != 0)
             status = se_fail(err, SE_ERR_ARGUMENT,
                              "this idempotency key was used before, with another request");
@@ -110,8 +115,7 @@ static int insert_job(struct store *store, const struct store_new_job *wish, con
                       struct store_job *job, se_error *err)
 {
     unsigned char random[STORE_ID_SIZE / 2];
-    *job = (struct store_job){
-        .total = (int)wish->count, .lines = wish->lines, .time_limit_ms = wish->time_limit_ms};
+    *job = (struct store_job){.total = (int)wish->count, .options = wish->options};
     RETURN_ERROR_IF(getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random), err, SE_ERR_IO,
                     "store: no random numbers");
     for (size_t i = 0; i < sizeof(random); i++)
@@ -120,10 +124,12 @@ static int insert_job(struct store *store, const struct store_new_job *wish, con
     store_now(store, job->created);
     FORWARD_IF_ERROR(store_do(store, err,
                               "INSERT INTO jobs(id, client, idempotency_key, request_hash, created,"
-                              " total, lines, time_limit_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-                              "tttbtiii", job->id, wish->client, wish->idempotency_key, hash,
+                              " total, lines, time_limit_ms, pattern)"
+                              " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "tttbtiiit", job->id, wish->client, wish->idempotency_key, hash,
                               (size_t)SHA256_DIGEST_SIZE, job->created, (int64_t)wish->count,
-                              (int64_t)wish->lines, (int64_t)wish->time_limit_ms));
+                              (int64_t)wish->options.lines, (int64_t)wish->options.time_limit_ms,
+                              wish->options.has_pattern ? wish->options.pattern : NULL));
     for (size_t i = 0; i < wish->count; i++) {
         const struct store_new_picture *picture = &wish->pictures[i];
         FORWARD_IF_ERROR(store_do(

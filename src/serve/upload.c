@@ -25,14 +25,26 @@ static bool parse_milliseconds(const char *text, int *out)
     return true;
 }
 
+static bool take_pattern(const char *text, struct work_options *options)
+{
+    const size_t length = strlen(text);
+    if (length >= sizeof(options->pattern))
+        return false;
+    memcpy(options->pattern, text, length + 1);
+    options->has_pattern = true;
+    return true;
+}
+
 /* Takes one option; false when the reply says what is wrong with it. */
 static bool take_option(struct request *request, const char *name, const char *value)
 {
     bool good = false;
     if (strcmp(name, "lines") == 0)
-        good = parse_flag(value, &request->work.lines);
+        good = parse_flag(value, &request->work.options.lines);
     else if (strcmp(name, "time_limit_ms") == 0)
-        good = parse_milliseconds(value, &request->work.time_limit_ms);
+        good = parse_milliseconds(value, &request->work.options.time_limit_ms);
+    else if (strcmp(name, "pattern") == 0)
+        good = take_pattern(value, &request->work.options);
     else
         request_fail(request, "parameter", "there is no option \"%.60s\"", name);
     if (!good && !request->reply.code)
@@ -58,7 +70,7 @@ static enum MHD_Result take_query(void *context, enum MHD_ValueKind kind, const 
 /* A part without a file name is an option. */
 static bool take_field(struct request *request, const struct multipart_part *part)
 {
-    char value[64];
+    char value[WORK_PATTERN_SIZE];
     if (part->size >= sizeof(value) || memchr(part->data, '\0', part->size)) {
         request_fail(request, "parameter", "the value of \"%s\" is too long", part->name);
         return false;

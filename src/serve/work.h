@@ -13,7 +13,20 @@
 
 #include "base/status.h"
 
-enum { WORK_HASH_SIZE = 32, WORK_CLIENT_SIZE = 64, WORK_NAME_SIZE = 256, WORK_CODE_SIZE = 32 };
+enum {
+    WORK_HASH_SIZE = 32,
+    WORK_CLIENT_SIZE = 64,
+    WORK_NAME_SIZE = 256,
+    WORK_CODE_SIZE = 32,
+    WORK_PATTERN_SIZE = 256
+};
+
+/* How pictures are to be read, as in se_read_options. */
+struct work_options {
+    int lines, time_limit_ms;
+    bool has_pattern; /* false: the setting's */
+    char pattern[WORK_PATTERN_SIZE];
+};
 
 /* One picture and, in the end, what came of it. */
 struct work_picture {
@@ -32,10 +45,10 @@ struct work {
     struct work_picture *pictures; /* owned by the maker */
     size_t count;
     char client[WORK_CLIENT_SIZE]; /* whose turn it is: fairness is among these */
-    int lines, time_limit_ms;      /* as in se_read_options */
-    int64_t deadline_ns;           /* of clock_now_ns; 0: none */
-    int socket;                    /* the client's; its end cancels the work. -1: none */
-    void *context;                 /* the maker's */
+    struct work_options options;
+    int64_t deadline_ns; /* of clock_now_ns; 0: none */
+    int socket;          /* the client's; its end cancels the work. -1: none */
+    void *context;       /* the maker's */
 
     /* Both are called on the engine's thread without its lock. picture_done may be NULL. */
     void (*picture_done)(struct work *work, size_t index);

@@ -39,8 +39,9 @@ static int read_picture(struct worker *worker, const struct link_message *task, 
     se_result *result = NULL;
     se_read_options options = SE_READ_OPTIONS_INIT;
     options.name = *task->name ? task->name : NULL;
-    options.lines = task->lines;
-    options.time_limit_ms = task->time_limit_ms;
+    options.lines = task->options.lines;
+    options.time_limit_ms = task->options.time_limit_ms;
+    options.pattern = task->options.has_pattern ? task->options.pattern : NULL;
     options.cancel = cancel;
     const size_t size = (size_t)task->size;
     /* The file is sealed: it cannot shrink under the mapping. An empty one cannot be mapped. */

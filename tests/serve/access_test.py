@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from running_service import PATIENCE, PICTURE, PROGRAM, Server, WithServer, main, until
+from running_service import PATIENCE, PROGRAM, Server, WithServer, main, until
 
 
 def other_address():

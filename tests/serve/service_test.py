@@ -5,22 +5,22 @@ usage: service_test.py PROGRAM PICTURE TEXT
 PICTURE shows the serial number TEXT. Workers that hang or die are made by signals to them, so that
 no test depends on how fast this machine is.
 """
+import contextlib
 import csv
 import http.client
 import io
 import json
 import os
-import pathlib
 import random
 import re
 import shutil
 import signal
-import socket
+import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 import zipfile
 
 from running_service import (PATIENCE, PICTURE, PICTURE_PATH, PROGRAM, TEXT, Answer, Server, WithServer, main,
@@ -100,6 +100,27 @@ class Reading(WithServer):
             self.expect_problem(self.server.read(b"", query), 400, "parameter")
         body, headers = multipart([("f", "x", b"x"), ("lines", None, b"x" * 100)])
         self.expect_problem(self.server.request("POST", "/v1/read", body, headers), 400, "parameter")
+
+    def test_pattern(self):
+        shape = re.sub("[0-9]", "[0-9]", re.sub("[A-Z]", "[A-Z]", TEXT))
+        query = "?pattern=" + urllib.parse.quote(shape)
+        self.assertTrue(self.server.read(query=query).json()["readings"][0]["matches_pattern"])
+        self.assertNotIn("matches_pattern", self.server.read().json()["readings"][0])
+        self.expect_problem(self.server.read(query="?pattern=%5B"), 400, "setting")
+        self.expect_problem(self.server.read(query="?pattern=" + 256 * "A"), 400, "parameter")
+        fields = [("f", "x.jpg", PICTURE), ("pattern", None, shape.encode())]
+        body, headers = multipart(fields)
+        for path in ("/v1/batch", "/v1/jobs"):
+            answer = self.server.request("POST", path, body, headers).json()
+            if path == "/v1/jobs":
+                url = "/v1/jobs/" + answer["id"]
+                until(lambda url=url: self.server.get(url).json()["state"] == "done", "the end of the job")
+                answer = self.server.get(url).json()
+            self.assertTrue(answer["results"][0]["readings"][0]["matches_pattern"], path)
+        again, headers = multipart(fields[:1])
+        key = {"Idempotency-Key": "pattern"}
+        self.assertEqual(self.server.request("POST", "/v1/jobs", body, {**headers, **key}).status, 202)
+        self.expect_problem(self.server.request("POST", "/v1/jobs", again, {**headers, **key}), 422, "idempotency")
 
     def test_too_large(self):
         # The reply arrives although the client is still sending when it is refused.
@@ -519,6 +540,21 @@ class Killed(unittest.TestCase):
                 self.assertEqual([one["error"]["code"] for one in result["results"]], ["unknown_type", "empty"])
                 self.assertEqual([one["file"] for one in result["results"]], [name, name])
             self.assertEqual(server.get("/v1/stats").json()["readings"], 2 * len(jobs))
+            self.assertEqual(server.stop(), 0)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def test_store_of_an_earlier_version(self):
+        folder = tempfile.mkdtemp(prefix="serialeye-serve-")
+        try:
+            server = Server(folder=folder)
+            job = server.request("POST", "/v1/jobs", b"text").json()["id"]
+            self.assertEqual(server.stop(), 0)
+            with contextlib.closing(sqlite3.connect(folder + "/service.db")) as store:
+                store.executescript("ALTER TABLE jobs DROP COLUMN pattern; PRAGMA user_version = 1")
+            server = Server(folder=folder)
+            until(lambda: server.get("/v1/jobs/" + job).json()["state"] == "done", "the end of the job")
+            self.assertEqual(server.request("POST", "/v1/jobs?pattern=A", b"text").status, 202)
             self.assertEqual(server.stop(), 0)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

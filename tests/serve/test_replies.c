@@ -75,8 +75,8 @@ static void test_every_code(void **state)
         assert_in_range(of_http, 400, 503);
         assert_string_not_equal(problem_title(of_http), "Error");
         if (of_http == 500)
-            assert_true(status == SE_ERR_SETTING || status == SE_ERR_MODEL ||
-                        status == SE_ERR_DEVICE || status == SE_ERR_INTERNAL);
+            assert_true(status == SE_ERR_MODEL || status == SE_ERR_DEVICE ||
+                        status == SE_ERR_INTERNAL);
     }
     assert_int_equal(problem_status("no such code"), 500);
 }
