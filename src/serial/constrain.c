@@ -19,6 +19,8 @@ static const float LEFT_OVER = -14.0F;
 static const char rule_pattern[] = "pattern", rule_known[] = "known list";
 
 enum { BEST_TEXTS = 8, CHECKED_TEXTS = 24, OTHER_TEXTS = 6 };
+/* Of one search, so that a place which may say anything leaves some for the others. */
+enum { SEARCH_EFFORT = CONSTRAIN_EFFORT / 40 };
 
 static const struct decode_folding codes_only = {AUTOMATON_SEPARATORS, true, true, true};
 
@@ -252,7 +254,11 @@ static int search(struct work *work, const struct lattice *lattice,
                   se_error *err)
 {
     const struct decode_query query = {automaton, most, DEPTH};
-    return decode_best(lattice, &query, &work->decode_effort, out, err);
+    const size_t given = work->decode_effort < SEARCH_EFFORT ? work->decode_effort : SEARCH_EFFORT;
+    size_t left = given;
+    const int status = decode_best(lattice, &query, &left, out, err);
+    work->decode_effort -= given - left;
+    return status;
 }
 
 /* Room for what one candidate needs; too large for the stack. */

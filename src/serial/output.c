@@ -12,9 +12,8 @@
 static const float RANK_LEAST = -4.5F;
 /* An anchor of this weight says "serial number" and little else. */
 static const float ASKS = 5.0F;
-/* A text below this share of the reading's own probability makes no alternative; nor does any where
- * the reading is as certain as this. */
-static const float ALTERNATIVE_LEAST = 0.01F, ALTERNATIVE_NONE = 0.98F;
+/* A text below this share of the reading's own probability makes no alternative. */
+static const float ALTERNATIVE_LEAST = 0.01F;
 
 enum {
     LOOK_MAX = 400,  /* hypotheses that are looked at, the best explained first */
@@ -220,7 +219,8 @@ static int add_others(struct work *work, const struct hypothesis *h, struct ser_
 {
     struct decode_answer others;
     double own;
-    if (h->repair.checked || h->repair.completed || h->certain > ALTERNATIVE_NONE)
+    const bool clear = h->evidence[EVIDENCE_LEAD] > -log((double)ALTERNATIVE_LEAST);
+    if (h->repair.checked || h->repair.completed || clear)
         return SE_OK;
     FORWARD_IF_ERROR(
         constrain_others(work, h->cand, h->format, h->rule, h->repair.key, &others, &own, err));

@@ -332,11 +332,9 @@ static int decode_formats(struct work *work, const struct hypothesis *generic,
 }
 
 /* What the user's pattern and list say. A code that fits is what was asked for. */
-static int ask_user(struct work *work, struct hypothesis *h, se_error *err)
+static int ask_of(struct work *work, struct hypothesis *h, se_error *err)
 {
     struct constrained found;
-    if (!work->input->pattern && !work->input->known)
-        return SE_OK;
     FORWARD_IF_ERROR(constrain_cand(work, h->cand, &found, err));
     h->known = found.known;
     if (!found.matches)
@@ -352,6 +350,20 @@ static int ask_user(struct work *work, struct hypothesis *h, se_error *err)
     h->certain = found.certain;
     put(h, EVIDENCE_FORMAT, fmaxf((float)h->evidence[EVIDENCE_FORMAT], 0) + AS_ASKED);
     put(h, EVIDENCE_REPAIR, found.repair.cost);
+    h->rank = rank_of(h);
+    return SE_OK;
+}
+
+/* Announced ones first, should not all of them be affordable. */
+static int ask_user(struct work *work, struct hypothesis *items, size_t count, se_error *err)
+{
+    if (!work->input->pattern && !work->input->known)
+        return SE_OK;
+    work->decode_effort = CONSTRAIN_EFFORT;
+    for (int announced = 1; announced >= 0; announced--)
+        for (size_t i = 0; i < count; i++)
+            if ((items[i].cand->anchor != NULL) == announced)
+                FORWARD_IF_ERROR(ask_of(work, &items[i], err));
     return SE_OK;
 }
 
@@ -383,7 +395,6 @@ static int understand(struct work *work, const struct work_cand *cand, size_t *e
         best->sources = SER_FROM_BARCODE;
         put(best, EVIDENCE_BARCODE, BARCODE_ALONE);
     }
-    FORWARD_IF_ERROR(ask_user(work, best, err));
     best->rank = rank_of(best);
     return SE_OK;
 }
@@ -505,6 +516,7 @@ int rank_all(struct work *work, struct ranking *out, se_error *err)
     for (size_t i = 0; i < work->cand_count; i++)
         FORWARD_IF_ERROR(understand(work, work->cands[i], &effort, &items[i], &secret[i], err));
     const size_t count = drop_secrets(items, secret, work->cand_count);
+    FORWARD_IF_ERROR(ask_user(work, items, count, err));
     agree_express(items, count);
     out->count = agree_join(items, count, out->items);
     agree_with_barcodes(work, out->items, out->count);
