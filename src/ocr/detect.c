@@ -15,13 +15,17 @@
     .unclip_ratio = 1.6F, .max_boxes = 1000
 
 const struct detect_params detect_defaults = {.max_side = 1280, COMMON_PARAMS};
-const struct detect_params detect_closer = {.max_side = 2560, COMMON_PARAMS};
 
 enum {
-    INPUT_STEP = 32,   /* the network halves its input five times */
-    MIN_PIXELS = 3,    /* of a component */
-    MIN_SHORT_SIDE = 3 /* map pixels, before unclipping */
+    INPUT_STEP = 32,    /* the network halves its input five times */
+    MIN_PIXELS = 3,     /* of a component */
+    MIN_SHORT_SIDE = 3, /* map pixels, before unclipping */
+    CELL = 32,          /* map pixels of a cell of areas */
+    CELL_PIXELS = 4     /* that look like text in a cell that belongs to an area */
 };
+
+/* Of the probability map, for areas: text too small for the network still shows this much. */
+static const float FAINT = 0.12F;
 
 /* The network was trained on BGR with the channel statistics of ImageNet, given in RGB order. */
 static const float INPUT_MEAN[3] = {0.485F, 0.456F, 0.406F};
@@ -159,6 +163,86 @@ static void binarize(const float *map, int width, int height, float threshold, u
     contour_dilate2x2(binary, binary + pixels, width, height);
 }
 
+/* ---- from the map to areas ------------------------------------------------------------------ */
+
+/* cells[rows][columns], each one with enough faint text and those next to it set to 1. */
+static void mark_cells(const struct finder *finder, uint8_t *cells, int columns, int rows)
+{
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column++) {
+            int pixels = 0;
+            for (int y = row * CELL; y < (row + 1) * CELL && y < finder->height; y++)
+                for (int x = column * CELL; x < (column + 1) * CELL && x < finder->width; x++)
+                    pixels += finder->map[(size_t)y * (size_t)finder->width + (size_t)x] > FAINT;
+            for (int dy = -1; dy <= 1 && pixels >= CELL_PIXELS; dy++)
+                for (int dx = -1; dx <= 1; dx++)
+                    if (row + dy >= 0 && row + dy < rows && column + dx >= 0 &&
+                        column + dx < columns)
+                        cells[(row + dy) * columns + column + dx] = 1;
+        }
+}
+
+/* Joins rectangles until none overlap. */
+static int join_rects(struct rect *rects, int count)
+{
+    for (int i = 0; i < count; i++)
+        for (int k = i + 1; k < count; k++) {
+            struct rect *a = &rects[i];
+            const struct rect b = rects[k];
+            if (a->x >= b.x + b.width || b.x >= a->x + a->width || a->y >= b.y + b.height ||
+                b.y >= a->y + a->height)
+                continue;
+            const int right = a->x + a->width > b.x + b.width ? a->x + a->width : b.x + b.width;
+            const int bottom =
+                a->y + a->height > b.y + b.height ? a->y + a->height : b.y + b.height;
+            a->x = a->x < b.x ? a->x : b.x;
+            a->y = a->y < b.y ? a->y : b.y;
+            a->width = right - a->x;
+            a->height = bottom - a->y;
+            memmove(&rects[k], &rects[k + 1], (size_t)(count - k - 1) * sizeof(*rects));
+            count--;
+            i = -1; /* the larger one may overlap those before it */
+            break;
+        }
+    return count;
+}
+
+/* A rectangle of cells in pixels of an image of width × height. */
+static struct rect cells_in_image(const struct finder *finder, struct rect cells, int width,
+                                  int height)
+{
+    const int left = (int)((float)(cells.x * CELL) / finder->scale_x);
+    const int top = (int)((float)(cells.y * CELL) / finder->scale_y);
+    const int right = (int)ceilf((float)((cells.x + cells.width) * CELL) / finder->scale_x);
+    const int bottom = (int)ceilf((float)((cells.y + cells.height) * CELL) / finder->scale_y);
+    return (struct rect){left, top, (right < width ? right : width) - left,
+                         (bottom < height ? bottom : height) - top};
+}
+
+static int find_areas(const struct finder *finder, struct text_boxes *out, se_error *err)
+{
+    const int columns = (finder->width + CELL - 1) / CELL;
+    const int rows = (finder->height + CELL - 1) / CELL;
+    const size_t size = (size_t)columns * (size_t)rows;
+    uint8_t *cells = calloc(size, 1);
+    if (!cells)
+        return se_fail_memory(err, "the areas of text", size);
+    mark_cells(finder, cells, columns, rows);
+    struct component_list list;
+    const int status = contour_components(cells, columns, rows, 1, DETECT_MAX_AREAS, &list, err);
+    free(cells);
+    FORWARD_IF_ERROR(status);
+    for (int i = 0; i < list.count; i++)
+        out->areas[i] = list.items[i].box;
+    out->area_count = join_rects(out->areas, list.count);
+    contour_components_free(&list);
+    const int width = (int)lroundf((float)finder->width / finder->scale_x);
+    const int height = (int)lroundf((float)finder->height / finder->scale_y);
+    for (int i = 0; i < out->area_count; i++)
+        out->areas[i] = cells_in_image(finder, out->areas[i], width, height);
+    return SE_OK;
+}
+
 int detect_boxes(const float *map, int width, int height, float scale_x, float scale_y,
                  const struct detect_params *params, struct text_boxes *out, se_error *err)
 {
@@ -183,6 +267,8 @@ int detect_boxes(const float *map, int width, int height, float scale_x, float s
         for (int i = 0; i < list.count; i++)
             add_box(&finder, &list.items[i], out);
         status = sort_boxes(out, err);
+        if (status == SE_OK)
+            status = find_areas(&finder, out, err);
     }
     contour_components_free(&list);
     if (status != SE_OK)

@@ -21,9 +21,6 @@ struct detect_params {
 
 /* Settings that the policy in docs/MODEL.md found best. */
 extern const struct detect_params detect_defaults;
-/* The same for a second look at a whole picture: finds small text in large pictures, and sees no
- * more than the first look in pictures of up to detect_defaults.max_side. */
-extern const struct detect_params detect_closer;
 
 /* One text line: corners clockwise from the presumed top left (text may still be upside down or run
  * along the other side: the recognizer decides), in pixels of the image given to ocr_detect. May
@@ -33,9 +30,15 @@ struct text_box {
     float score; /* mean probability inside */
 };
 
+enum { DETECT_MAX_AREAS = 32 };
+
 struct text_boxes {
     struct text_box *items; /* owned; in reading order (ocr/reading_order.h) */
     int count;
+    /* Where there is anything like text, also what is too faint or too small for a box, with some
+     * room round it; inside the image, none overlap. Row by row. */
+    struct rect areas[DETECT_MAX_AREAS];
+    int area_count;
 };
 
 /* Network input [h, w] for an image of this size; both multiples of 32. *scale_x, *scale_y: input

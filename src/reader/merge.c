@@ -10,6 +10,8 @@
 /* A reading whose plain score is above this ends the search: over photographs no look beyond it
  * changed the first reading. */
 static const double CONVINCING_SCORE = 0.8;
+/* A second reading of a device above this: there are several, or doubt which one it is. */
+static const double RIVAL_SCORE = 0.3;
 /* Lines whose mean character probability is below this count as unclear. */
 static const float CLEAR_LINE_SCORE = 0.8F;
 /* A line whose mean is above this needs no second reading. */
@@ -90,9 +92,22 @@ static bool same_place(const struct text_line *a, const struct text_line *b)
     return smaller > 0 && common_area(&a->quad, &b->quad) >= SAME_PLACE * smaller;
 }
 
+bool merge_holds_answer(const struct merge *merge, const struct quad *quad)
+{
+    if (merge->found.count == 0)
+        return false;
+    struct text_line held = {0}, line = {.quad = *quad};
+    for (int i = 0; i < 4; i++)
+        held.quad.p[i] = (struct point){merge->found.readings[0].quad[i][0],
+                                        merge->found.readings[0].quad[i][1]};
+    return same_place(&held, &line);
+}
+
 bool merge_is_well_read(const struct merge *merge, const struct quad *quad)
 {
     const float area = polygon_area(quad->p, 4);
+    if (merge_holds_answer(merge, quad))
+        return false;
     for (size_t i = 0; i < merge->line_count; i++) {
         const struct text_line *line = &merge->lines[i];
         if (line->score >= WELL_READ_SCORE && !far_apart(&line->quad, quad) &&
@@ -184,13 +199,40 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
     return find_readings(merge, err);
 }
 
+/* Kinds that nothing else in a picture outranks. */
+static bool names_a_device(enum ser_kind kind)
+{
+    return kind == SER_SERIAL || kind == SER_VIN || kind == SER_CONTAINER;
+}
+
 bool merge_is_convincing(const struct merge *merge)
 {
     const struct ser_output *found = &merge->found;
-    if (found->count == 0 || evidence_plain_score(found->readings[0].evidence) < CONVINCING_SCORE)
-        return false;
     /* A sure MAC address does not answer "S/N:", whose value is still to be read. */
-    return !found->unanswered || found->readings[0].kind == SER_SERIAL;
+    if (found->count == 0 || (found->unanswered && found->readings[0].kind != SER_SERIAL))
+        return false;
+    return evidence_plain_score(found->readings[0].evidence) >= CONVINCING_SCORE &&
+           names_a_device(found->readings[0].kind);
+}
+
+bool merge_is_answered(const struct merge *merge)
+{
+    if (!merge_is_convincing(merge))
+        return false;
+    for (size_t i = 1; i < merge->found.count; i++)
+        if (names_a_device(merge->found.readings[i].kind) &&
+            evidence_plain_score(merge->found.readings[i].evidence) >= RIVAL_SCORE)
+            return false;
+    return true;
+}
+
+bool merge_is_settled(const struct merge *merge)
+{
+    for (size_t i = 0; i < merge->line_count; i++)
+        if (merge->lines[i].score < CLEAR_LINE_SCORE)
+            return false;
+    return merge->found.count > 0 &&
+           evidence_plain_score(merge->found.readings[0].evidence) >= CONVINCING_SCORE;
 }
 
 bool merge_text_was_unclear(const struct merge *merge)

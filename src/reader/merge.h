@@ -33,11 +33,23 @@ void merge_init(struct merge *merge, struct arena *work, struct arena *readings,
  * MERGE_MAX_LINES the remaining ones are. SE_ERR_MEMORY. */
 int merge_add(struct merge *merge, const struct text_line *lines, size_t count, se_error *err);
 
-/* Does what is known of this place (upright pixels) leave nothing to gain from reading it again? */
+/* Does what is known of this place (upright pixels) leave nothing to gain from reading it again?
+ * Never where the best reading lies: as long as it does not convince it is worth another try. */
 bool merge_is_well_read(const struct merge *merge, const struct quad *quad);
 
-/* Is the best reading so good that no further look is worth its time? */
+/* Is the best reading the answer to "which device is this?", and so good that no further look is
+ * worth its time? */
 bool merge_is_convincing(const struct merge *merge);
+
+/* Is it that also while there are lines that were not read? So not one of two. */
+bool merge_is_answered(const struct merge *merge);
+
+/* Does the best reading lie at this place (upright pixels)? */
+bool merge_holds_answer(const struct merge *merge, const struct quad *quad);
+
+/* Was all text that was found read clearly, and is the best reading a good one, whatever it names?
+ * Then only text that was not found can say more. */
+bool merge_is_settled(const struct merge *merge);
 
 /* Was there text that could not be read well, or none at all? Then another angle may help. */
 bool merge_text_was_unclear(const struct merge *merge);

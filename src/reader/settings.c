@@ -108,7 +108,7 @@ static const struct setting_row rows[] = {
      AT(max_error), 0, 0.5, NULL, NULL},
     {"barcodes", "true", "true|false", "whether barcodes are read too", SETTING_BOOL, AT(barcodes),
      0, 0, NULL, NULL},
-    {"detect_side", "1280", "64..4096", "pixels of the longer side in the first look",
+    {"detect_side", "640", "64..4096", "pixels of the longer side in the first look",
      SETTING_WHOLE, AT(detect_side), 64, 4096, NULL, NULL},
     {"upscale_scale", "5.0", "1.0..5.0", "how far a closer look may enlarge a small picture",
      SETTING_REAL, AT(upscale_scale), 1, 5, NULL, NULL},

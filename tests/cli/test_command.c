@@ -111,7 +111,7 @@ static void test_wrong_use(void **state)
 static void test_settings_and_their_order(void **state)
 {
     (void)state;
-    expect("config", 0, "detect_side = 1280", "");
+    expect("config", 0, "detect_side = 640", "");
     expect("config --set detect_side=960", 0, "from: --set)\ndetect_side = 960", "");
     static const char ini[] = "detect_side = 500\nroi_top_k = 7\njobs = 3\n";
     scratch_write("some.ini", ini, sizeof(ini) - 1);

@@ -54,7 +54,7 @@ static void test_defaults(void **state)
     assert_int_equal(v->max_side, 16384);
     assert_int_equal(v->time_limit_ms, 2000);
     assert_true(v->barcodes);
-    assert_int_equal(v->detect_side, 1280);
+    assert_int_equal(v->detect_side, 640);
     assert_true(v->upscale_scale == 5.0);
     const double degrees[] = {0, 90, 180, 270, 15, -15, 30, -30};
     assert_int_equal(v->rotation_count, 8);

@@ -130,6 +130,40 @@ static void test_boxes_come_in_reading_order(void **state)
     text_boxes_free(&boxes);
 }
 
+static void assert_rect(struct rect got, int x, int y, int width, int height)
+{
+    assert_int_equal(got.x, x);
+    assert_int_equal(got.y, y);
+    assert_int_equal(got.width, width);
+    assert_int_equal(got.height, height);
+}
+
+static void test_areas_hold_all_that_is_like_text(void **state)
+{
+    (void)state;
+    clear_map();
+    draw(48, 48, 8, 2, 0, 0.15F);   /* too faint and too small for a box */
+    draw(260, 210, 20, 8, 0, 0.9F); /* over the border of two cells */
+    draw(150, 20, 1, 1, 0, 0.9F);   /* a speck */
+    draw(20, 240, 8, 4, 0, 0.1F);   /* nothing */
+    struct text_boxes boxes = find(2, 2);
+    assert_int_equal(boxes.count, 1);
+    assert_int_equal(boxes.area_count, 2);
+    assert_rect(boxes.areas[0], 0, 0, 48, 48);
+    assert_rect(boxes.areas[1], 96, 80, 64, 48);
+    text_boxes_free(&boxes);
+    /* Bounding rectangles that overlap are one: an arch, and what stands in it. */
+    clear_map();
+    draw(16, 128, 8, 200, 0, 0.9F);
+    draw(304, 128, 8, 200, 0, 0.9F);
+    draw(160, 16, 290, 8, 0, 0.9F);
+    draw(160, 160, 20, 8, 0, 0.9F);
+    boxes = find(1, 1);
+    assert_int_equal(boxes.area_count, 1);
+    assert_rect(boxes.areas[0], 0, 0, WIDTH, HEIGHT);
+    text_boxes_free(&boxes);
+}
+
 static void test_maps_of_any_numbers_are_bounded(void **state)
 {
     (void)state;
@@ -216,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_boxes_are_scaled_to_the_image),
         cmocka_unit_test(test_faint_and_tiny_spots_are_left_out),
         cmocka_unit_test(test_boxes_come_in_reading_order),
+        cmocka_unit_test(test_areas_hold_all_that_is_like_text),
         cmocka_unit_test(test_maps_of_any_numbers_are_bounded),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_input_sizes),

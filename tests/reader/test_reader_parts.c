@@ -16,6 +16,7 @@
 
 #include "reader/closer.h"
 #include "reader/convert.h"
+#include "reader/picture.h"
 #include "reader/result.h"
 #include "serial/evidence.h"
 
@@ -177,44 +178,94 @@ static void test_closer_regions(void **state)
     (void)state;
     struct parts parts;
     parts_begin(&parts);
-    struct rect regions[CLOSER_MAX_REGIONS];
-    assert_int_equal(closer_regions(&parts.merge, 1000, 800, 3, regions), 1);
-    assert_int_equal(regions[0].width, 1000);
-    assert_int_equal(closer_regions(&parts.merge, 1000, 800, 0, regions), 0);
+    static const struct rect areas[] = {{90, 90, 200, 40},    {90, 290, 200, 40},
+                                        {900, 700, 100, 100}, {480, 280, 200, 50},
+                                        {0, 600, 50, 50},     {500, 0, 90, 60}};
+    struct closer_region regions[CLOSER_MAX_REGIONS];
+    assert_int_equal(closer_regions(&parts.merge, areas, 0, 10, 3, regions), 0);
+    assert_int_equal(closer_regions(&parts.merge, areas, 6, 10, 0, regions), 0);
     const struct text_line lines[] = {
         make_line(&parts.work, "CERTAIN99", 0.999F, 100, 100, 100, 20),
         make_line(&parts.work, "DOUBT", 0.8F, 100, 300, 100, 20),
-        make_line(&parts.work, "GREATERDOUBT", 0.4F, 990, 790, 100, 20),
+        make_line(&parts.work, "GREATERDOUBT", 0.4F, 910, 750, 80, 20),
         make_line(&parts.work, "-.-.-.-", 0.1F, 500, 300, 100, 20),
+        make_line(&parts.work, "SMALL", 0.999F, 510, 20, 50, 9),
     };
-    add(&parts, lines, 4);
-    assert_int_equal(closer_regions(&parts.merge, 1000, 800, 5, regions), 2);
-    assert_int_equal(regions[0].x + regions[0].width, 1000);
-    assert_int_equal(regions[0].y + regions[0].height, 800);
-    assert_int_equal(regions[1].x, 60);
-    assert_int_equal(regions[1].y, 260);
-    assert_int_equal(closer_regions(&parts.merge, 1000, 800, 1, regions), 1);
-    assert_int_equal(regions[0].y + regions[0].height, 800);
+    add(&parts, lines, 5);
+    /* Most doubtful first, then the area without text, then the low line; what was read well and
+     * what can be no identifier is left out. */
+    static const int expected[] = {2, 1, 4, 5};
+    assert_int_equal(closer_regions(&parts.merge, areas, 6, 10, 6, regions), 4);
+    for (int i = 0; i < 4; i++)
+        assert_memory_equal(&regions[i].area, &areas[expected[i]], sizeof(areas[0]));
+    assert_int_equal(closer_regions(&parts.merge, areas, 6, 10, 2, regions), 2);
+    for (int i = 0; i < 2; i++)
+        assert_memory_equal(&regions[i].area, &areas[expected[i]], sizeof(areas[0]));
+    assert_float_equal(regions[1].low, 20, 1e-4);
+    assert_int_equal(closer_regions(&parts.merge, areas, 6, 5, 6, regions), 3);
+    assert_float_equal(regions[2].low, 0, 0);
     parts_end(&parts);
 }
 
-static void test_closer_regions_that_touch_are_one(void **state)
+static void test_answers(void **state)
 {
     (void)state;
     struct parts parts;
     parts_begin(&parts);
-    struct text_line lines[100];
-    for (int i = 0; i < 100; i++)
-        lines[i] = make_line(&parts.work, "UNSURE", 0.5F, 100, 10 + (float)i * 7, 100, 5);
-    add(&parts, lines, 100);
-    struct rect regions[CLOSER_MAX_REGIONS];
-    const int count = closer_regions(&parts.merge, 1000, 800, CLOSER_MAX_REGIONS, regions);
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < i; k++)
-            assert_true(regions[i].y + regions[i].height <= regions[k].y ||
-                        regions[k].y + regions[k].height <= regions[i].y);
-    assert_true(count >= 1);
+    assert_false(merge_is_answered(&parts.merge));
+    assert_false(merge_is_settled(&parts.merge));
+    const struct text_line tag =
+        make_line(&parts.work, "Asset No. 10234567", 0.999F, 100, 100, 200, 20);
+    add(&parts, &tag, 1);
+    assert_true(merge_is_settled(&parts.merge));
+    assert_false(merge_is_convincing(&parts.merge)); /* a serial number would outrank it */
+    assert_false(merge_is_answered(&parts.merge));
+    const struct text_line serial =
+        make_line(&parts.work, "Serial No. XKR4471932", 0.999F, 100, 300, 200, 20);
+    add(&parts, &serial, 1);
+    assert_true(merge_is_answered(&parts.merge));
+    assert_true(merge_holds_answer(&parts.merge, &serial.quad));
+    assert_false(merge_holds_answer(&parts.merge, &tag.quad));
+    assert_true(merge_is_well_read(&parts.merge, &tag.quad));
+    assert_false(merge_is_well_read(&parts.merge, &serial.quad));
+    const struct text_line other[] = {
+        make_line(&parts.work, "Serial No. XKR4471933", 0.999F, 600, 300, 200, 20),
+        make_line(&parts.work, "murky", 0.4F, 600, 500, 100, 20),
+    };
+    add(&parts, other, 2);
+    assert_false(merge_is_answered(&parts.merge)); /* two devices: all of the text is wanted */
+    assert_true(merge_is_convincing(&parts.merge));
+    assert_false(merge_is_settled(&parts.merge));
     parts_end(&parts);
+}
+
+static void test_places_in_a_picture(void **state)
+{
+    (void)state;
+    const struct picture picture = {.width = 100, .height = 80};
+    const struct quad line = {{{10, 20}, {50, 20}, {50, 30}, {10, 30}}};
+    const struct quad turned = {{{30, 10}, {30, 50}, {20, 50}, {20, 10}}};
+    assert_float_equal(picture_line_height(&line), 10, 1e-4);
+    assert_float_equal(picture_line_length(&line), 40, 1e-4);
+    assert_float_equal(picture_line_height(&turned), 10, 1e-4);
+    const struct rect round = picture_rect_round(&picture, &line, 1);
+    assert_int_equal(round.x, 3);
+    assert_int_equal(round.y, 13);
+    assert_int_equal(round.width, 54);
+    assert_int_equal(round.height, 24);
+    const struct rect cut =
+        picture_rect_of(&picture, (struct point){-5, 70}, (struct point){20, 90});
+    assert_int_equal(cut.x, 0);
+    assert_int_equal(cut.width, 20);
+    assert_int_equal(cut.height, 10);
+    const struct rect outside =
+        picture_rect_of(&picture, (struct point){120, -9}, (struct point){140, -3});
+    assert_int_equal(outside.width, 0);
+    assert_int_equal(outside.height, 0);
+    const struct rect odd =
+        picture_rect_of(&picture, (struct point){NAN, -INFINITY}, (struct point){INFINITY, NAN});
+    assert_int_equal(odd.width, 100);
+    assert_int_equal(odd.height, 0);
 }
 
 static void test_placements(void **state)
@@ -333,7 +384,8 @@ int main(void)
         cmocka_unit_test(test_merge_is_bounded),
         cmocka_unit_test(test_unclear_text),
         cmocka_unit_test(test_closer_regions),
-        cmocka_unit_test(test_closer_regions_that_touch_are_one),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_places_in_a_picture),
         cmocka_unit_test(test_placements),
         cmocka_unit_test(test_json_of_a_failure),
         cmocka_unit_test(test_json_of_readings),

@@ -1,0 +1,273 @@
+#include "reader/look.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/stage.h"
+#include "ocr/recognize.h"
+
+/* Lines lower than this in the base picture are read from full resolution. */
+static const float SHARP_TEXT_HEIGHT = 36;
+
+/*
+ * Up to how many times as long as high the lines of each round are. Over labels, engravings and
+ * plates a serial number alone is 3 to 10 times as long as high, with its anchor up to 16, at the
+ * end of an engraved line up to 30; what is longer is mostly prose, and costs most to read.
+ */
+static const float ROUND_LENGTH[] = {8, 12, 17, 32, INFINITY};
+enum { ROUND_COUNT = sizeof(ROUND_LENGTH) / sizeof(ROUND_LENGTH[0]) };
+/* A round of less work than this, in line heights, goes with the next one. */
+static const float ROUND_WORK = 12;
+/* Lines whose height and shape differ by less than this factor look like one another. */
+static const float LIKE_HEIGHT = 1.3F, LIKE_SHAPE = 1.25F;
+
+/* The boxes of a look in the order in which they are read. */
+struct plan_line {
+    struct quad quad; /* in pixels of the view */
+    struct quad upright;
+    float height, shape; /* in pixels of the view; length over height */
+    int round;           /* ROUND_COUNT: read already */
+};
+
+struct look_plan {
+    struct plan_line *lines;
+    size_t count;
+};
+
+int search_out_of_arena(const struct search *search, se_error *err)
+{
+    return se_fail_memory(err, "the lines of a picture", search->arena.max);
+}
+
+bool search_is_over(const struct search *search)
+{
+    return search->result->limited_by_time ||
+           (!search->all_lines && merge_is_convincing(&search->merge));
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* Reads the lines at `quads` of `view`; their quads come back in upright pixels. */
+static int read_quads(struct search *search, const struct view *view, const struct quad *quads,
+                      int count, struct text_line *lines, se_error *err)
+{
+    const struct settings_values *values = &search->reader->values;
+    struct recognize_params params = recognize_defaults;
+    params.batch_size = values->batch_size;
+    params.parallel_crops = values->parallel_preprocessing;
+    params.pool = search->slot->pool;
+    int done = 0;
+    FORWARD_IF_ERROR(ocr_recognize(search->reader->recognizer, search->slot->recognizer,
+                                   view->image, quads, count, &params, search->budget,
+                                   &search->arena, lines, &done, err));
+    if (done < count)
+        search->result->limited_by_time = true;
+    for (int i = 0; i < count; i++)
+        lines[i].quad = placement_quad(&view->place, &lines[i].quad);
+    return SE_OK;
+}
+
+/* Reads lines, given in upright pixels, from full resolution. */
+static int read_sharp_quads(struct search *search, struct rect area, struct quad *quads, int count,
+                            struct text_line *lines, se_error *err)
+{
+    struct image window;
+    struct view view;
+    FORWARD_IF_ERROR(picture_sharp(&search->picture, area, &window, &view, err));
+    const struct placement to_view = placement_of_scale(1, 1, -view.place.m[2], -view.place.m[5]);
+    for (int i = 0; i < count; i++)
+        quads[i] = placement_quad(&to_view, &quads[i]);
+    return read_quads(search, &view, quads, count, lines, err);
+}
+
+/* Is the line so low in the base picture that full resolution shows more of it? */
+static bool wants_sharp(const struct picture *picture, const struct plan_line *line)
+{
+    if (picture->base_scale >= 1)
+        return false;
+    const struct rect area = picture_rect_round(picture, &line->upright, 1);
+    return area.width > 0 && area.height > 0 &&
+           picture_line_height(&line->upright) * picture->base_scale < SHARP_TEXT_HEIGHT;
+}
+
+/* The smallest rectangle round all lines of the look that are read from full resolution: it is
+ * decoded once, whatever the rounds. */
+static struct rect sharp_area(const struct search *search, const struct look_plan *plan,
+                              struct quad *scratch)
+{
+    int count = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        if (wants_sharp(&search->picture, &plan->lines[i]))
+            scratch[count++] = plan->lines[i].upright;
+    return picture_rect_round(&search->picture, scratch, count);
+}
+
+/* Reads the lines of one round and merges them. */
+static int read_round(struct search *search, const struct view *view, struct look_plan *plan,
+                      int round, se_error *err)
+{
+    struct quad *quads = arena_alloc(&search->arena, plan->count, sizeof(*quads));
+    struct text_line *read = arena_alloc(&search->arena, plan->count, sizeof(*read));
+    if (!quads || !read)
+        return search_out_of_arena(search, err);
+    const struct rect area = sharp_area(search, plan, quads);
+    /* The coarse ones fill from the front, the sharp ones from the back. */
+    size_t coarse = 0, sharp = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        struct plan_line *line = &plan->lines[i];
+        if (line->round != round)
+            continue;
+        if (wants_sharp(&search->picture, line))
+            quads[plan->count - ++sharp] = line->upright;
+        else
+            quads[coarse++] = line->quad;
+        line->round = ROUND_COUNT;
+    }
+    if (coarse > 0)
+        FORWARD_IF_ERROR(read_quads(search, view, quads, (int)coarse, read, err));
+    if (sharp > 0)
+        FORWARD_IF_ERROR(read_sharp_quads(search, area, quads + plan->count - sharp, (int)sharp,
+                                          read + coarse, err));
+    const int64_t start = clock_now_ns();
+    FORWARD_IF_ERROR(merge_add(&search->merge, read, coarse + sharp, err));
+    stage_add(search->budget, STAGE_SERIAL, start, 0, 0);
+    return SE_OK;
+}
+
+/* ---- which lines when ----------------------------------------------------------------------- */
+
+/* Leaves out the boxes that earlier looks have read well. */
+static int plan_lines(struct search *search, const struct view *view,
+                      const struct text_boxes *boxes, struct look_plan *plan, se_error *err)
+{
+    plan->lines = arena_alloc(&search->arena, (size_t)boxes->count, sizeof(*plan->lines));
+    plan->count = 0;
+    if (!plan->lines)
+        return search_out_of_arena(search, err);
+    for (int i = 0; i < boxes->count; i++) {
+        struct plan_line *line = &plan->lines[plan->count];
+        line->quad = boxes->items[i].quad;
+        line->upright = placement_quad(&view->place, &line->quad);
+        if (merge_is_well_read(&search->merge, &line->upright))
+            continue;
+        line->height = picture_line_height(&line->quad);
+        line->shape = picture_line_length(&line->quad) / fmaxf(line->height, 1);
+        line->round = 0;
+        plan->count++;
+    }
+    return SE_OK;
+}
+
+/* Shares the lines out to rounds: one round when all text is wanted. */
+static void plan_rounds(const struct search *search, struct look_plan *plan)
+{
+    float work[ROUND_COUNT] = {0};
+    int into[ROUND_COUNT];
+    for (size_t i = 0; i < plan->count && !search->all_lines; i++) {
+        struct plan_line *line = &plan->lines[i];
+        while (line->shape > ROUND_LENGTH[line->round])
+            line->round++;
+        work[line->round] += line->shape;
+    }
+    float gathered = 0;
+    for (int from = 0, round = 0; round < ROUND_COUNT; round++) {
+        gathered += work[round];
+        if (gathered < ROUND_WORK && round + 1 < ROUND_COUNT)
+            continue;
+        for (; from <= round; from++)
+            into[from] = round;
+        gathered = 0;
+    }
+    for (size_t i = 0; i < plan->count; i++)
+        plan->lines[i].round = into[plan->lines[i].round];
+}
+
+static bool within(float a, float b, float factor)
+{
+    return a <= b * factor && b <= a * factor;
+}
+
+/* Picks the unread lines that look like one that holds the answer: labels of several devices in a
+ * picture are alike. Returns how many. */
+static int plan_alike(const struct search *search, struct look_plan *plan, int round)
+{
+    int count = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_line *held = &plan->lines[i];
+        if (held->round != ROUND_COUNT || !merge_holds_answer(&search->merge, &held->upright))
+            continue;
+        for (size_t k = 0; k < plan->count; k++) {
+            struct plan_line *line = &plan->lines[k];
+            if (line->round < ROUND_COUNT && line->round != round &&
+                within(line->height, held->height, LIKE_HEIGHT) &&
+                within(line->shape, held->shape, LIKE_SHAPE)) {
+                line->round = round;
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
+/* An answer ends the look early when no line that looks like it brings a second one. */
+static int read_by_rounds(struct search *search, const struct view *view, struct look_plan *plan,
+                          se_error *err)
+{
+    enum { ALIKE = ROUND_COUNT + 1 };
+    for (int round = 0; round < ROUND_COUNT; round++) {
+        bool any = false;
+        for (size_t i = 0; i < plan->count && !any; i++)
+            any = plan->lines[i].round == round;
+        if (!any)
+            continue;
+        FORWARD_IF_ERROR(read_round(search, view, plan, round, err));
+        if (search->result->limited_by_time)
+            return SE_OK;
+        if (search->all_lines || !merge_is_answered(&search->merge))
+            continue;
+        if (plan_alike(search, plan, ALIKE) > 0)
+            FORWARD_IF_ERROR(read_round(search, view, plan, ALIKE, err));
+        if (merge_is_answered(&search->merge))
+            return SE_OK;
+    }
+    return SE_OK;
+}
+
+static void note_areas(const struct search *search, const struct view *view,
+                       const struct text_boxes *boxes, struct look_seen *seen)
+{
+    seen->count = 0;
+    for (int i = 0; i < boxes->area_count; i++) {
+        const struct rect r = boxes->areas[i];
+        const float left = (float)r.x, top = (float)r.y;
+        const float right = left + (float)r.width, bottom = top + (float)r.height;
+        const struct quad inner = {{{left, top}, {right, top}, {right, bottom}, {left, bottom}}};
+        const struct quad quad = placement_quad(&view->place, &inner);
+        seen->areas[seen->count++] = picture_rect_of(&search->picture, quad.p[0], quad.p[2]);
+    }
+}
+
+int look_at(struct search *search, const char *name, const struct view *view,
+            const struct detect_params *params, struct look_seen *seen, se_error *err)
+{
+    if (seen)
+        seen->count = 0;
+    FORWARD_IF_ERROR(budget_check_cancel(search->budget, err));
+    if (budget_is_over(search->budget)) {
+        search->result->limited_by_time = true;
+        return SE_OK;
+    }
+    struct text_boxes boxes;
+    FORWARD_IF_ERROR(
+        ocr_detect(search->slot->detector, view->image, params, search->budget, &boxes, err));
+    if (search->result->look_count < RESULT_MAX_LOOKS)
+        search->result->looks[search->result->look_count++] = name;
+    if (seen)
+        note_areas(search, view, &boxes, seen);
+    struct look_plan plan;
+    const int status = plan_lines(search, view, &boxes, &plan, err);
+    text_boxes_free(&boxes);
+    FORWARD_IF_ERROR(status);
+    plan_rounds(search, &plan);
+    return read_by_rounds(search, view, &plan, err);
+}

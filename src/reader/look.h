@@ -1,0 +1,50 @@
+/*
+ * One look: finds the text lines of a view, reads those that are worth it and merges them into what
+ * is known.
+ *
+ *   view ─ detect ─ boxes ─ by shape, the likeliest to hold a serial number first ─ read ─ merge
+ *                                    └── rounds: an answer after any of them ends the look ──┘
+ *
+ * Which lines a round holds depends on the boxes alone, so results are the same whatever the
+ * threads and the batch.
+ */
+#ifndef SE_READER_LOOK_H
+#define SE_READER_LOOK_H
+
+#include "ocr/detect.h"
+#include "reader/merge.h"
+#include "reader/picture.h"
+#include "reader/reader.h"
+
+/* What all looks at a picture share. */
+struct search {
+    const struct se_reader *reader;
+    struct slot *slot;
+    const struct budget *budget;
+    struct se_result *result;
+    struct arena arena; /* lines and lattices */
+    struct picture picture;
+    struct merge merge;
+    bool all_lines; /* read everything, stop for nothing */
+};
+
+/* The failure for an arena that is spent. */
+int search_out_of_arena(const struct search *search, se_error *err);
+
+/* Is there nothing more to be done: an answer that convinces (unless all lines are wanted), or no
+ * time left? */
+bool search_is_over(const struct search *search);
+
+/* Where a look saw anything like text, in pixels of the upright picture. */
+struct look_seen {
+    struct rect areas[DETECT_MAX_AREAS];
+    int count;
+};
+
+/* Takes one look at `view`; `name` (static, or in the result's arena) is noted in the result. Does
+ * nothing when the time is over, and says so in the result. `seen` may be NULL; views that are
+ * turned have no areas. */
+int look_at(struct search *search, const char *name, const struct view *view,
+            const struct detect_params *params, struct look_seen *seen, se_error *err);
+
+#endif
