@@ -142,10 +142,10 @@ static void test_areas_hold_all_that_is_like_text(void **state)
 {
     (void)state;
     clear_map();
-    draw(48, 48, 8, 2, 0, 0.15F);   /* too faint and too small for a box */
-    draw(260, 210, 20, 8, 0, 0.9F); /* over the border of two cells */
-    draw(150, 20, 1, 1, 0, 0.9F);   /* a speck */
-    draw(20, 240, 8, 4, 0, 0.1F);   /* nothing */
+    draw(48, 48, 8, 2, 0, 0.15F);     /* too faint and too small for a box */
+    draw(260, 210, 20, 8, 0, 0.9F);   /* over the border of two cells */
+    draw(150.5, 20.5, 1, 1, 0, 0.9F); /* a speck */
+    draw(20, 240, 8, 4, 0, 0.1F);     /* nothing */
     struct text_boxes boxes = find(2, 2);
     assert_int_equal(boxes.count, 1);
     assert_int_equal(boxes.area_count, 2);
