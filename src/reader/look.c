@@ -122,6 +122,8 @@ static int read_round(struct search *search, const struct view *view, struct loo
         else
             quads[coarse++] = line->quad;
         line->round = ROUND_COUNT;
+        if (search->tried_count < SEARCH_MAX_TRIED)
+            search->tried[search->tried_count++] = line->upright;
     }
     if (coarse > 0)
         FORWARD_IF_ERROR(read_quads(search, view, quads, (int)coarse, read, err));
@@ -136,7 +138,17 @@ static int read_round(struct search *search, const struct view *view, struct loo
 
 /* ---- which lines when ----------------------------------------------------------------------- */
 
-/* Leaves out the boxes that earlier looks have read well. */
+/* Has the box been read in an earlier look? All looks read from the sharpest pixels there are, so
+ * the same cut brings the same text; but the best reading deserves another try. */
+static bool was_tried(const struct search *search, const struct quad *quad)
+{
+    for (size_t i = 0; i < search->tried_count; i++)
+        if (merge_is_same_cut(&search->tried[i], quad))
+            return !merge_holds_answer(&search->merge, quad);
+    return false;
+}
+
+/* Leaves out the boxes that earlier looks have read, well or from the same cut. */
 static int plan_lines(struct search *search, const struct view *view,
                       const struct text_boxes *boxes, struct look_plan *plan, se_error *err)
 {
@@ -148,7 +160,8 @@ static int plan_lines(struct search *search, const struct view *view,
         struct plan_line *line = &plan->lines[plan->count];
         line->quad = boxes->items[i].quad;
         line->upright = placement_quad(&view->place, &line->quad);
-        if (merge_is_well_read(&search->merge, &line->upright))
+        if (merge_is_well_read(&search->merge, &line->upright) ||
+            was_tried(search, &line->upright))
             continue;
         line->height = picture_line_height(&line->quad);
         line->shape = picture_line_length(&line->quad) / fmaxf(line->height, 1);

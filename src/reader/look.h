@@ -16,6 +16,8 @@
 #include "reader/picture.h"
 #include "reader/reader.h"
 
+enum { SEARCH_MAX_TRIED = 4 * MERGE_MAX_LINES };
+
 /* What all looks at a picture share. */
 struct search {
     const struct se_reader *reader;
@@ -25,6 +27,8 @@ struct search {
     struct arena arena; /* lines and lattices */
     struct picture picture;
     struct merge merge;
+    struct quad *tried; /* boxes that were read, in upright pixels */
+    size_t tried_count;
     bool all_lines; /* read everything, stop for nothing */
 };
 

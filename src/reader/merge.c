@@ -18,6 +18,8 @@ static const float CLEAR_LINE_SCORE = 0.8F;
 static const float WELL_READ_SCORE = 0.95F;
 /* So much of a box must lie in a well-read line for that line to stand for it. */
 static const float WELL_READ_COVER = 0.8F;
+/* Boxes whose common area is this much of their joint area cut out the same. */
+static const float SAME_CUT = 0.85F;
 /* Two lines that share this much of the smaller one's area stand at the same place. */
 static const float SAME_PLACE = 0.5F;
 
@@ -103,6 +105,14 @@ bool merge_holds_answer(const struct merge *merge, const struct quad *quad)
     return same_place(&held, &line);
 }
 
+bool merge_is_same_cut(const struct quad *a, const struct quad *b)
+{
+    if (far_apart(a, b))
+        return false;
+    const float common = common_area(a, b);
+    return common >= SAME_CUT * (polygon_area(a->p, 4) + polygon_area(b->p, 4) - common);
+}
+
 bool merge_is_well_read(const struct merge *merge, const struct quad *quad)
 {
     const float area = polygon_area(quad->p, 4);
@@ -117,12 +127,13 @@ bool merge_is_well_read(const struct merge *merge, const struct quad *quad)
     return false;
 }
 
-/* How much a line is worth: characters that are more likely right than wrong. */
+/* How much a line is worth: long, but no longer than its characters are certain. A second reading
+ * of a place without the doubtful end that the first one took in wins. */
 static float line_worth(const struct text_line *line)
 {
     float worth = 0;
     for (size_t i = 0; i < line->count; i++)
-        worth += line->chars[i].p - 0.5F;
+        worth += line->chars[i].p - 0.8F;
     return worth;
 }
 

@@ -37,6 +37,9 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
  * Never where the best reading lies: as long as it does not convince it is worth another try. */
 bool merge_is_well_read(const struct merge *merge, const struct quad *quad);
 
+/* Do two boxes cut nearly the same out of the picture? */
+bool merge_is_same_cut(const struct quad *a, const struct quad *b);
+
 /* Is the best reading the answer to "which device is this?", and so good that no further look is
  * worth its time? */
 bool merge_is_convincing(const struct merge *merge);

@@ -35,8 +35,8 @@ static const float LOW_TEXT = 14;
 /* A closer look makes text this high there, and enlarges by so much against the fast look, at most
  * and at least. */
 static const float CLOSER_TEXT = 24, CLOSER_MOST = 4, CLOSER_LEAST = 1.2F;
-/* A full look shows nothing new where the fast one shrank the picture by less. */
-static const float FULL_LEAST = 1.9F;
+/* The middle look is taken where it enlarges by so much against the fast one. */
+static const float MIDDLE_LEAST = 1.3F;
 
 static int find_barcodes(struct search *search, struct ser_barcode **out, size_t *out_count,
                          se_error *err)
@@ -82,7 +82,7 @@ static float scale_of(const struct search *search, const struct detect_params *p
     return scale_x * search->picture.base_scale;
 }
 
-static int full_look(struct search *search, se_error *err)
+static struct detect_params full_params(const struct search *search)
 {
     const struct image *image = search->picture.base.image;
     const int longer = image->width > image->height ? image->width : image->height;
@@ -92,37 +92,60 @@ static int full_look(struct search *search, se_error *err)
     params.max_upscale = (float)search->reader->values.upscale_scale;
     const float wanted = (float)longer * FULL_SHORT_SIDE / (float)shorter;
     params.enlarge_to = wanted < FULL_SIDE ? (int)wanted : FULL_SIDE;
-    return look_at(search, "full", &search->picture.base, &params, NULL, err);
+    return params;
+}
+
+/* Enlarges `area`, whose lowest text is `low` pixels high (0: unknown); `scale` is that of the look
+ * that saw it. Nothing is done where that would show no more. */
+static int closer_look(struct search *search, struct rect area, float low, float scale,
+                       se_error *err)
+{
+    const float upscale = (float)search->reader->values.upscale_scale;
+    const float side = (float)(area.width > area.height ? area.width : area.height);
+    const float text = low > 0 ? CLOSER_TEXT / low : INFINITY;
+    const float most = fminf(CLOSER_MOST * scale, upscale);
+    const float wanted = fminf(fminf(text, most), CLOSER_SIDE / side);
+    if (wanted < CLOSER_LEAST * scale)
+        return SE_OK;
+    struct detect_params params = detect_defaults;
+    params.max_side = params.enlarge_to = (int)fmaxf(1, wanted * side);
+    params.max_upscale = upscale;
+    struct image window;
+    struct view view;
+    FORWARD_IF_ERROR(picture_sharp(&search->picture, area, &window, &view, err));
+    return look_at(search, "closer", &view, &params, NULL, err);
 }
 
 /* Enlarges areas with text; `scale` is that of the look that saw them. */
 static int closer_looks(struct search *search, const struct look_seen *seen, float scale,
                         se_error *err)
 {
-    const struct settings_values *values = &search->reader->values;
+    const int most = search->reader->values.roi_top_k;
     struct closer_region regions[CLOSER_MAX_REGIONS];
-    int count = closer_regions(&search->merge, seen->areas, seen->count, LOW_TEXT / scale,
-                               values->roi_top_k, regions);
-    if (count == 0 && search->merge.line_count == 0 && values->roi_top_k > 0)
+    int count =
+        closer_regions(&search->merge, seen->areas, seen->count, LOW_TEXT / scale, most, regions);
+    if (count == 0 && search->merge.line_count == 0 && most > 0)
         regions[count++] =
             (struct closer_region){.area = {0, 0, search->picture.width, search->picture.height}};
-    for (int i = 0; i < count && !search_is_over(search); i++) {
-        const struct rect area = regions[i].area;
-        const float side = (float)(area.width > area.height ? area.width : area.height);
-        const float text = regions[i].low > 0 ? CLOSER_TEXT / regions[i].low : INFINITY;
-        const float most = fminf(CLOSER_MOST * scale, (float)values->upscale_scale);
-        const float wanted = fminf(fminf(text, most), CLOSER_SIDE / side);
-        if (wanted < CLOSER_LEAST * scale)
-            continue;
-        struct detect_params params = detect_defaults;
-        params.max_side = params.enlarge_to = (int)fmaxf(1, wanted * side);
-        params.max_upscale = (float)values->upscale_scale;
-        struct image window;
-        struct view view;
-        FORWARD_IF_ERROR(picture_sharp(&search->picture, area, &window, &view, err));
-        FORWARD_IF_ERROR(look_at(search, "closer", &view, &params, NULL, err));
-    }
+    for (int i = 0; i < count && !search_is_over(search); i++)
+        FORWARD_IF_ERROR(closer_look(search, regions[i].area, regions[i].low, scale, err));
     return SE_OK;
+}
+
+/* Looks at the whole picture again, at higher resolutions; `scale` is that of the fast look. */
+static int larger_looks(struct search *search, float scale, se_error *err)
+{
+    const struct detect_params middle = params_of_side(LINES_SIDE);
+    if (scale_of(search, &middle) > MIDDLE_LEAST * scale)
+        FORWARD_IF_ERROR(look_at(search, "middle", &search->picture.base, &middle, NULL, err));
+    if (search_is_over(search) || merge_is_settled(&search->merge))
+        return SE_OK;
+    struct detect_params full = full_params(search);
+    struct look_seen seen;
+    FORWARD_IF_ERROR(look_at(search, "full", &search->picture.base, &full, &seen, err));
+    if (search_is_over(search))
+        return SE_OK;
+    return closer_looks(search, &seen, scale_of(search, &full), err);
 }
 
 static int turned_looks(struct search *search, const struct detect_params *params, se_error *err)
@@ -153,7 +176,8 @@ static int all_lines(struct search *search, se_error *err)
     const int side = search->reader->values.detect_side;
     const struct detect_params params = params_of_side(side > LINES_SIDE ? side : LINES_SIDE);
     FORWARD_IF_ERROR(look_at(search, "fast", &search->picture.base, &params, NULL, err));
-    return full_look(search, err);
+    const struct detect_params full = full_params(search);
+    return look_at(search, "full", &search->picture.base, &full, NULL, err);
 }
 
 static int escalating_looks(struct search *search, se_error *err)
@@ -171,8 +195,8 @@ static int escalating_looks(struct search *search, se_error *err)
     FORWARD_IF_ERROR(look_at(search, "fast", &search->picture.base, &params, &seen, err));
     if (!search_is_over(search))
         FORWARD_IF_ERROR(closer_looks(search, &seen, scale, err));
-    if (!search_is_over(search) && FULL_LEAST * scale < 1 && !merge_is_settled(&search->merge))
-        FORWARD_IF_ERROR(full_look(search, err));
+    if (!search_is_over(search) && !merge_is_settled(&search->merge))
+        FORWARD_IF_ERROR(larger_looks(search, scale, err));
     if (!search_is_over(search) && merge_text_was_unclear(&search->merge))
         FORWARD_IF_ERROR(turned_looks(search, &params, err));
     return SE_OK;
@@ -204,6 +228,9 @@ static int search_picture(struct search *search, const struct pipeline_input *in
     result->height = (uint32_t)search->picture.height;
     struct ser_barcode *barcodes = NULL;
     size_t barcode_count = 0;
+    search->tried = arena_alloc(&search->arena, SEARCH_MAX_TRIED, sizeof(*search->tried));
+    if (!search->tried)
+        return search_out_of_arena(search, err);
     if (search->reader->values.barcodes)
         FORWARD_IF_ERROR(find_barcodes(search, &barcodes, &barcode_count, err));
     merge_init(&search->merge, &search->arena, &result->arena, barcodes, barcode_count,
