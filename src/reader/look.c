@@ -160,8 +160,7 @@ static int plan_lines(struct search *search, const struct view *view,
         struct plan_line *line = &plan->lines[plan->count];
         line->quad = boxes->items[i].quad;
         line->upright = placement_quad(&view->place, &line->quad);
-        if (merge_is_well_read(&search->merge, &line->upright) ||
-            was_tried(search, &line->upright))
+        if (merge_is_well_read(&search->merge, &line->upright) || was_tried(search, &line->upright))
             continue;
         line->height = picture_line_height(&line->quad);
         line->shape = picture_line_length(&line->quad) / fmaxf(line->height, 1);

@@ -121,6 +121,41 @@ static void test_merge_a_whole_line_replaces_its_pieces_when_worth_more(void **s
     parts_end(&parts);
 }
 
+static void test_merge_a_doubtful_end_loses(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    struct text_line longer = make_line(&parts.work, "WMEEJ3BA4DSH", 0.99F, 100, 100, 240, 20);
+    for (size_t i = 10; i < 12; i++)
+        longer.chars[i].p = 0.7F;
+    add(&parts, &longer, 1);
+    const struct text_line shorter = make_line(&parts.work, "WMEEJ3BA4D", 0.99F, 110, 101, 200, 18);
+    add(&parts, &shorter, 1);
+    assert_lines(&parts.merge, "WMEEJ3BA4D;");
+    add(&parts, &longer, 1);
+    assert_lines(&parts.merge, "WMEEJ3BA4D;");
+    parts_end(&parts);
+}
+
+static void test_same_cut(void **state)
+{
+    (void)state;
+    const struct quad box = {{{100, 100}, {300, 100}, {300, 120}, {100, 120}}};
+    const struct quad near = {{{98, 101}, {301, 101}, {301, 121}, {98, 121}}};
+    const struct quad turned = {{{300, 120}, {100, 120}, {100, 100}, {300, 100}}};
+    const struct quad part = {{{100, 100}, {250, 100}, {250, 120}, {100, 120}}};
+    const struct quad looser = {{{95, 96}, {305, 96}, {305, 124}, {95, 124}}};
+    const struct quad away = {{{100, 200}, {300, 200}, {300, 220}, {100, 220}}};
+    assert_true(merge_is_same_cut(&box, &box));
+    assert_true(merge_is_same_cut(&box, &near));
+    assert_true(merge_is_same_cut(&box, &turned));
+    assert_false(merge_is_same_cut(&box, &part));
+    assert_false(merge_is_same_cut(&part, &box));
+    assert_false(merge_is_same_cut(&box, &looser));
+    assert_false(merge_is_same_cut(&box, &away));
+}
+
 static void test_merge_bears_degenerate_quads(void **state)
 {
     (void)state;
@@ -380,6 +415,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merge_keeps_the_better_line_of_a_place),
         cmocka_unit_test(test_merge_a_whole_line_replaces_its_pieces_when_worth_more),
+        cmocka_unit_test(test_merge_a_doubtful_end_loses),
+        cmocka_unit_test(test_same_cut),
         cmocka_unit_test(test_merge_bears_degenerate_quads),
         cmocka_unit_test(test_merge_is_bounded),
         cmocka_unit_test(test_unclear_text),
