@@ -27,8 +27,10 @@ struct lattice lattice_window(const struct lattice *lattice, int from, int to)
         return window;
     window.logp += (size_t)from * lattice->stride;
     window.reject += from;
-    window.best += from;
-    window.best_logp += from;
+    if (window.best)
+        window.best += from;
+    if (window.best_logp)
+        window.best_logp += from;
     return window;
 }
 
