@@ -35,9 +35,9 @@ function signal() {
 export class Camera {
   #stream = null;
   #stop = null; // AbortController of the search under way
-  #best = null; // { blob, result } of the last frame with a reading
+  #best = null; // { blob, answer } of the last frame with a reading
 
-  /** found(blob, result): a serial number was found, or taken as it is. */
+  /** found(blob, answer): a serial number was found, or taken as it is. */
   constructor(found) {
     this.found = found;
     byId("camera-next").addEventListener("click", () => this.#search());
@@ -105,17 +105,17 @@ export class Camera {
         await pause(200, stop);
         continue;
       }
-      let result;
+      let answer;
       try {
-        result = await readPicture(blob, { name: "camera.jpg", timeLimit: FRAME_LIMIT_MS, signal: stop });
+        answer = await readPicture(blob, { name: "camera.jpg", timeLimit: FRAME_LIMIT_MS, signal: stop });
       } catch (error) {
         if (!error.retryAfter) throw error;
         await pause(error.retryAfter * 1000, stop);
         continue;
       }
-      const reading = result.readings[0];
+      const reading = answer.result.readings[0];
       if (!reading) continue;
-      this.#best = { blob, result };
+      this.#best = { blob, answer };
       agreed = reading.text === last ? agreed + 1 : 1;
       last = reading.text;
       if (reading.status === "sure" || (!reading.status && agreed >= AGREE)) {
@@ -130,11 +130,11 @@ export class Camera {
 
   #take() {
     if (!this.#best) return;
-    const { blob, result } = this.#best;
+    const { blob, answer } = this.#best;
     this.#stop?.abort();
-    byId("camera-says").textContent = `Found ${result.readings[0].text}`;
+    byId("camera-says").textContent = `Found ${answer.result.readings[0].text}`;
     byId("camera-accept").hidden = true;
     byId("camera-next").hidden = false;
-    this.found(blob, result);
+    this.found(blob, answer);
   }
 }

@@ -1,12 +1,12 @@
 // One picture: what was read where, and a person's word on it.
 
 import { byId, make, makeSvg, percent } from "./dom.js";
-import { firstReading, pictureOf, remove, settle, stateOf } from "./rows.js";
+import { complete, firstReading, pictureOf, remove, settle, stateOf } from "./rows.js";
 
 function picture(row) {
   const url = pictureOf(row);
   if (!url)
-    return make("p", { class: "note" }, "The picture itself is not kept after the page is closed.");
+    return make("p", { class: "note" }, "The picture itself is kept by nobody: only the page that read it can show it.");
   const { width, height, readings = [] } = row.result || {};
   const image = make("img", { src: url, alt: `The picture ${row.file}` });
   const box = make("div", { class: "seen" }, image);
@@ -63,7 +63,7 @@ function characterList(reading, input) {
 function answerForm(row, close) {
   const input = make("input", {
     type: "text", value: row.text, spellcheck: "false", autocapitalize: "characters",
-    autocomplete: "off", maxlength: "200",
+    autocomplete: "off", maxlength: "100",
   });
   const form = make("form", { class: "answer" },
     make("label", {}, "Serial number", input),
@@ -98,15 +98,20 @@ function facts(row) {
   const add = (name, value) => value && list.append(make("dt", {}, name), make("dd", {}, String(value)));
   add("Printed as", reading?.printed);
   add("Format", reading?.format);
-  add("Score", reading && `${percent(reading.score)}${reading.status ? "" : ", not calibrated"}`);
+  add("Score", reading?.score !== undefined && `${percent(reading.score)}${reading.status ? "" : ", not calibrated"}`);
   add("From", reading?.sources?.join(" and "));
   add("Picture", row.file);
-  add("Read in", result && `${Math.round(result.ms)} ms${result.limit ? ", cut short by the time limit" : ""}`);
+  add("Read in", result?.ms !== undefined && `${Math.round(result.ms)} ms${result.limit ? ", cut short by the time limit" : ""}`);
   add("Failed", row.failure);
   return list;
 }
 
-export function openDetail(row) {
+export async function openDetail(row) {
+  try {
+    await complete(row);
+  } catch {
+    // What the list said is shown.
+  }
   const dialog = byId("detail");
   const close = () => dialog.close();
   byId("detail-title").textContent = row.text || (stateOf(row) === "failed" ? "Failed" : "No serial number");

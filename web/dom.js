@@ -20,4 +20,6 @@ export function makeSvg(tag, attributes = {}, ...children) {
   return element;
 }
 
-export const percent = (p) => `${(100 * p).toFixed(p > 0.995 && p < 1 ? 1 : 0)} %`;
+// 99.9 % and not 100 % for what is not certain.
+export const percent = (p) =>
+  `${p > 0.995 && p < 1 ? Math.floor(1000 * p) / 10 : Math.round(100 * p)} %`;

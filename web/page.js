@@ -5,8 +5,8 @@ import { openDetail } from "./detail.js";
 import { byId } from "./dom.js";
 import { offer, toCsv, toJsonLines } from "./export.js";
 import { pause, Queue } from "./queue.js";
-import { addFailure, addResult, clear, onChange } from "./rows.js";
-import { isReady, setKey } from "./service.js";
+import { addFailure, addFromService, addResult, clear, onChange, onNotSaved } from "./rows.js";
+import { isReady, readingsBefore, setKey } from "./service.js";
 import { drawTable, shownRows } from "./table.js";
 
 const draw = () => drawTable(openDetail);
@@ -14,8 +14,8 @@ const draw = () => drawTable(openDetail);
 // ---- pictures in ---------------------------------------------------------------------------------
 
 const queue = new Queue(
-  (file, result, error) => {
-    if (result) addResult(file.name, result, file);
+  (file, answer, error) => {
+    if (answer) addResult(file.name, answer, file);
     else addFailure(file.name, error.message, file);
     if (error?.code === "unauthorized") askForKey();
   },
@@ -61,7 +61,7 @@ byId("stop").addEventListener("click", () => {
   byId("service").textContent = `Stopped; ${left} ${left === 1 ? "picture was" : "pictures were"} not read.`;
 });
 
-const camera = new Camera((blob, result) => addResult("camera.jpg", result, blob));
+const camera = new Camera((blob, answer) => addResult("camera.jpg", answer, blob));
 byId("camera-open").addEventListener("click", () => {
   if (cameraIsPossible()) camera.open();
   else byId("capture").click();
@@ -75,12 +75,37 @@ byId("filter").addEventListener("change", draw);
 byId("csv").addEventListener("click", () => offer("serials.csv", "text/csv", toCsv(shownRows())));
 byId("jsonl").addEventListener("click", () =>
   offer("serials.jsonl", "application/jsonl", toJsonLines(shownRows())));
+
+let earlier = { search: null, before: 0 }; // where the service's list goes on
+
+byId("earlier").addEventListener("click", async () => {
+  const search = byId("search").value.trim();
+  if (search !== earlier.search) earlier = { search, before: 0 };
+  try {
+    const list = await readingsBefore(earlier.before, search);
+    const added = addFromService(list.readings);
+    earlier.before = list.next_before || earlier.before;
+    byId("service").textContent = list.next_before
+      ? `${added} earlier readings; there are more` : `${added} earlier readings; there are no others`;
+  } catch (error) {
+    complain(error);
+  }
+});
+
 byId("clear").addEventListener("click", () => {
   if (window.confirm("Empty the table in this browser?")) clear();
+  earlier = { search: null, before: 0 };
 });
 byId("detail-close").addEventListener("click", () => byId("detail").close());
 
 // ---- the service ---------------------------------------------------------------------------------
+
+function complain(error) {
+  byId("service").textContent = error.message;
+  if (error.code === "unauthorized") askForKey();
+}
+
+onNotSaved(complain);
 
 function askForKey() {
   byId("key-form").hidden = false;

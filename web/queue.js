@@ -13,7 +13,7 @@ export class Queue {
   #done = 0;
   #abort = new AbortController();
 
-  /** done(file, result, null) or done(file, null, error); progress({done, total, stopped}). */
+  /** done(file, answer, null) or done(file, null, error); progress({done, total, stopped}). */
   constructor(done, progress) {
     this.done = done;
     this.progress = progress;
@@ -55,9 +55,9 @@ export class Queue {
 
   async #readOne(file, signal) {
     try {
-      const result = await this.#patiently(file, signal);
+      const answer = await this.#patiently(file, signal);
       this.#done++;
-      this.done(file, result, null);
+      this.done(file, answer, null);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.#done++;

@@ -1,10 +1,14 @@
 // The table's rows: what was read, kept in this browser without the pictures themselves.
 //
-// A row: { id, file, at, result, text, checked, failure }
+// A row: { id, readingId, file, at, result, partial, text, checked, failure }
+//   readingId  under which the service keeps it; 0: it does not
 //   result   the service's answer, or null when it failed
+//   partial  the result has no more than the first reading's text: see complete
 //   text     the serial number in force: as read, or as a person corrected it; "" for none
 //   checked  a person has looked at it
 //   failure  why there is no result
+
+import { correct, reading } from "./service.js";
 
 const STORE = "serialeye-rows";
 const MOST = 5000; // rows that are kept
@@ -71,20 +75,63 @@ function add(row, blob) {
   return row;
 }
 
-export function addResult(file, result, blob) {
+export function addResult(file, { result, readingId }, blob) {
   const text = result.readings?.[0]?.text || "";
-  return add({ file, result, text, checked: false, failure: "" }, blob);
+  return add({ readingId, file, result, text, checked: false, failure: "" }, blob);
 }
 
 export function addFailure(file, failure, blob) {
-  return add({ file, result: null, text: "", checked: false, failure }, blob);
+  return add({ readingId: 0, file, result: null, text: "", checked: false, failure }, blob);
 }
 
-/** A person's word: this is the serial number. */
+function rowOf(kept) {
+  const { text, printed, kind, format, score, status } = kept;
+  return {
+    id: nextId++, readingId: kept.id, file: kept.file || "", at: kept.at,
+    result: kept.error ? null
+      : { file: kept.file, readings: text ? [{ text, printed, kind, format, score, status }] : [] },
+    partial: !kept.error, text: text || "", checked: false, failure: kept.error?.message || "",
+  };
+}
+
+/** Takes readings of the service's list; what is here already gets its correction. Returns how many
+ * rows are new. */
+export function addFromService(list) {
+  const known = new Map(rows.map((row) => [row.readingId, row]));
+  const fresh = [];
+  for (const kept of list) {
+    const row = known.get(kept.id) || rowOf(kept);
+    if (!known.has(kept.id)) fresh.push(row);
+    if (kept.corrected !== null) Object.assign(row, { text: kept.corrected, checked: true });
+  }
+  rows = [...rows, ...fresh].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  for (const old of rows.splice(MOST)) forget(old);
+  changed();
+  return fresh.length;
+}
+
+/** Fetches what a partial row lacks. */
+export async function complete(row) {
+  if (!row.partial) return;
+  const kept = await reading(row.readingId);
+  row.result = kept.result || row.result;
+  row.partial = false;
+  changed();
+}
+
+let notSaved = () => {};
+
+/** `listener(error)` is called when the service does not take a person's word. */
+export function onNotSaved(listener) {
+  notSaved = listener;
+}
+
+/** A person's word: this is the serial number. The service is told, too. */
 export function settle(row, text) {
   row.text = text;
   row.checked = true;
   changed();
+  if (row.readingId) correct(row.readingId, text || null).catch(notSaved);
 }
 
 function forget(row) {

@@ -39,7 +39,10 @@ async function request(path, options = {}) {
     Number(response.headers.get("Retry-After")) || 0);
 }
 
-/** Reads one picture. `timeLimit` in milliseconds; undefined: what the service is set to. */
+/**
+ * Reads one picture: { result, readingId }, the latter 0 when the service does not keep it.
+ * `timeLimit` in milliseconds; undefined: what the service is set to.
+ */
 export async function readPicture(blob, { name, timeLimit, signal } = {}) {
   const query = new URLSearchParams();
   if (name) query.set("name", name);
@@ -50,7 +53,32 @@ export async function readPicture(blob, { name, timeLimit, signal } = {}) {
     body: blob,
     signal,
   });
-  return response.json();
+  return {
+    result: await response.json(),
+    readingId: Number(response.headers.get("X-Reading-Id")) || 0,
+  };
+}
+
+/** Tells the service what a reading's number really is; null: nobody has said so. */
+export async function correct(readingId, text) {
+  await request(`/v1/readings/${readingId}/correction`, {
+    method: "PUT",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ text }),
+  });
+}
+
+/** What the service has read: { readings, next_before }, the newest first. */
+export async function readingsBefore(before, search) {
+  const query = new URLSearchParams({ limit: "50" });
+  if (before) query.set("before", String(before));
+  if (search) query.set("q", search);
+  return (await request(`/v1/readings?${query}`)).json();
+}
+
+/** One of them with its whole result. */
+export async function reading(readingId) {
+  return (await request(`/v1/readings/${readingId}`)).json();
 }
 
 /** true when ready, false while the models load; a ServiceError when it cannot be reached. */

@@ -349,6 +349,7 @@ void keeper_errand(struct keeper *keeper, struct keeper_errand *errand)
         errand->run(errand);
 }
 
+/* What was recorded before is written before, so that who asks for it finds it. */
 static void run_errands(struct keeper *keeper)
 {
     for (;;) {
@@ -362,6 +363,7 @@ static void run_errands(struct keeper *keeper)
         pthread_mutex_unlock(&keeper->mutex);
         if (!errand)
             return;
+        write_records(keeper);
         errand->run(errand);
     }
 }

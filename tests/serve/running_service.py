@@ -17,6 +17,7 @@ import time
 import unittest
 
 PROGRAM, PICTURE_PATH, TEXT = sys.argv[1:4]
+PICTURE_PATH = os.path.abspath(PICTURE_PATH)
 PICTURE = pathlib.Path(PICTURE_PATH).read_bytes()
 PATIENCE = 300  # seconds after which something will never happen
 

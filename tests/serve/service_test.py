@@ -374,6 +374,11 @@ class Store(WithServer):
         for path in ("/v1/readings/99999", "/v1/readings/x", "/v1/readings/0"):
             self.expect_problem(self.server.get(path), 404, "not_found")
 
+    def test_what_was_answered_is_found(self):
+        for i in range(20):
+            id_ = self.server.read(b"text %d" % i).headers["X-Reading-Id"]
+            self.assertEqual(self.server.get("/v1/readings/" + id_).status, 200)
+
     def test_batch_has_ids(self):
         body, headers = multipart([("f", "ids1", b"t"), ("f", "ids2", b"")])
         ids = self.server.request("POST", "/v1/batch", body, headers).json()["reading_ids"]
