@@ -30,7 +30,7 @@ struct lattice {
     const struct alphabet *alphabet;
     const float *logp; /* [steps, stride], stride >= columns */
     size_t stride;
-    const float *reject;    /* [steps] */
+    const float *reject; /* [steps] */
     /* Both NULL in a lattice that was not read but made of characters. */
     const int32_t *best;    /* [steps] index into the full head; 0 is the blank there too */
     const float *best_logp; /* [steps] */
