@@ -10,6 +10,8 @@
 /* A reading whose plain score is above this ends the search: over photographs no look beyond it
  * changed the first reading. */
 static const double CONVINCING_SCORE = 0.8;
+/* So does one whose calibrated score is above this. */
+static const float CALIBRATED_SCORE = 0.95F;
 /* A second reading of a device above this: there are several, or doubt which one it is. */
 static const double RIVAL_SCORE = 0.3;
 /* Lines whose mean character probability is below this count as unclear. */
@@ -216,14 +218,24 @@ static bool names_a_device(enum ser_kind kind)
     return kind == SER_SERIAL || kind == SER_VIN || kind == SER_CONTAINER;
 }
 
-bool merge_is_convincing(const struct merge *merge)
+bool merge_is_plausible(const struct merge *merge)
 {
     const struct ser_output *found = &merge->found;
     /* A sure MAC address does not answer "S/N:", whose value is still to be read. */
     if (found->count == 0 || (found->unanswered && found->readings[0].kind != SER_SERIAL))
         return false;
-    return evidence_plain_score(found->readings[0].evidence) >= CONVINCING_SCORE &&
-           names_a_device(found->readings[0].kind);
+    return evidence_plain_score(found->readings[0].evidence) >= CONVINCING_SCORE;
+}
+
+bool merge_is_convincing(const struct merge *merge)
+{
+    const struct ser_output *found = &merge->found;
+    if (found->count == 0 || (found->unanswered && found->readings[0].kind != SER_SERIAL))
+        return false;
+    const struct ser_reading *best = &found->readings[0];
+    if (names_a_device(best->kind))
+        return best->score >= CALIBRATED_SCORE || merge_is_plausible(merge);
+    return best->kind == SER_CODE && best->score >= CALIBRATED_SCORE;
 }
 
 bool merge_is_answered(const struct merge *merge)
@@ -242,8 +254,7 @@ bool merge_is_settled(const struct merge *merge)
     for (size_t i = 0; i < merge->line_count; i++)
         if (merge->lines[i].score < CLEAR_LINE_SCORE)
             return false;
-    return merge->found.count > 0 &&
-           evidence_plain_score(merge->found.readings[0].evidence) >= CONVINCING_SCORE;
+    return merge_is_plausible(merge);
 }
 
 bool merge_text_was_unclear(const struct merge *merge)

@@ -44,13 +44,16 @@ bool merge_is_same_cut(const struct quad *a, const struct quad *b);
  * worth its time? */
 bool merge_is_convincing(const struct merge *merge);
 
+/* Is the best reading a good one, whatever it names, and no word left without its value? */
+bool merge_is_plausible(const struct merge *merge);
+
 /* Is it that also while there are lines that were not read? So not one of two. */
 bool merge_is_answered(const struct merge *merge);
 
 /* Does the best reading lie at this place (upright pixels)? */
 bool merge_holds_answer(const struct merge *merge, const struct quad *quad);
 
-/* Was all text that was found read clearly, and is the best reading a good one, whatever it names?
+/* Was all text that was found read clearly, and is the best reading plausible?
  * Then only text that was not found can say more. */
 bool merge_is_settled(const struct merge *merge);
 

@@ -35,8 +35,8 @@ static const float LOW_TEXT = 14;
 /* A closer look makes text this high there, and enlarges by so much against the fast look, at most
  * and at least. */
 static const float CLOSER_TEXT = 24, CLOSER_MOST = 4, CLOSER_LEAST = 1.2F;
-/* The middle look is taken where it enlarges by so much against the fast one. */
-static const float MIDDLE_LEAST = 1.3F;
+/* A larger look enlarges by so much against the one before, at least. */
+static const float LARGER_LEAST = 1.3F;
 
 static int find_barcodes(struct search *search, struct ser_barcode **out, size_t *out_count,
                          se_error *err)
@@ -132,20 +132,25 @@ static int closer_looks(struct search *search, const struct look_seen *seen, flo
     return SE_OK;
 }
 
-/* Looks at the whole picture again, at higher resolutions; `scale` is that of the fast look. */
+/* Looks at the whole picture again, at higher resolutions, each one only where it shows enough more
+ * than the one before, then closer at what they saw; `scale` is that of the fast look. */
 static int larger_looks(struct search *search, float scale, se_error *err)
 {
-    const struct detect_params middle = params_of_side(LINES_SIDE);
-    if (scale_of(search, &middle) > MIDDLE_LEAST * scale)
-        FORWARD_IF_ERROR(look_at(search, "middle", &search->picture.base, &middle, NULL, err));
-    if (search_is_over(search) || merge_is_settled(&search->merge))
-        return SE_OK;
-    struct detect_params full = full_params(search);
+    static const char *const names[] = {"middle", "full"};
+    const struct detect_params params[] = {params_of_side(LINES_SIDE), full_params(search)};
     struct look_seen seen;
-    FORWARD_IF_ERROR(look_at(search, "full", &search->picture.base, &full, &seen, err));
-    if (search_is_over(search))
-        return SE_OK;
-    return closer_looks(search, &seen, scale_of(search, &full), err);
+    bool any = false;
+    for (int i = 0; i < 2; i++) {
+        const float next = scale_of(search, &params[i]);
+        if (next < LARGER_LEAST * scale)
+            continue;
+        FORWARD_IF_ERROR(look_at(search, names[i], &search->picture.base, &params[i], &seen, err));
+        if (search_is_over(search) || merge_is_plausible(&search->merge))
+            return SE_OK;
+        scale = next;
+        any = true;
+    }
+    return any ? closer_looks(search, &seen, scale, err) : SE_OK;
 }
 
 static int turned_looks(struct search *search, const struct detect_params *params, se_error *err)
@@ -197,7 +202,8 @@ static int escalating_looks(struct search *search, se_error *err)
         FORWARD_IF_ERROR(closer_looks(search, &seen, scale, err));
     if (!search_is_over(search) && !merge_is_settled(&search->merge))
         FORWARD_IF_ERROR(larger_looks(search, scale, err));
-    if (!search_is_over(search) && merge_text_was_unclear(&search->merge))
+    if (!search_is_over(search) && !merge_is_plausible(&search->merge) &&
+        merge_text_was_unclear(&search->merge))
         FORWARD_IF_ERROR(turned_looks(search, &params, err));
     return SE_OK;
 }

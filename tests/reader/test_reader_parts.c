@@ -249,10 +249,12 @@ static void test_answers(void **state)
     parts_begin(&parts);
     assert_false(merge_is_answered(&parts.merge));
     assert_false(merge_is_settled(&parts.merge));
+    assert_false(merge_is_plausible(&parts.merge));
     const struct text_line tag =
         make_line(&parts.work, "Asset No. 10234567", 0.999F, 100, 100, 200, 20);
     add(&parts, &tag, 1);
     assert_true(merge_is_settled(&parts.merge));
+    assert_true(merge_is_plausible(&parts.merge));
     assert_false(merge_is_convincing(&parts.merge)); /* a serial number would outrank it */
     assert_false(merge_is_answered(&parts.merge));
     const struct text_line serial =
@@ -272,6 +274,42 @@ static void test_answers(void **state)
     assert_true(merge_is_convincing(&parts.merge));
     assert_false(merge_is_settled(&parts.merge));
     parts_end(&parts);
+}
+
+/* Readings put in place of those that were found: what ends the search depends on them alone. */
+static void test_what_convinces(void **state)
+{
+    (void)state;
+    double strong[EVIDENCE_TERMS] = {[EVIDENCE_PRIOR] = 5};
+    double weak[EVIDENCE_TERMS] = {[EVIDENCE_PRIOR] = -1};
+    static const struct {
+        enum ser_kind kind;
+        bool strong;
+        float score;
+        bool unanswered, convincing, plausible;
+    } rows[] = {
+        {SER_SERIAL, true, 0.5F, false, true, true},
+        {SER_SERIAL, false, 0.97F, false, true, false},
+        {SER_SERIAL, false, 0.9F, false, false, false},
+        {SER_SERIAL, true, 0.5F, true, true, true},
+        {SER_VIN, true, 0.5F, false, true, true},
+        {SER_VIN, true, 0.5F, true, false, false},
+        {SER_CODE, true, 0.9F, false, false, true},
+        {SER_CODE, false, 0.97F, false, true, false},
+        {SER_CODE, true, 0.97F, true, false, false},
+        {SER_MAC, true, 0.99F, false, false, true},
+        {SER_GTIN, true, 0.99F, true, false, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ser_reading reading = {.kind = rows[i].kind,
+                                      .score = rows[i].score,
+                                      .evidence = rows[i].strong ? strong : weak};
+        const struct merge merge = {
+            .found = {.readings = &reading, .count = 1, .unanswered = rows[i].unanswered}};
+        assert_int_equal(merge_is_convincing(&merge), rows[i].convincing);
+        assert_int_equal(merge_is_plausible(&merge), rows[i].plausible);
+        assert_int_equal(merge_is_settled(&merge), rows[i].plausible);
+    }
 }
 
 static void test_places_in_a_picture(void **state)
@@ -422,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_unclear_text),
         cmocka_unit_test(test_closer_regions),
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_what_convinces),
         cmocka_unit_test(test_places_in_a_picture),
         cmocka_unit_test(test_placements),
         cmocka_unit_test(test_json_of_a_failure),
