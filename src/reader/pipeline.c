@@ -185,15 +185,28 @@ static int all_lines(struct search *search, se_error *err)
     return look_at(search, "full", &search->picture.base, &full, NULL, err);
 }
 
+/* A barcode ends the search before it has begun only when it is sure: text beside it that says the
+ * same adds much to one that is not. */
+static int barcode_look(struct search *search, bool *over, se_error *err)
+{
+    *over = false;
+    if (search->merge.barcode_count == 0)
+        return SE_OK;
+    FORWARD_IF_ERROR(merge_add(&search->merge, NULL, 0, err));
+    const double max_error = search->reader->values.max_error;
+    *over = merge_is_answered(&search->merge) &&
+            ser_status_of(search->merge.found.readings, max_error) == SER_SURE;
+    if (*over)
+        search->result->looks[search->result->look_count++] = "barcode";
+    return SE_OK;
+}
+
 static int escalating_looks(struct search *search, se_error *err)
 {
-    if (search->merge.barcode_count > 0) {
-        FORWARD_IF_ERROR(merge_add(&search->merge, NULL, 0, err));
-        if (merge_is_answered(&search->merge)) {
-            search->result->looks[search->result->look_count++] = "barcode";
-            return SE_OK;
-        }
-    }
+    bool over;
+    FORWARD_IF_ERROR(barcode_look(search, &over, err));
+    if (over)
+        return SE_OK;
     const struct detect_params params = params_of_side(search->reader->values.detect_side);
     const float scale = scale_of(search, &params);
     struct look_seen seen;
