@@ -259,6 +259,49 @@ static void test_many_threads_get_the_same_answer(void **state)
         free(json[i]);
 }
 
+/* What a reader with these settings makes of the picture, in two looks or more. */
+static char *read_with_settings(const char *const names[], const char *const values[], int count)
+{
+    se_error err;
+    se_settings *settings;
+    assert_int_equal(se_settings_new(&settings, &err), SE_OK);
+    assert_int_equal(se_settings_load_environment(settings, &err), SE_OK);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(se_settings_set(settings, names[i], values[i], NULL, &err), SE_OK);
+    se_reader *own = NULL;
+    assert_int_equal(se_open(&own, settings, &err), SE_OK);
+    se_settings_free(settings);
+    se_read_options options = SE_READ_OPTIONS_INIT;
+    options.time_limit_ms = 0;
+    options.explain = 1;
+    se_result *result;
+    assert_int_equal(se_read(own, picture, picture_size, &options, &result, &err), SE_OK);
+    assert_non_null(strstr(se_result_json(result), "\"fast\",\"closer\""));
+    assert_serial(result);
+    char *json = json_without_ms(result);
+    se_result_free(result);
+    se_close(own);
+    return json;
+}
+
+static void test_threads_and_batches_change_no_byte(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"detect_side", "barcodes", "threads", "batch_size",
+                                        "parallel_preprocessing"};
+    static const char *const values[][5] = {{"64", "false", "1", "4", "true"},
+                                            {"64", "false", "3", "4", "true"},
+                                            {"64", "false", "2", "1", "false"},
+                                            {"64", "false", "1", "13", "true"}};
+    char *first = read_with_settings(names, values[0], 5);
+    for (int i = 1; i < 4; i++) {
+        char *again = read_with_settings(names, values[i], 5);
+        assert_string_equal(again, first);
+        free(again);
+    }
+    free(first);
+}
+
 static void load_picture(const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -307,6 +350,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_raw_pixels),
         cmocka_unit_test(test_batch_keeps_order_and_isolates_failures),
         cmocka_unit_test(test_many_threads_get_the_same_answer),
+        cmocka_unit_test(test_threads_and_batches_change_no_byte),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     se_close(reader);
