@@ -259,19 +259,41 @@ static void note_areas(const struct search *search, const struct view *view,
     }
 }
 
+/* Input of the detector for a view, in pixels. */
+static double input_pixels(const struct view *view, const struct detect_params *params)
+{
+    int width, height;
+    float scale_x, scale_y;
+    detect_input_size(params, view->image->width, view->image->height, &width, &height, &scale_x,
+                      &scale_y);
+    return (double)width * height;
+}
+
+/* Is there no time left to find the lines of such a view, as fast as those of the last one? */
+static bool is_too_late(const struct search *search, double pixels)
+{
+    const struct budget *budget = search->budget;
+    if (!budget || budget->deadline_ns == 0)
+        return false;
+    return (double)(budget->deadline_ns - clock_now_ns()) <= search->detect_ns * pixels;
+}
+
 int look_at(struct search *search, const char *name, const struct view *view,
             const struct detect_params *params, struct look_seen *seen, se_error *err)
 {
     if (seen)
         seen->count = 0;
     FORWARD_IF_ERROR(budget_check_cancel(search->budget, err));
-    if (budget_is_over(search->budget)) {
+    const double pixels = input_pixels(view, params);
+    if (is_too_late(search, pixels)) {
         search->result->limited_by_time = true;
         return SE_OK;
     }
     struct text_boxes boxes;
+    const int64_t start = clock_now_ns();
     FORWARD_IF_ERROR(
         ocr_detect(search->slot->detector, view->image, params, search->budget, &boxes, err));
+    search->detect_ns = (double)(clock_now_ns() - start) / pixels;
     if (search->result->look_count < RESULT_MAX_LOOKS)
         search->result->looks[search->result->look_count++] = name;
     if (seen)

@@ -29,7 +29,8 @@ struct search {
     struct merge merge;
     struct quad *tried; /* boxes that were read, in upright pixels */
     size_t tried_count;
-    bool all_lines; /* read everything, stop for nothing */
+    double detect_ns; /* that the last look's detector took for a pixel of its input; 0: none yet */
+    bool all_lines;   /* read everything, stop for nothing */
 };
 
 /* The failure for an arena that is spent. */
@@ -46,8 +47,8 @@ struct look_seen {
 };
 
 /* Takes one look at `view`; `name` (static, or in the result's arena) is noted in the result. Does
- * nothing when the time is over, and says so in the result. `seen` may be NULL; views that are
- * turned have no areas. */
+ * nothing when the time is over or would be before any line is read, and says so in the result.
+ * `seen` may be NULL; views that are turned have no areas. */
 int look_at(struct search *search, const char *name, const struct view *view,
             const struct detect_params *params, struct look_seen *seen, se_error *err);
 

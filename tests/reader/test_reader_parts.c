@@ -16,6 +16,7 @@
 
 #include "reader/closer.h"
 #include "reader/convert.h"
+#include "reader/look.h"
 #include "reader/picture.h"
 #include "reader/result.h"
 #include "serial/evidence.h"
@@ -312,6 +313,26 @@ static void test_what_convinces(void **state)
     }
 }
 
+/* A look whose lines could not be read any more is not begun: there is no detector here. */
+static void test_a_look_that_comes_too_late(void **state)
+{
+    (void)state;
+    unsigned char data[64 * 64] = {0};
+    const struct image image = {
+        .data = data, .width = 64, .height = 64, .channels = 1, .stride = 64};
+    const struct view view = {&image, placement_of_scale(1, 1, 0, 0)};
+    struct se_result result = {0};
+    const int64_t hour = 3600LL * 1000 * 1000 * 1000;
+    const struct budget budget = {.deadline_ns = clock_now_ns() + hour};
+    struct search search = {.budget = &budget, .result = &result, .detect_ns = (double)hour};
+    struct look_seen seen = {.count = 1};
+    se_error err;
+    assert_int_equal(look_at(&search, "late", &view, &detect_defaults, &seen, &err), SE_OK);
+    assert_true(result.limited_by_time);
+    assert_int_equal(result.look_count, 0);
+    assert_int_equal(seen.count, 0);
+}
+
 static void test_places_in_a_picture(void **state)
 {
     (void)state;
@@ -461,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_closer_regions),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_what_convinces),
+        cmocka_unit_test(test_a_look_that_comes_too_late),
         cmocka_unit_test(test_places_in_a_picture),
         cmocka_unit_test(test_placements),
         cmocka_unit_test(test_json_of_a_failure),
