@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/status.h"
+#include "nn/cpu/cpu_denormals.h"
 #include "nn/cpu/cpu_detect.h"
 #include "nn/cpu/cpu_step.h"
 
@@ -81,7 +82,9 @@ static void cpu_piece(void *context, size_t piece, int thread)
     char *scratch = job->step->scratch;
     if (scratch)
         scratch += tune[CPU_TUNE_SHARED_BYTES] + thread * tune[CPU_TUNE_THREAD_BYTES];
+    const cpu_float_mode mode = cpu_flush_denormals();
     cpu_ops[job->step->op]->work(job, piece, (float *)(void *)scratch);
+    cpu_restore_float_mode(mode);
 }
 
 static int cpu_run(const struct cpu_kernels *kernels, const struct nn_plan *plan, struct pool *pool,
