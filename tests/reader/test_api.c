@@ -2,7 +2,7 @@
  * The public header from outside: what it refuses, what it answers, from one thread and from many.
  *
  * Needs the models (SKIP without them) and docs/example.jpg. argv[1]: the picture, argv[2]: the
- * serial number on it.
+ * serial number on it, argv[3]: the look that a first one at 64 pixels makes necessary, if any.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +22,7 @@ enum { EXIT_SKIP = 77 };
 
 static se_reader *reader;
 static const char *serial;
+static const char *second_look;
 static unsigned char *picture;
 static size_t picture_size;
 
@@ -259,7 +260,7 @@ static void test_many_threads_get_the_same_answer(void **state)
         free(json[i]);
 }
 
-/* What a reader with these settings makes of the picture, in two looks or more. */
+/* What a reader with these settings makes of the picture, in all the looks that it needs. */
 static char *read_with_settings(const char *const names[], const char *const values[], int count)
 {
     se_error err;
@@ -276,7 +277,8 @@ static char *read_with_settings(const char *const names[], const char *const val
     options.explain = 1;
     se_result *result;
     assert_int_equal(se_read(own, picture, picture_size, &options, &result, &err), SE_OK);
-    assert_non_null(strstr(se_result_json(result), "\"fast\",\"closer\""));
+    if (second_look)
+        assert_non_null(strstr(se_result_json(result), second_look));
     assert_serial(result);
     char *json = json_without_ms(result);
     se_result_free(result);
@@ -319,10 +321,11 @@ static void load_picture(const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 3 && argc != 4)
         return 2;
     load_picture(argv[1]);
     serial = argv[2];
+    second_look = argc == 4 ? argv[3] : NULL;
     se_settings *settings;
     se_error err;
     if (se_settings_new(&settings, &err) != SE_OK ||
