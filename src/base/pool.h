@@ -1,9 +1,11 @@
 /*
  * A fixed set of threads that share the pieces of one job at a time.
  *
- * The calling thread works too: a pool of one has no threads of its own. Pieces are claimed one by
- * one in rising order; which thread gets which is not fixed, so a piece must not depend on it, and
- * results are then the same whatever the number of threads.
+ * The calling thread works too: a pool of one has no threads of its own. Every thread begins with
+ * its own part of the pieces, the same of every job, and then takes over from others; which thread
+ * gets which is not fixed, so a piece must not depend on it, and results are then the same whatever
+ * the number of threads. A thread without work looks for the next job for at most 0.2 ms before it
+ * sleeps.
  */
 #ifndef SE_BASE_POOL_H
 #define SE_BASE_POOL_H

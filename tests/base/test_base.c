@@ -1,5 +1,5 @@
 /*
- * Arena, buffer, UTF-8, status, budget, files and the thread pool.
+ * Arena, buffer, UTF-8, status, budget and files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include "base/budget.h"
 #include "base/buffer.h"
 #include "base/file.h"
-#include "base/pool.h"
 #include "base/stage.h"
 #include "base/utf8.h"
 
@@ -179,50 +177,6 @@ static void test_files(void **state)
     assert_null(map.data);
 }
 
-struct count {
-    atomic_int per_piece[1000];
-    atomic_int bad_thread;
-    int threads;
-};
-
-static void count_piece(void *context, size_t piece, int thread)
-{
-    struct count *count = context;
-    atomic_fetch_add(&count->per_piece[piece], 1);
-    if (thread < 0 || thread >= count->threads)
-        atomic_store(&count->bad_thread, 1);
-}
-
-static void test_pool_does_each_piece_once(void **state)
-{
-    (void)state;
-    for (int threads = 1; threads <= 5; threads++) {
-        struct pool *pool;
-        se_error err;
-        assert_int_equal(pool_create(&pool, threads, &err), SE_OK);
-        assert_int_equal(pool_size(pool), threads);
-        for (size_t pieces = 0; pieces <= 1000; pieces = pieces * 3 + 1) {
-            struct count *count = calloc(1, sizeof(*count));
-            assert_non_null(count);
-            count->threads = threads;
-            for (int round = 0; round < 20; round++)
-                pool_run(pool, count_piece, count, pieces);
-            for (size_t i = 0; i < 1000; i++)
-                assert_int_equal(count->per_piece[i], i < pieces ? 20 : 0);
-            assert_int_equal(count->bad_thread, 0);
-            free(count);
-        }
-        pool_free(pool);
-    }
-    struct pool *pool;
-    se_error err;
-    assert_int_equal(pool_create(&pool, -1, &err), SE_ERR_ARGUMENT);
-    assert_int_equal(pool_create(&pool, 100000, &err), SE_ERR_ARGUMENT);
-    assert_null(pool);
-    assert_int_equal(pool_size(NULL), 1);
-    assert_true(pool_default_threads() >= 1);
-}
-
 static void test_stages(void **state)
 {
     (void)state;
@@ -256,7 +210,6 @@ int main(void)
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_stages),
         cmocka_unit_test(test_files),
-        cmocka_unit_test(test_pool_does_each_piece_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
