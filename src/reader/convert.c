@@ -1,5 +1,6 @@
 #include "reader/convert.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -206,4 +207,12 @@ se_line *convert_result_lines(const struct text_line *lines, size_t count, size_
             return NULL;
     }
     return out;
+}
+
+void convert_clip_quad(se_quad *quad, uint32_t width, uint32_t height)
+{
+    for (int i = 0; i < 4; i++) {
+        quad->p[i].x = fminf(fmaxf(quad->p[i].x, 0), (float)width);
+        quad->p[i].y = fminf(fmaxf(quad->p[i].y, 0), (float)height);
+    }
 }

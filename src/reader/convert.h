@@ -30,5 +30,7 @@ se_reading *convert_readings(const struct ser_output *found, double max_error, s
 /* Lines with at least one character; *kept of them. */
 se_line *convert_result_lines(const struct text_line *lines, size_t count, size_t *kept,
                               struct arena *arena);
+/* Moves corners outside a picture of this size onto its edge. */
+void convert_clip_quad(se_quad *quad, uint32_t width, uint32_t height);
 
 #endif

@@ -221,6 +221,15 @@ static int escalating_looks(struct search *search, se_error *err)
     return SE_OK;
 }
 
+/* A box is wider than its text by design, and so may reach beyond the picture. */
+static void clip_quads(struct se_result *result)
+{
+    for (size_t i = 0; i < result->reading_count; i++)
+        convert_clip_quad(&result->readings[i].quad, result->width, result->height);
+    for (size_t i = 0; i < result->line_count; i++)
+        convert_clip_quad(&result->lines[i].quad, result->width, result->height);
+}
+
 static int fill_result(struct search *search, const struct pipeline_input *input, se_error *err)
 {
     struct se_result *result = search->result;
@@ -236,7 +245,10 @@ static int fill_result(struct search *search, const struct pipeline_input *input
                                              &result->arena);
         failed |= !result->lines;
     }
-    return failed ? se_fail_memory(err, "a result", result->arena.max) : SE_OK;
+    if (failed)
+        return se_fail_memory(err, "a result", result->arena.max);
+    clip_quads(result);
+    return SE_OK;
 }
 
 /* What lies between the open picture and the filled result. */

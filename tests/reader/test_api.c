@@ -83,8 +83,8 @@ static void assert_serial(const se_result *result)
     uint32_t width, height;
     se_result_size(result, &width, &height);
     for (int i = 0; i < 4; i++) {
-        assert_true(best->quad.p[i].x >= -1 && best->quad.p[i].x <= (float)width + 1);
-        assert_true(best->quad.p[i].y >= -1 && best->quad.p[i].y <= (float)height + 1);
+        assert_true(best->quad.p[i].x >= 0 && best->quad.p[i].x <= (float)width);
+        assert_true(best->quad.p[i].y >= 0 && best->quad.p[i].y <= (float)height);
     }
 }
 
