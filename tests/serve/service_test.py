@@ -526,7 +526,8 @@ class Killed(unittest.TestCase):
         jobs = {}
         try:
             for round_ in range(4):
-                server = Server(folder=folder, ready=False)
+                # More jobs than a busy machine reads in that time.
+                server = Server("max_jobs=100000", folder=folder, ready=False)
                 end = time.monotonic() + chance.uniform(0.2, 1.0)
                 while time.monotonic() < end:
                     name = f"{round_}-{len(jobs)}"
