@@ -19,7 +19,7 @@ NINJA_FLAGS := $(if $(JOBS),-j$(JOBS))
 TEST_FLAGS := --print-errorlogs --timeout-multiplier 5 $(if $(JOBS),--num-processes $(JOBS))
 SANITIZED := --buildtype=debugoptimized -Db_lundef=false
 
-.PHONY: all check check-all portable install uninstall clean help
+.PHONY: all check check-all portable deb install uninstall clean help
 
 all: build/build.ninja
 	ninja -C build $(NINJA_FLAGS)
@@ -29,6 +29,7 @@ help:
 	@echo 'make check       all tests, then again with the address, undefined and thread sanitizers'
 	@echo 'make check-all   that, every allocation failing once, clang, fuzzing, ONNX Runtime, schemathesis'
 	@echo 'make portable    a folder that runs on machines without the libraries'
+	@echo 'make deb         Debian packages of the program and of the models'
 	@echo 'make install     PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)'
 	@echo 'make uninstall   takes the same files away'
 	@echo 'make clean       removes all build folders'
@@ -64,6 +65,9 @@ check-all: build/build.ninja build-asan/build.ninja build-tsan/build.ninja build
 portable:
 	tools/portable build-portable
 
+deb:
+	tools/deb
+
 install: build/build.ninja
 	$(MESON) configure build --prefix='$(PREFIX)' --libdir='$(LIBDIR)'
 	ninja -C build $(NINJA_FLAGS)
@@ -74,4 +78,4 @@ uninstall:
 	DESTDIR='$(DESTDIR)' tools/uninstall build
 
 clean:
-	rm -rf build build-asan build-tsan build-clang build-fuzz build-oracle build-api build-portable
+	rm -rf build build-asan build-tsan build-clang build-fuzz build-oracle build-api build-portable build-deb
