@@ -24,7 +24,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import keyword_rule
 
@@ -48,24 +48,26 @@ PEERS = {
     "rapidocr-ort": Peer("rapidocr_worker.py", ("--engine", "onnxruntime"), "rapidocr-ort.txt"),
     "rapidocr-openvino": Peer("rapidocr_worker.py", ("--engine", "openvino"),
                               "rapidocr-openvino.txt"),
-    "faster-paddle": Peer("faster_paddle_worker.py", (), "faster-paddle.txt"),
+    "faster-paddle-tiny": Peer("faster_paddle_worker.py", ("--size", "tiny"), "faster-paddle.txt"),
+    "faster-paddle-small": Peer("faster_paddle_worker.py", ("--size", "small"),
+                                "faster-paddle.txt"),
     "easyocr": Peer("easyocr_worker.py", (), "easyocr.txt"),
     "tesseract": Peer("tesseract_worker.py", (), None, "tesseract"),
 }
-DEFAULT_ENGINES = "serialeye,serialeye-lines,rapidocr-ort,rapidocr-openvino,faster-paddle"
+DEFAULT_ENGINES = ("serialeye,serialeye-lines,rapidocr-ort,rapidocr-openvino,faster-paddle-tiny,"
+                   "faster-paddle-small")
+ROOT = HERE.parents[1]
 
 
 class EngineError(Exception):
     """An engine cannot be used; the message says why."""
 
 
-def prepare(peer: Peer, venv_dir: Path) -> Path:
-    """The Python that runs the worker, with the peer's packages in a virtual environment."""
-    if peer.command and not shutil.which(peer.command):
-        raise EngineError(f"command '{peer.command}' is not installed")
-    if not peer.requirements:
+def prepare(requirements: str | None, venv_dir: Path) -> Path:
+    """The Python with these packages, in a virtual environment; without any, our own."""
+    if not requirements:
         return Path(sys.executable)
-    wanted = HERE / "requirements" / peer.requirements
+    wanted = HERE / "requirements" / requirements
     digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
     home = venv_dir / wanted.stem
     marker, python = home / "installed", home / "bin" / "python"
@@ -157,16 +159,21 @@ class Engine:
         """End the worker."""
         if self.process:
             self.process.kill()
-            self.process.wait()
-            self.process = None
+            with self.process:
+                self.process = None
 
     def summary(self) -> dict[str, Any]:
         """Figures of the run."""
-        times = [a["ms"] for a in self.answers if "ms" in a]
+        def middle(key: str, mean: Callable[[list[float]], float]) -> float | None:
+            values = [a[key] for a in self.answers if key in a]
+            return round(mean(values), 1) if values else None
+
         return {"engine": self.name, "version": self.version, "pictures": len(self.answers),
                 "failed": sum("error" in a for a in self.answers),
-                "ms_median": round(statistics.median(times), 1) if times else None,
-                "ms_mean": round(statistics.mean(times), 1) if times else None,
+                "ms_median": middle("ms", statistics.median),
+                "ms_mean": middle("ms", statistics.mean),
+                "cpu_ms_median": middle("cpu_ms", statistics.median),
+                "cpu_ms_mean": middle("cpu_ms", statistics.mean),
                 "first_result_s": round(self.first_s, 2) if self.first_s else None,
                 "peak_mb": round(self.peak_kb / 1024)}
 
@@ -191,13 +198,16 @@ def start_engines(options: argparse.Namespace) -> list[Engine]:
     for name in options.engines.split(","):
         peer = PEERS[name]
         try:
-            if name.startswith("serialeye") and not os.access(options.serialeye, os.X_OK):
-                raise EngineError(f"{options.serialeye} is not there (--serialeye)")
-            python = prepare(peer, options.venv_dir)
+            if peer.command and not shutil.which(peer.command):
+                raise EngineError(f"command '{peer.command}' is not installed")
+            if name.startswith("serialeye") and not options.library.is_file():
+                raise EngineError(f"{options.library} is not there (--library)")
+            python = prepare(peer.requirements, options.venv_dir)
             arguments = [str(python), str(HERE / "workers" / peer.worker), "--threads",
                          str(options.threads), *peer.options]
             if name.startswith("serialeye"):
-                arguments += ["--command", str(options.serialeye.resolve())]
+                arguments += ["--library", str(options.library.resolve()), "--package",
+                              str(ROOT / "python")]
             engine = Engine(name, arguments, cpus, options.timeout, options.out / f"{name}.log")
             engine.start()
             engines.append(engine)
@@ -209,12 +219,13 @@ def start_engines(options: argparse.Namespace) -> list[Engine]:
 def report(engines: list[Engine], out: Path) -> None:
     """Print the table, write the answers and the figures."""
     summaries = [engine.summary() for engine in engines]
-    print(f"{'engine':18} {'ms median':>10} {'ms mean':>9} {'first s':>8} {'peak MB':>8} "
-          f"{'failed':>7}  version")
+    columns = {"ms_median": "ms median", "ms_mean": "ms mean", "cpu_ms_median": "cpu median",
+               "cpu_ms_mean": "cpu mean", "first_result_s": "first s", "peak_mb": "peak MB",
+               "failed": "failed"}
+    print(f"{'engine':20}", *(f"{title:>10}" for title in columns.values()), " version")
     for s in summaries:
-        columns = {"ms_median": 10, "ms_mean": 9, "first_result_s": 8, "peak_mb": 8, "failed": 7}
-        cells = [f"{'-' if s[key] is None else s[key]:>{width}}" for key, width in columns.items()]
-        print(f"{s['engine']:18} {' '.join(cells)}  {s['version']}")
+        cells = (f"{'-' if s[key] is None else s[key]:>10}" for key in columns)
+        print(f"{s['engine']:20}", *cells, f" {s['version']}")
     (out / "summary.json").write_text(json.dumps(summaries, indent=1) + "\n", encoding="utf-8")
 
 
@@ -228,6 +239,52 @@ def write_runs(engines: list[Engine], out: Path) -> list[str]:
                 lines.write(json.dumps(answer, ensure_ascii=False) + "\n")
         runs.append(str(run))
     return runs
+
+
+def take_turns(engines: list[Engine], folder: Path, files: list[str]) -> list[str]:
+    """Let the engines read picture by picture; the files that all of them have read. Ctrl-C ends
+    the run, and what has been read counts."""
+    done = 0
+    try:
+        for engine in engines:
+            engine.warm_up((folder / files[0]).resolve())
+        for turn, name in enumerate(files):
+            at = turn % len(engines)
+            for engine in engines[at:] + engines[:at]:
+                engine.read((folder / name).resolve(), not PEERS[engine.name].has_readings)
+            done = turn + 1
+            print(f"\r{done}/{len(files)}", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print(f"\nended after {done} of {len(files)} pictures", file=sys.stderr)
+        for engine in engines:
+            del engine.answers[done:]
+    finally:
+        for engine in engines:
+            engine.stop()
+    print(file=sys.stderr)
+    return files[:done]
+
+
+def score(options: argparse.Namespace, table: Path, runs: list[str]) -> None:
+    """Print what the scorer says, and keep it in score.txt."""
+    scorer = options.score or options.photos / "score.py"
+    if not scorer.is_file():
+        print(f"{scorer}: not there, runs are not scored (--score)", file=sys.stderr)
+        return
+    done = subprocess.run([sys.executable, str(scorer), str(table), *runs], text=True,
+                          stdout=subprocess.PIPE, check=False)
+    print(done.stdout, end="")
+    (options.out / "score.txt").write_text(done.stdout, encoding="utf-8")
+
+
+def plot(options: argparse.Namespace) -> None:
+    """Draw the figures in --out, in a process that has matplotlib."""
+    try:
+        python = prepare("plot.txt", options.venv_dir)
+    except EngineError as error:
+        print(f"no plot: {error}", file=sys.stderr)
+        return
+    subprocess.run([str(python), str(HERE / "plot.py"), str(options.out)], check=True)
 
 
 def part_table(table: Path, files: list[str], out: Path) -> Path:
@@ -245,8 +302,8 @@ def main() -> int:
     parser.add_argument("--photos", type=Path, required=True, help="folder with photos.tsv")
     parser.add_argument("--engines", default=DEFAULT_ENGINES,
                         help=f"comma between; known: {', '.join(PEERS)}; default: %(default)s")
-    parser.add_argument("--serialeye", type=Path, default=HERE.parents[1] / "build" / "serialeye",
-                        help="the command (default %(default)s)")
+    parser.add_argument("--library", type=Path, default=ROOT / "build" / "libserialeye.so",
+                        help="SerialEye's library (default %(default)s)")
     parser.add_argument("--venv-dir", type=Path, required=True,
                         help="folder for the peers' virtual environments")
     parser.add_argument("--out", type=Path, required=True, help="folder for runs and figures")
@@ -257,6 +314,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="only this many pictures, spread over the table")
     parser.add_argument("--timeout", type=float, default=180.0,
                         help="seconds that an engine may take to load or to read a picture")
+    parser.add_argument("--plot", action="store_true", help="draw compare.png into --out")
     options = parser.parse_args()
     if unknown := set(options.engines.split(",")) - set(PEERS):
         parser.error(f"unknown engines: {', '.join(sorted(unknown))}; known: {', '.join(PEERS)}")
@@ -266,27 +324,11 @@ def main() -> int:
     engines = start_engines(options)
     if not engines:
         return 1
-    try:
-        for engine in engines:
-            engine.warm_up((options.photos / files[0]).resolve())
-        for turn, name in enumerate(files):
-            at = turn % len(engines)
-            for engine in engines[at:] + engines[:at]:
-                engine.read((options.photos / name).resolve(), not PEERS[engine.name].has_readings)
-            print(f"\r{turn + 1}/{len(files)}", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
-    finally:
-        for engine in engines:
-            engine.stop()
+    files = take_turns(engines, options.photos, files)
     report(engines, options.out)
-    runs = write_runs(engines, options.out)
-    score = options.score or options.photos / "score.py"
-    if score.is_file():
-        part = part_table(table, files, options.out)
-        sys.stdout.flush()
-        subprocess.run([sys.executable, str(score), str(part), *runs], check=False)
-    else:
-        print(f"{score}: not there, runs are not scored (--score)", file=sys.stderr)
+    score(options, part_table(table, files, options.out), write_runs(engines, options.out))
+    if options.plot:
+        plot(options)
     return 0
 
 

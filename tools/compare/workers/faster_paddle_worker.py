@@ -1,4 +1,4 @@
-"""faster-paddle with its bundled PP-OCRv6 small models."""
+"""faster-paddle with its bundled PP-OCRv6 models, tiny or small."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import protocol
 
 def main() -> None:
     """Serve."""
-    options = protocol.arguments(__doc__).parse_args()
+    parser = protocol.arguments(__doc__)
+    parser.add_argument("--size", choices=("tiny", "small"), required=True)
+    options = parser.parse_args()
     out = protocol.own_stdout()
     from faster_paddle import OcrEngine
-    engine = OcrEngine(model_size="small", threads=options.threads)
+    engine = OcrEngine(model_size=options.size, threads=options.threads)
 
     def read(data: bytes) -> list[protocol.Line]:
         found = []

@@ -1,8 +1,9 @@
 """The two sides' agreement: how a worker of `compare.py` talks.
 
 A worker loads its engine, writes {"ready": true, "version": ...} on a line, and then answers every
-file name on its standard input with one JSON line: {"file", "ms", "lines", "readings", "peak_kb"}
-or {"file", "error"}. `ms` is from the picture's bytes in memory to the result, decoding included.
+file name on its standard input with one JSON line: {"file", "ms", "cpu_ms", "lines", "readings",
+"peak_kb"} or {"file", "error"}. `ms` is from the picture's bytes in memory to the result, decoding
+included; `cpu_ms` is the processor time of all threads over the same stretch.
 Only these lines reach standard output: whatever a library prints there goes to standard error.
 """
 
@@ -41,14 +42,19 @@ def peak_kb() -> int:
     return 0
 
 
+def spent(start: float, used: float) -> Answer:
+    """What was used since time.perf_counter() was `start` and time.process_time() was `used`."""
+    return {"ms": round((time.perf_counter() - start) * 1000, 2),
+            "cpu_ms": round((time.process_time() - used) * 1000, 2), "peak_kb": peak_kb()}
+
+
 def timed_lines(read: Callable[[bytes], list[Line]]) -> Callable[[str], Answer]:
     """Makes an answer out of a function from bytes to lines."""
     def answer(name: str) -> Answer:
         data = Path(name).read_bytes()
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         lines = read(data)
-        return {"ms": round((time.perf_counter() - start) * 1000, 2), "lines": lines,
-                "peak_kb": peak_kb()}
+        return {"lines": lines, **spent(start, used)}
     return answer
 
 

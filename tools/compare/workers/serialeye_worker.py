@@ -1,16 +1,11 @@
-"""SerialEye: the command `serialeye read --json`.
-
-The command reads the files it is given and ends, so every picture is a process of its own, which is
-given the picture twice: the second answer's `ms` is that of a reader that has loaded its models, as
-the other workers' is; the first's is kept as `cold_ms`.
-"""
+"""SerialEye: libserialeye by its Python package, in this process, as the other engines are."""
 
 from __future__ import annotations
 
-import json
 import os
-import resource
-import subprocess
+import sys
+import time
+from pathlib import Path
 
 import protocol
 
@@ -18,32 +13,28 @@ import protocol
 def main() -> None:
     """Serve."""
     parser = protocol.arguments(__doc__)
-    parser.add_argument("--command", required=True, help="path of serialeye")
+    parser.add_argument("--library", type=Path, required=True, help="path of libserialeye.so")
+    parser.add_argument("--package", type=Path, required=True,
+                        help="folder that holds the Python package serialeye")
     parser.add_argument("--lines", action="store_true",
                         help="text lines without barcodes: what OCR alone finds")
     options = parser.parse_args()
     out = protocol.own_stdout()
-    os.environ["SERIALEYE_JOBS"] = "1"
-    os.environ["SERIALEYE_THREADS"] = str(options.threads)
-    flags = ["--lines", "--no-barcodes"] if options.lines else []
+    os.environ["LIBSERIALEYE"] = str(options.library)
+    sys.path.insert(0, str(options.package))
+    import serialeye
+    settings = {"jobs": 1, "threads": options.threads}
+    if options.lines:
+        settings["barcodes"] = False
+    reader = serialeye.Reader(**settings)
 
     def read(name: str) -> protocol.Answer:
-        done = subprocess.run([options.command, "read", "--json", *flags, name, name],
-                              stdout=subprocess.PIPE, text=True, check=False)
-        answers = [json.loads(row) for row in done.stdout.splitlines()]
-        if len(answers) != 2:
-            raise RuntimeError(f"{len(answers)} answers of 2, exit status {done.returncode}")
-        cold, warm = answers
-        if "error" in warm:
-            raise RuntimeError(warm["error"]["message"])
-        warm.pop("file")
-        return {**warm, "cold_ms": cold["ms"],
-                "peak_kb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}
+        data = Path(name).read_bytes()
+        start, used = time.perf_counter(), time.process_time()
+        answer = reader.read(data, lines=options.lines)
+        return {**answer, **protocol.spent(start, used), "file": name}
 
-    version = subprocess.run([options.command, "version"], capture_output=True, text=True,
-                             check=False)
-    first = version.stdout.splitlines()[:1] or ["serialeye"]
-    protocol.serve(first[0], read, out)
+    protocol.serve(f"serialeye {serialeye.version()}", read, out)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ import protocol
 
 def read(name: str) -> protocol.Answer:
     """The words of one picture, joined into Tesseract's lines."""
-    start = time.perf_counter()
+    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(["tesseract", name, "-", "--psm", "11", "tsv"], capture_output=True,
                           text=True, check=True)
-    spent = time.perf_counter() - start
+    spent, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
     lines: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for word in csv.DictReader(done.stdout.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
         if word["level"] == "5" and word["text"].strip():
@@ -34,8 +35,8 @@ def read(name: str) -> protocol.Answer:
         score = sum(float(w["conf"]) for w in words) / len(words) / 100
         found.append(protocol.line(" ".join(w["text"] for w in words), score,
                                    [[left, top], [right, top], [right, bottom], [left, bottom]]))
-    return {"ms": round(spent * 1000, 2), "lines": found,
-            "peak_kb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}
+    return {"ms": round(spent * 1000, 2), "cpu_ms": round(cpu * 1000, 2), "lines": found,
+            "peak_kb": after.ru_maxrss}
 
 
 def main() -> None:
