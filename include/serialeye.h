@@ -181,6 +181,18 @@ typedef struct se_picture {
 SE_API int se_read_batch(se_reader *reader, const se_picture *pictures, size_t count,
                          const se_read_options *options, se_result **results, se_error *error);
 
+enum { SE_DEVICE_MAX_PICTURES = 32 };
+
+/*
+ * Reads photographs of one device, which together say more than each alone: a code that is damaged
+ * in one and clear in another is read from both. A picture that shows another code in its place
+ * lowers the score. Up to SE_DEVICE_MAX_PICTURES; `lines` cannot be asked for. A picture that
+ * failed takes no part and has a result that says so (se_result_picture); when all failed, so does
+ * the call, with the first one's reason.
+ */
+SE_API int se_read_device(se_reader *reader, const se_picture *pictures, size_t count,
+                          const se_read_options *options, se_result **out, se_error *error);
+
 /* ---- results -------------------------------------------------------------------------------- */
 
 typedef struct se_point {
@@ -213,6 +225,15 @@ typedef struct se_term {
     double value, weight;
 } se_term;
 
+/* What one of several pictures of a device shows of a reading (se_read_device). */
+typedef struct se_sighting {
+    size_t picture;   /* which, in the order of the call */
+    const char *text; /* as read there alone … */
+    double score;     /* … and how sure that was */
+    int agrees;       /* 1: it speaks for the reading; 0: against it */
+    se_quad quad;     /* in pixels of that picture */
+} se_sighting;
+
 typedef struct se_reading {
     const char *text;    /* canonical: upper case, no spaces */
     const char *printed; /* as seen */
@@ -233,7 +254,10 @@ typedef struct se_reading {
     /* With a list of known serial numbers (setting "known"): "exact", as read; "nearest", corrected
      * to what is on the list; "new", nothing there is likely to be it. NULL without a list. */
     const char *known;
-    int matches_pattern; /* 1: fits the pattern that was given; 0: it does not, or none was */
+    int matches_pattern;     /* 1: fits the pattern that was given; 0: it does not, or none was */
+    size_t picture;          /* of se_read_device: the picture that quad and printed are of */
+    const se_sighting *seen; /* … and what the pictures show, seen_count of them; else NULL */
+    size_t seen_count;
 } se_reading;
 
 typedef struct se_line {
@@ -252,6 +276,12 @@ SE_API double se_result_ms(const se_result *result);
 SE_API size_t se_result_reading_count(const se_result *result);
 /* The reading at `index`, the likeliest first; NULL past the end. */
 SE_API const se_reading *se_result_reading(const se_result *result, size_t index);
+/* The pictures that the result is of: of se_read_device as many as were given, else one. */
+SE_API size_t se_result_picture_count(const se_result *result);
+/* The result of the picture at `index` alone, which belongs to `result`; NULL past the end. */
+SE_API const se_result *se_result_picture(const se_result *result, size_t index);
+/* Name of the picture as it was given, NULL when none was. */
+SE_API const char *se_result_file(const se_result *result);
 SE_API size_t se_result_line_count(const se_result *result);
 SE_API const se_line *se_result_line(const se_result *result, size_t index);
 /* The whole result as one line of JSON (docs/contract.md), without a newline. Never NULL. */

@@ -123,6 +123,30 @@ class Reader:
             for result in results:
                 self._lib.se_result_free(c_void_p(result))
 
+    def read_device(self, pictures: Sequence[bytes], *, names: Sequence[str] | None = None,
+                    time_limit_ms: int | None = None) -> dict:
+        """What several pictures of one device say together (docs/contract.md).
+
+        names: of the pictures, for the result. Pictures that cannot be read take no part and are
+        said in "pictures"; SerialEyeError when none can.
+        """
+        if names is not None and len(names) != len(pictures):
+            raise ValueError(f"{len(names)} names for {len(pictures)} pictures")
+        options = _library.read_options(False, time_limit_ms)
+        count = len(pictures)
+        called = [name.encode() for name in names] if names else [None] * count
+        given = (_library.Picture * count)(*((one, len(one), name)
+                                             for one, name in zip(pictures, called)))
+        error = _library.Error()
+        result = c_void_p()
+        status = self._lib.se_read_device(self._handle(), given, count, options, byref(result),
+                                          byref(error))
+        self._check(status, error)
+        try:
+            return json.loads(self._lib.se_result_json(result))
+        finally:
+            self._lib.se_result_free(result)
+
     def _answer(self, result: c_void_p) -> dict | SerialEyeError:
         message = c_char_p()
         status = self._lib.se_result_status(result, byref(message))

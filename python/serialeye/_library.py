@@ -53,6 +53,8 @@ _SIGNATURES = {
                         POINTER(Error)]),
     "se_read_batch": (c_int, [c_void_p, POINTER(Picture), c_size_t, POINTER(ReadOptions),
                               POINTER(c_void_p), POINTER(Error)]),
+    "se_read_device": (c_int, [c_void_p, POINTER(Picture), c_size_t, POINTER(ReadOptions),
+                               POINTER(c_void_p), POINTER(Error)]),
     "se_result_free": (None, [c_void_p]),
     "se_result_status": (c_int, [c_void_p, POINTER(c_char_p)]),
     "se_result_json": (c_char_p, [c_void_p]),

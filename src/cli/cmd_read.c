@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "cli/interrupt.h"
 #include "cli/picture_list.h"
+#include "cli/read_device.h"
 #include "cli/read_run.h"
 #include "cli/resume.h"
 #include "cli/setting_options.h"
@@ -26,6 +27,7 @@ static const char usage[] =
     "error\n"
     "  --lines           all lines of text, too\n"
     "  --explain         the evidence for each reading, too: what its score is the sum of\n"
+    "  --same-device     all pictures show one device: one answer out of all of them\n"
     "  --overlay OUT.png draw what was found over the picture (one picture only)\n"
     "  --out FILE        write there instead of to standard output\n"
     "  --resume          go on with the file of --out: skip the pictures that are in it\n"
@@ -55,7 +57,7 @@ static const struct short_form short_forms[] = {
 
 struct read_request {
     enum outcome_format format;
-    bool json, csv, lines, explain, resume;
+    bool json, csv, lines, explain, resume, same_device;
     const char *out, *overlay;
     char **arguments;
     int argument_count;
@@ -80,6 +82,11 @@ static int check_request(const struct read_request *request)
         return cli_misuse(self, "--resume goes on with the file of --out: name one");
     if (request->resume && !request->json && !request->csv)
         return cli_misuse(self, "--resume needs --json or --csv");
+    if (request->same_device && (request->csv || request->lines || request->resume))
+        return cli_misuse(self, "--same-device gives one answer, plain or as --json: not with "
+                                "--csv, --lines or --resume");
+    if (request->same_device && request->overlay)
+        return cli_misuse(self, "--overlay draws over one picture: not with --same-device");
     for (int i = 0; i < request->argument_count; i++)
         inputs += strcmp(request->arguments[i], "-") == 0;
     if (inputs > 1)
@@ -107,6 +114,9 @@ static int take_option(struct read_request *request, struct setting_options *set
         return -1;
     case 'r':
         request->resume = true;
+        return -1;
+    case 's':
+        request->same_device = true;
         return -1;
     case 'o':
         request->out = argument;
@@ -139,6 +149,7 @@ static int parse(int argc, char **argv, struct read_request *request,
         {"overlay", required_argument, NULL, 'O'},
         {"out", required_argument, NULL, 'o'},
         {"resume", no_argument, NULL, 'r'},
+        {"same-device", no_argument, NULL, 's'},
         {"jobs", required_argument, NULL, OPTION_SHORT_FORM},
         {"threads", required_argument, NULL, OPTION_SHORT_FORM + 1},
         {"no-barcodes", no_argument, NULL, OPTION_SHORT_FORM + 2},
@@ -242,7 +253,8 @@ static int read_list(const struct read_request *request, const struct picture_li
     job.cancel = interrupt_watch(&err);
     if (!job.cancel || se_open(&job.reader, request->settings, &err) != SE_OK)
         return cli_fail(&err);
-    const int status = read_run(&job, &counts, &err);
+    const int status =
+        request->same_device ? read_device(&job, &counts, &err) : read_run(&job, &counts, &err);
     se_close(job.reader);
     if (status == SE_OK)
         return report(&counts, list->count);

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "serial/evidence.h"
+#include "serial/same_device.h"
 
 struct placement placement_of_scale(float scale_x, float scale_y, float x, float y)
 {
@@ -131,14 +132,27 @@ static const char *const *convert_sources(unsigned sources, size_t *count, struc
     return out;
 }
 
-static se_term *convert_terms(const double *evidence, struct arena *arena)
+static se_term *convert_terms(const double *evidence, double disagreement, struct arena *arena)
 {
-    se_term *out = arena_alloc(arena, EVIDENCE_TERMS + 1, sizeof(*out));
+    se_term *out = arena_alloc(arena, EVIDENCE_TERMS + 2, sizeof(*out));
     for (int i = 0; out && i < EVIDENCE_TERMS; i++)
         out[i] =
             (se_term){evidence_name((enum evidence_term)i), evidence[i], calibration_weights[i]};
-    if (out)
+    if (out) {
         out[EVIDENCE_TERMS] = (se_term){"bias", 1, calibration_bias};
+        out[EVIDENCE_TERMS + 1] = (se_term){"pictures", disagreement, 1};
+    }
+    return out;
+}
+
+static se_sighting *convert_seen(const struct ser_reading *from, struct arena *arena)
+{
+    se_sighting *out = arena_alloc(arena, from->seen_count, sizeof(*out));
+    for (size_t i = 0; out && i < from->seen_count; i++) {
+        const struct ser_sighting *seen = &from->seen[i];
+        out[i] = (se_sighting){seen->picture, seen->reading->text, (double)seen->reading->score,
+                               seen->agrees, quad_to_public(seen->reading->quad)};
+    }
     return out;
 }
 
@@ -158,8 +172,12 @@ static bool convert_reading(const struct ser_reading *from, double max_error, se
     to->why = from->why;
     to->known = ser_known_name(from->known);
     to->matches_pattern = from->matches_pattern;
-    to->terms = convert_terms(from->evidence, arena);
-    to->term_count = EVIDENCE_TERMS + 1;
+    to->terms = convert_terms(from->evidence, from->disagreement, arena);
+    to->term_count = EVIDENCE_TERMS + 1 + (from->seen_count > 0);
+    to->picture = from->picture;
+    to->seen_count = from->seen_count;
+    if (from->seen_count > 0 && !(to->seen = convert_seen(from, arena)))
+        return false;
     se_alternative *alternatives =
         arena_alloc(arena, from->alternative_count, sizeof(*alternatives));
     if (!to->sources || !to->chars || !to->terms || !alternatives)

@@ -194,6 +194,7 @@ static int find_readings(struct merge *merge, se_error *err)
         .format_count = merge->format_count,
         .pattern = merge->pattern,
         .known = merge->known,
+        .strips = merge->strips,
     };
     return ser_find(&input, merge->readings, &merge->found, err);
 }

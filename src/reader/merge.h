@@ -20,6 +20,7 @@ struct merge {
     size_t format_count;
     const struct automaton *pattern; /* what the serial number looks like, or NULL */
     const struct known_list *known;  /* serial numbers that there are, or NULL */
+    bool strips;                     /* readings keep what they were read from */
     int width, height;               /* of the upright picture */
     struct arena *work;              /* lines */
     struct arena *readings;          /* what `found` points to */

@@ -238,6 +238,7 @@ static int fill_result(struct search *search, const struct pipeline_input *input
         convert_readings(&merge->found, search->reader->values.max_error, &result->arena);
     result->reading_count = result->readings ? merge->found.count : 0;
     bool failed = !result->readings;
+    result->found = merge->found;
     result->with_evidence = input->explain;
     if (input->lines) {
         result->with_lines = true;
@@ -270,6 +271,7 @@ static int search_picture(struct search *search, const struct pipeline_input *in
     search->merge.format_count = search->reader->formats.count;
     search->merge.pattern = input->pattern;
     search->merge.known = search->reader->known;
+    search->merge.strips = input->strips;
     FORWARD_IF_ERROR(input->lines ? all_lines(search, err) : escalating_looks(search, err));
     return fill_result(search, input, err);
 }

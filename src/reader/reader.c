@@ -119,7 +119,7 @@ void se_trim(se_reader *reader)
 enum { FIRST_OPTIONS_SIZE = offsetof(se_read_options, cancel) + sizeof(const se_cancel *) };
 
 /* What the caller's struct lacks, or a later version added, stays at its default. */
-static struct se_read_options options_or_defaults(const se_read_options *options)
+se_read_options reader_options(const se_read_options *options)
 {
     struct se_read_options all = SE_READ_OPTIONS_INIT;
     if (options)
@@ -127,7 +127,7 @@ static struct se_read_options options_or_defaults(const se_read_options *options
     return all;
 }
 
-static int check_call(const se_reader *reader, const se_read_options *options, const void *out,
+int reader_check_call(const se_reader *reader, const se_read_options *options, const void *out,
                       se_error *err)
 {
     RETURN_ERROR_IF(!reader || !out, err, SE_ERR_ARGUMENT, "reader or out is NULL");
@@ -200,10 +200,10 @@ int se_read(se_reader *reader, const void *bytes, size_t size, const se_read_opt
             se_result **out, se_error *error)
 {
     se_error_clear(error);
-    FORWARD_IF_ERROR(check_call(reader, options, out, error));
+    FORWARD_IF_ERROR(reader_check_call(reader, options, out, error));
     *out = NULL;
     RETURN_ERROR_IF(!bytes && size > 0, error, SE_ERR_ARGUMENT, "bytes is NULL");
-    const struct se_read_options all = options_or_defaults(options);
+    const struct se_read_options all = reader_options(options);
     struct pipeline_input input = {
         .bytes = bytes ? bytes : "",
         .size = size,
@@ -252,12 +252,12 @@ int se_read_pixels(se_reader *reader, const se_pixels *pixels, const se_read_opt
                    se_result **out, se_error *error)
 {
     se_error_clear(error);
-    FORWARD_IF_ERROR(check_call(reader, options, out, error));
+    FORWARD_IF_ERROR(reader_check_call(reader, options, out, error));
     *out = NULL;
     struct image image;
     bool owned = false;
     FORWARD_IF_ERROR(adopt_pixels(pixels, &reader->values, &image, &owned, error));
-    const struct se_read_options all = options_or_defaults(options);
+    const struct se_read_options all = reader_options(options);
     struct pipeline_input input = {
         .pixels = &image, .lines = all.lines != 0, .explain = all.explain != 0};
     const int status = read_into_result(reader, &input, &all, out, error);
@@ -275,6 +275,7 @@ struct batch {
     se_result **results;
     size_t count;
     const struct automaton *pattern;
+    bool strips; /* results keep what they were read from */
     int *finish; /* [count] status of writing the JSON */
 };
 
@@ -289,6 +290,7 @@ static void read_batch_piece(void *context, size_t i, int thread)
                                          .size = picture->size,
                                          .lines = options.lines != 0,
                                          .explain = options.explain != 0,
+                                         .strips = batch->strips,
                                          .pattern = batch->pattern};
     se_error failure;
     if (read_one(batch->reader, &input, &options, batch->count > 1, batch->results[i], &failure))
@@ -314,28 +316,22 @@ static int read_batch(struct batch *batch, se_error *err)
     return SE_OK;
 }
 
-int se_read_batch(se_reader *reader, const se_picture *pictures, size_t count,
-                  const se_read_options *options, se_result **results, se_error *error)
+int reader_read_batch(struct se_reader *reader, const se_picture *pictures, size_t count,
+                      const se_read_options *options, bool strips, struct se_result **results,
+                      se_error *err)
 {
-    se_error_clear(error);
-    FORWARD_IF_ERROR(check_call(reader, options, results, error));
-    RETURN_ERROR_IF(!pictures && count > 0, error, SE_ERR_ARGUMENT, "pictures is NULL");
-    RETURN_ERROR_IF(count > INT_MAX, error, SE_ERR_ARGUMENT, "%zu pictures are too many", count);
-    if (count == 0)
-        return SE_OK;
-    memset(results, 0, count * sizeof(*results));
-    const struct se_read_options all = options_or_defaults(options);
     struct batch batch = {.reader = reader,
                           .pictures = pictures,
-                          .options = &all,
+                          .options = options,
                           .results = results,
                           .count = count,
+                          .strips = strips,
                           .finish = calloc(count, sizeof(*batch.finish))};
     struct pattern *own = NULL;
-    int status = batch.finish ? choose_pattern(reader, &all, &own, &batch.pattern, error)
-                              : se_fail_memory(error, "a batch", count * sizeof(*batch.finish));
+    int status = batch.finish ? choose_pattern(reader, options, &own, &batch.pattern, err)
+                              : se_fail_memory(err, "a batch", count * sizeof(*batch.finish));
     if (status == SE_OK)
-        status = read_batch(&batch, error);
+        status = read_batch(&batch, err);
     pattern_free(own);
     free(batch.finish);
     for (size_t i = 0; status != SE_OK && i < count; i++) {
@@ -343,4 +339,18 @@ int se_read_batch(se_reader *reader, const se_picture *pictures, size_t count,
         results[i] = NULL;
     }
     return status;
+}
+
+int se_read_batch(se_reader *reader, const se_picture *pictures, size_t count,
+                  const se_read_options *options, se_result **results, se_error *error)
+{
+    se_error_clear(error);
+    FORWARD_IF_ERROR(reader_check_call(reader, options, results, error));
+    RETURN_ERROR_IF(!pictures && count > 0, error, SE_ERR_ARGUMENT, "pictures is NULL");
+    RETURN_ERROR_IF(count > INT_MAX, error, SE_ERR_ARGUMENT, "%zu pictures are too many", count);
+    if (count == 0)
+        return SE_OK;
+    memset(results, 0, count * sizeof(*results));
+    const struct se_read_options all = reader_options(options);
+    return reader_read_batch(reader, pictures, count, &all, false, results, error);
 }

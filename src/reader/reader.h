@@ -24,4 +24,16 @@ struct se_reader {
     int jobs;                  /* pictures side by side in se_read_batch */
 };
 
+/*
+ * se_read_batch without its checks. `strips`: results keep what a device of several pictures is
+ * read from. results[0 … count) are NULL before and after a failure.
+ */
+int reader_read_batch(struct se_reader *reader, const se_picture *pictures, size_t count,
+                      const se_read_options *options, bool strips, struct se_result **results,
+                      se_error *err);
+/* The struct with what the caller's lacks at its default; options may be NULL. */
+se_read_options reader_options(const se_read_options *options);
+int reader_check_call(const se_reader *reader, const se_read_options *options, const void *out,
+                      se_error *err);
+
 #endif

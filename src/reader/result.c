@@ -65,6 +65,9 @@ void se_result_free(se_result *result)
 {
     if (!result)
         return;
+    for (size_t i = 0; i < result->part_count; i++)
+        se_result_free(result->parts[i]);
+    free(result->parts);
     arena_free(&result->arena);
     free(result->json);
     free(result);
@@ -96,6 +99,23 @@ size_t se_result_reading_count(const se_result *result)
 const se_reading *se_result_reading(const se_result *result, size_t index)
 {
     return index < result->reading_count ? &result->readings[index] : NULL;
+}
+
+size_t se_result_picture_count(const se_result *result)
+{
+    return result->parts ? result->part_count : 1;
+}
+
+const se_result *se_result_picture(const se_result *result, size_t index)
+{
+    if (!result->parts)
+        return index == 0 ? result : NULL;
+    return index < result->part_count ? result->parts[index] : NULL;
+}
+
+const char *se_result_file(const se_result *result)
+{
+    return result->file;
 }
 
 size_t se_result_line_count(const se_result *result)

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/stage.h"
 #include "base/status.h"
+#include "serial/serial.h"
 
 enum { RESULT_MAX_LOOKS = 16 };
 
@@ -30,6 +31,10 @@ struct se_result {
     bool with_lines, with_evidence;
     se_reading *readings;
     size_t reading_count;
+    struct ser_output found; /* what `readings` shows; strips only where they were asked for */
+    /* Of several pictures of one device: the results of each, owned; NULL in all others. */
+    struct se_result **parts;
+    size_t part_count;
     se_line *lines;
     size_t line_count;
     char *json; /* owned apart from the arena */

@@ -114,7 +114,37 @@ static json_t *terms_json(const se_reading *reading)
     return NULL;
 }
 
-static json_t *reading_json(const se_reading *reading, bool with_evidence)
+static json_t *seen_json(const struct se_result *result, const se_reading *reading)
+{
+    json_t *array = json_array();
+    int failed = !array;
+    for (size_t i = 0; i < reading->seen_count; i++) {
+        const se_sighting *seen = &reading->seen[i];
+        const char *file = result->parts[seen->picture]->file;
+        json_t *object = json_object();
+        failed |= json_object_set_new(object, "picture", json_integer((json_int_t)seen->picture));
+        if (file)
+            failed |= json_object_set_new(object, "file", json_string(file));
+        failed |= json_object_set_new(object, "text", json_string(seen->text));
+        failed |= json_object_set_new(object, "score", probability(seen->score));
+        failed |= json_object_set_new(object, "agrees", json_boolean(seen->agrees));
+        failed |= json_object_set_new(object, "quad", quad_json(&seen->quad));
+        failed |= json_array_append_new(array, object);
+    }
+    if (!failed)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static int set_device(json_t *object, const struct se_result *result, const se_reading *reading)
+{
+    int failed = json_object_set_new(object, "picture", json_integer((json_int_t)reading->picture));
+    return failed | json_object_set_new(object, "seen", seen_json(result, reading));
+}
+
+static json_t *reading_json(const struct se_result *result, const se_reading *reading,
+                            bool with_evidence)
 {
     json_t *object = json_object();
     int failed = json_object_set_new(object, "text", json_string(reading->text));
@@ -132,6 +162,8 @@ static json_t *reading_json(const se_reading *reading, bool with_evidence)
                                   strings_json(reading->sources, reading->source_count));
     failed |= json_object_set_new(object, "chars", chars_json(reading));
     failed |= json_object_set_new(object, "alternatives", alternatives_json(reading));
+    if (reading->seen)
+        failed |= set_device(object, result, reading);
     if (with_evidence) {
         failed |= json_object_set_new(object, "why", json_string(reading->why));
         failed |= json_object_set_new(object, "terms", terms_json(reading));
@@ -163,18 +195,51 @@ static int set_error(json_t *object, const struct se_result *result)
     return failed;
 }
 
+static int set_size(json_t *object, const struct se_result *result)
+{
+    const int failed = json_object_set_new(object, "width", json_integer(result->width));
+    return failed | json_object_set_new(object, "height", json_integer(result->height));
+}
+
+/* The pictures of a device: their names, and of each its size and looks, or why it failed. */
+static int set_pictures(json_t *object, const struct se_result *result)
+{
+    json_t *files = json_array(), *pictures = json_array();
+    int failed = !files || !pictures;
+    for (size_t i = 0; i < result->part_count; i++) {
+        const struct se_result *part = result->parts[i];
+        json_t *picture = json_object();
+        failed |= json_array_append_new(files, part->file ? json_string(part->file) : json_null());
+        if (part->status != SE_OK) {
+            failed |= set_error(picture, part);
+        } else {
+            failed |= set_size(picture, part);
+            failed |= json_object_set_new(picture, "ms", number(part->ms, 0.01));
+            failed |=
+                json_object_set_new(picture, "looks", strings_json(part->looks, part->look_count));
+        }
+        failed |= json_array_append_new(pictures, picture);
+    }
+    failed |= json_object_set_new(object, "files", files);
+    return failed | json_object_set_new(object, "pictures", pictures);
+}
+
 static int set_findings(json_t *object, const struct se_result *result)
 {
     json_t *readings = json_array();
     int failed = !readings;
     for (size_t i = 0; i < result->reading_count; i++)
-        failed |= json_array_append_new(readings,
-                                        reading_json(&result->readings[i], result->with_evidence));
-    failed |= json_object_set_new(object, "width", json_integer(result->width));
-    failed |= json_object_set_new(object, "height", json_integer(result->height));
+        failed |= json_array_append_new(
+            readings, reading_json(result, &result->readings[i], result->with_evidence));
+    if (result->parts)
+        failed |= set_pictures(object, result);
+    else
+        failed |= set_size(object, result);
     failed |= json_object_set_new(object, "ms", number(result->ms, 0.01));
     failed |= json_object_set_new(object, "device", json_string(result->device));
-    failed |= json_object_set_new(object, "looks", strings_json(result->looks, result->look_count));
+    if (!result->parts)
+        failed |=
+            json_object_set_new(object, "looks", strings_json(result->looks, result->look_count));
     if (result->limited_by_time)
         failed |= json_object_set_new(object, "limit", json_string("time"));
     failed |= json_object_set_new(object, "readings", readings);

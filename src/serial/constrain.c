@@ -604,3 +604,29 @@ bool constrain_wants(const struct work *work, const struct work_cand *cand)
         return true;
     return work->input->pattern && may_match(work->input->pattern, cand);
 }
+
+/* ---- for later ------------------------------------------------------------------------------ */
+
+int constrain_strip(const struct work *work, const struct work_cand *cand, struct arena *arena,
+                    const struct lattice **out, se_error *err)
+{
+    static const struct decode_folding folding = {AUTOMATON_SEPARATORS, true, true, false};
+    struct lattice window;
+    *out = NULL;
+    const int status = window_of(work, cand, &folding, work->arena, &window, err);
+    if (status == SE_ERR_LIMIT || (status == SE_OK && window.steps == 0)) {
+        se_error_clear(err);
+        return SE_OK;
+    }
+    FORWARD_IF_ERROR(status);
+    const size_t size = (size_t)window.steps * window.stride;
+    struct lattice *kept = arena_alloc(arena, 1, sizeof(*kept));
+    float *logp = arena_alloc(arena, size, sizeof(*logp));
+    if (!kept || !logp)
+        return se_fail_memory(err, "the strip of a reading", size * sizeof(*logp));
+    memcpy(logp, window.logp, size * sizeof(*logp));
+    *kept = (struct lattice){
+        .steps = window.steps, .alphabet = window.alphabet, .logp = logp, .stride = window.stride};
+    *out = kept;
+    return SE_OK;
+}

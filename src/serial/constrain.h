@@ -52,4 +52,9 @@ int constrain_others(struct work *work, const struct work_cand *cand, const stru
                      const char *rule, const char *key, struct decode_answer *out, double *logp,
                      se_error *err);
 
+/* What a candidate was read from, in columns of symbols and without separators, in `arena`; *out is
+ * NULL where that is too long for a search. SE_ERR_MEMORY. */
+int constrain_strip(const struct work *work, const struct work_cand *cand, struct arena *arena,
+                    const struct lattice **out, se_error *err);
+
 #endif

@@ -246,6 +246,7 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
     reading->sources = h->sources;
     reading->matches_pattern = h->fits_pattern;
     reading->known = h->known;
+    reading->rank = h->rank;
     reading->printed = printed_of(work, h->cand, arena);
     reading->why = why_of(h, arena);
     reading->alternatives =
@@ -390,6 +391,9 @@ int output_readings(struct work *work, const struct ranking *ranking, struct are
         bool ok = make_reading(work, made[i].best, reading, arena);
         if (ok)
             FORWARD_IF_ERROR(add_others(work, made[i].best, reading, arena, err));
+        if (ok && work->input->strips)
+            FORWARD_IF_ERROR(
+                constrain_strip(work, made[i].best->cand, arena, &reading->strip, err));
         for (size_t k = 0; ok && k < made[i].other_count; k++) {
             const struct hypothesis *other = made[i].others[k];
             const float behind = rank_evidence(other) - rank_evidence(made[i].best);

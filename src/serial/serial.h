@@ -102,6 +102,14 @@ struct ser_reading {
     const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
     bool matches_pattern;
     enum ser_known known;
+    float rank; /* place in the order of answers: the higher, the earlier */
+    /* What it was read from, in columns of symbols (decode.h); NULL unless asked for. */
+    const struct lattice *strip;
+    /* Of several pictures of one device, see same_device.h; all 0 in a reading of one picture. */
+    size_t picture; /* the one that `quad` and `printed` are of */
+    const struct ser_sighting *seen;
+    size_t seen_count;
+    double disagreement; /* log-odds taken off because pictures show something else; 0 or less */
 };
 
 struct format;
@@ -116,6 +124,7 @@ struct ser_input {
     size_t format_count;
     const struct automaton *pattern; /* what the serial number looks like, or NULL */
     const struct known_list *known;  /* serial numbers that there are, or NULL */
+    bool strips;                     /* readings keep what they were read from */
 };
 
 struct ser_output {

@@ -48,6 +48,17 @@ class Package(unittest.TestCase):
         self.assertEqual(self.reader.process_batch([]), [])
         self.assertEqual(serialeye.process_batch(iter([PICTURE]))[0][0][0], SERIAL)
 
+    def test_a_device_of_several_pictures(self) -> None:
+        found = self.reader.read_device([PICTURE, b"no picture", PICTURE], names=["a", "b", "ä"])
+        self.assertEqual(found["files"], ["a", "b", "ä"])
+        self.assertEqual(found["readings"][0]["text"], SERIAL)
+        self.assertEqual([one["picture"] for one in found["readings"][0]["seen"]], [0, 2])
+        self.assertEqual(found["pictures"][1]["error"]["code"], "unknown_type")
+        with self.assertRaises(serialeye.SerialEyeError):
+            self.reader.read_device([b""])
+        with self.assertRaises(ValueError):
+            self.reader.read_device([PICTURE], names=[])
+
     def test_read_gives_the_contract(self) -> None:
         result = self.reader.read(PICTURE, lines=True)
         self.assertEqual(result["readings"][0]["kind"], "serial")

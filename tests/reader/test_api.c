@@ -304,6 +304,39 @@ static void test_threads_and_batches_change_no_byte(void **state)
     free(first);
 }
 
+static void test_a_device_of_several_pictures(void **state)
+{
+    (void)state;
+    se_error err;
+    se_result *result = NULL;
+    se_read_options options = SE_READ_OPTIONS_INIT;
+    options.time_limit_ms = 0;
+    const se_picture pictures[] = {
+        {picture, picture_size, "a"}, {"garbage", 7, "b"}, {picture, picture_size, NULL}};
+    assert_int_equal(se_read_device(reader, pictures, 0, &options, &result, &err), SE_ERR_ARGUMENT);
+    assert_int_equal(se_read_device(reader, NULL, 1, &options, &result, &err), SE_ERR_ARGUMENT);
+    assert_int_equal(
+        se_read_device(reader, pictures, SE_DEVICE_MAX_PICTURES + 1, &options, &result, &err),
+        SE_ERR_LIMIT);
+    assert_int_equal(se_read_device(reader, pictures + 1, 1, &options, &result, &err),
+                     SE_ERR_UNKNOWN_TYPE);
+    options.lines = 1;
+    assert_int_equal(se_read_device(reader, pictures, 1, &options, &result, &err), SE_ERR_ARGUMENT);
+    assert_null(result);
+    options.lines = 0;
+    assert_int_equal(se_read_device(reader, pictures, 3, &options, &result, &err), SE_OK);
+    const se_reading *best = se_result_reading(result, 0);
+    assert_string_equal(best->text, serial);
+    assert_int_equal(best->seen_count, 2);
+    assert_int_equal(best->seen[0].picture + best->seen[1].picture, 2);
+    assert_int_equal(se_result_picture_count(result), 3);
+    assert_null(se_result_picture(result, 3));
+    assert_string_equal(se_result_file(se_result_picture(result, 1)), "b");
+    assert_int_equal(se_result_status(se_result_picture(result, 1), NULL), SE_ERR_UNKNOWN_TYPE);
+    assert_string_equal(se_result_reading(se_result_picture(result, 2), 0)->text, serial);
+    se_result_free(result);
+}
+
 static void load_picture(const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -352,6 +385,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_time_limit_is_said),
         cmocka_unit_test(test_raw_pixels),
         cmocka_unit_test(test_batch_keeps_order_and_isolates_failures),
+        cmocka_unit_test(test_a_device_of_several_pictures),
         cmocka_unit_test(test_many_threads_get_the_same_answer),
         cmocka_unit_test(test_threads_and_batches_change_no_byte),
     };
