@@ -8,7 +8,8 @@
 #include "nn/cpu/cpu_step.h"
 
 enum {
-    CONV_STRIP = 48, /* outputs of a row that go through all panels together */
+    CONV_STRIP =
+        48, /* outputs of a row, rounded up to whole tiles, that go through all panels together */
     CONV_EDGE = 16,  /* outputs whose inputs are copied with zeros round them */
     CONV_PIECE = 96, /* outputs a piece should have at least */
     DW_ROWS = 8,
@@ -109,6 +110,25 @@ static void conv_product(const struct conv_row *row, const float *x, int64_t row
     row->job->kernels->gemm(&g);
 }
 
+/* Of `span` pixels of a row, [first, end) lie inside the image. */
+struct run {
+    int64_t first, end, span;
+};
+
+/* Copies a row, dense; zeros for what lies outside. */
+static void copy_pixels(float *to, const float *from, const struct run *run, int64_t c,
+                        int64_t pitch)
+{
+    memset(to, 0, (size_t)(run->first * c) * sizeof(float));
+    if (pitch == c && run->end > run->first)
+        memcpy(to + run->first * c, from + run->first * c,
+               (size_t)((run->end - run->first) * c) * sizeof(float));
+    for (int64_t i = run->first; pitch != c && i < run->end; i++)
+        memcpy(to + i * c, from + i * pitch, (size_t)c * sizeof(float));
+    if (run->span > run->end)
+        memset(to + run->end * c, 0, (size_t)((run->span - run->end) * c) * sizeof(float));
+}
+
 /* Outputs [ox, end) whose taps may hang over the left or right edge: works on a copy of the inputs
  * with zeros where there are none. */
 static void conv_edge(const struct conv_row *row, int64_t ox, int64_t end, float *scratch)
@@ -119,15 +139,13 @@ static void conv_edge(const struct conv_row *row, int64_t ox, int64_t end, float
     for (; ox < end; ox += CONV_EDGE) {
         const int64_t count = cpu_least(end - ox, CONV_EDGE), span = conv_span(attr, count);
         const int64_t ix = ox * attr->stride[1] - attr->pad[1];
+        const struct run run = {cpu_least(ix < 0 ? -ix : 0, span),
+                                cpu_least(w - ix < 0 ? 0 : w - ix, span), span};
         float *to = scratch;
         for (int64_t ky = row->ky_first; ky < row->ky_end; ky++) {
             const float *from = row->x + (row->iy + ky * attr->dilation[0]) * x->strides[1];
-            for (int64_t i = 0; i < span; i++, to += ci) {
-                if (ix + i >= 0 && ix + i < w)
-                    memcpy(to, from + (ix + i) * x->strides[2], (size_t)ci * sizeof(float));
-                else
-                    memset(to, 0, (size_t)ci * sizeof(float));
-            }
+            copy_pixels(to, from + ix * x->strides[2], &run, ci, x->strides[2]);
+            to += span * ci;
         }
         conv_product(row, scratch, span * ci, ci, ox, count);
     }
@@ -152,10 +170,11 @@ static void conv_run_row(const struct conv_row *row, float *scratch)
         end = first;
     conv_edge(row, 0, first, scratch);
     const float *in = row->x + (row->iy + row->ky_first * attr->dilation[0]) * x->strides[1];
-    for (int64_t ox = first; ox < end; ox += CONV_STRIP)
+    const int64_t strip = (CONV_STRIP + rows - 1) / rows * rows;
+    for (int64_t ox = first; ox < end; ox += strip)
         conv_product(row, in + (ox * stride - left) * x->strides[2],
                      attr->dilation[0] * x->strides[1], x->strides[2], ox,
-                     cpu_least(end - ox, CONV_STRIP));
+                     cpu_least(end - ox, strip));
     conv_edge(row, end, ow, scratch);
 }
 
@@ -212,6 +231,14 @@ static int deconv_supports(const struct nn_node *node, se_error *err)
     return SE_OK;
 }
 
+/* Are the kw·co columns of a row of taps, for every input pixel, an output row as it lies? */
+static bool deconv_is_direct(const struct nn_step *step)
+{
+    const struct cpu_packed *packed = step->packed;
+    return packed->panel_count == (size_t)step->attr.kernel[0] &&
+           step->out.strides[2] == step->out.dims[3];
+}
+
 static void deconv_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                         struct cpu_need *need)
 {
@@ -219,8 +246,36 @@ static void deconv_plan(const struct cpu_kernels *kernels, const struct nn_step 
     const struct cpu_packed *packed = step->packed;
     (void)kernels;
     need->pieces = (size_t)(x->dims[0] * x->dims[1]);
-    if (packed->panel_count == 1)
+    if (!deconv_is_direct(step))
         need->per_thread = (size_t)x->dims[2] * packed->panels[0].n;
+}
+
+/* From [pixel][kx][co], `pitch` floats apart, to a row of outputs. */
+static void deconv_scatter(const struct cpu_job *job, const float *from, int64_t pitch, float *to)
+{
+    const struct nn_step *step = job->step;
+    const int64_t w = step->in[NN_IN_X].dims[2], kw = step->attr.kernel[1];
+    const int64_t co = step->out.dims[3], out_pitch = step->out.strides[2];
+    const bool dense = out_pitch == co;
+    if (dense && kw * co == 2) { /* the usual last layer: one map */
+        for (int64_t x = 0; x < w; x++)
+            memcpy(to + 2 * x, from + x * pitch, 2 * sizeof(float));
+    } else {
+        for (int64_t x = 0; x < w; x++)
+            for (int64_t kx = 0; kx < kw; kx++)
+                memcpy(to + (x * kw + kx) * out_pitch, from + x * pitch + kx * co,
+                       (size_t)co * sizeof(float));
+    }
+    const struct cpu_unary act = {
+        .x = to,
+        .y = to,
+        .rows = dense ? 1 : (size_t)(w * kw),
+        .count = (size_t)(dense ? w * kw * co : co), /* without gaps vectors are full */
+        .x_step = out_pitch,
+        .y_step = out_pitch,
+        .act = step->attr.act,
+    };
+    job->kernels->unary(&act);
 }
 
 static void deconv_work(const struct cpu_job *job, size_t piece, float *scratch)
@@ -228,48 +283,28 @@ static void deconv_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_step *step = job->step;
     const struct nn_tensor *x = &step->in[NN_IN_X], *out = &step->out;
     const int64_t image = (int64_t)piece / x->dims[1], y = (int64_t)piece % x->dims[1];
-    const int64_t kh = step->attr.kernel[0], kw = step->attr.kernel[1], co = out->dims[3];
+    const int64_t kh = step->attr.kernel[0], columns = step->attr.kernel[1] * out->dims[3];
     const float *in = x->data + image * x->strides[0] + y * x->strides[1];
     float *to = out->data + image * out->strides[0] + y * kh * out->strides[1];
-    struct cpu_gemm g = {
-        .rows = (size_t)x->dims[2],
-        .a = &in,
-        .segments = 1,
-        .depth = (size_t)x->dims[3],
-        .lda = x->strides[2],
-        .b = job->packed->panels,
-    };
-    if (job->packed->panel_count > 1 || kh * kw == 1) {
-        g.ldc = kw * out->strides[2];
-        g.act = step->attr.act;
-        for (int64_t tap = 0; tap < kh * kw; tap++, g.b++) {
-            g.c = to + tap / kw * out->strides[1] + tap % kw * out->strides[2];
-            job->kernels->gemm(&g);
-        }
-        return;
-    }
-    g.c = scratch;
-    g.ldc = kh * kw * co;
-    job->kernels->gemm(&g);
-    for (int64_t ky = 0; ky < kh; ky++) {
-        for (int64_t ox = 0; ox < x->dims[2] * kw; ox++) {
-            const float *from = scratch + ox / kw * g.ldc + (ky * kw + ox % kw) * co;
-            float *pixel = to + ky * out->strides[1] + ox * out->strides[2];
-            for (int64_t c = 0; c < co; c++)
-                pixel[c] = from[c];
-        }
-        /* Here the row is whole, for the last layer without gaps: vectors are full. */
-        const bool whole = out->strides[2] == co;
-        const struct cpu_unary act = {
-            .x = to + ky * out->strides[1],
-            .y = to + ky * out->strides[1],
-            .rows = whole ? 1 : (size_t)(x->dims[2] * kw),
-            .count = (size_t)(whole ? x->dims[2] * kw * co : co),
-            .x_step = out->strides[2],
-            .y_step = out->strides[2],
-            .act = step->attr.act,
+    const bool direct = deconv_is_direct(step);
+    for (size_t part = 0; part < job->packed->panel_count; part++) {
+        const struct cpu_panels *panels = &job->packed->panels[part];
+        struct cpu_gemm g = {
+            .rows = (size_t)x->dims[2],
+            .a = &in,
+            .segments = 1,
+            .depth = (size_t)x->dims[3],
+            .lda = x->strides[2],
+            .b = panels,
+            .c = direct ? to : scratch,
+            .ldc = (ptrdiff_t)panels->n,
         };
-        job->kernels->unary(&act);
+        if (direct)
+            g.act = step->attr.act;
+        job->kernels->gemm(&g);
+        for (int64_t ky = 0; ky < (int64_t)panels->n / columns; ky++, to += out->strides[1])
+            if (!direct)
+                deconv_scatter(job, scratch + ky * columns, g.ldc, to);
     }
 }
 

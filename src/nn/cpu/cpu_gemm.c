@@ -9,7 +9,8 @@
 #include "nn/cpu/cpu_step.h"
 
 enum {
-    GEMM_BLOCK = 48,         /* rows of a piece */
+    GEMM_BLOCK = 48,         /* rows of a piece, about */
+    LARGE_WEIGHTS = 1 << 18, /* floats: half of a second-level cache of 2 MB */
     GEMM_CHUNK_VECTORS = 48, /* columns of a piece, where they are cut: multiple of 2 and 3 */
     GEMM_WIDE_VECTORS = 96,  /* cut columns from here on … */
     GEMM_FEW_BLOCKS = 4,     /* … when there are no more blocks of rows than this */
@@ -23,11 +24,44 @@ struct block {
     int64_t image, row, rows;
 };
 
-static struct block block_of_piece(const struct nn_tensor *x, size_t piece, int64_t size)
+/* All blocks have tune[CPU_TUNE_ROWS] rows but the last, which also takes what is left over. */
+static int64_t blocks_an_image(int64_t rows, int64_t size)
 {
-    const int64_t per_image = (x->dims[1] + size - 1) / size;
-    const int64_t image = (int64_t)piece / per_image, row = (int64_t)piece % per_image * size;
-    return (struct block){image, row, cpu_least(size, x->dims[1] - row)};
+    return cpu_most(rows / size, 1);
+}
+
+static struct block block_of_piece(const struct nn_step *step, size_t piece)
+{
+    const int64_t m = step->in[NN_IN_X].dims[1], size = step->tune[CPU_TUNE_ROWS];
+    const int64_t per_image = blocks_an_image(m, size);
+    const int64_t image = (int64_t)piece / per_image, index = (int64_t)piece % per_image;
+    const int64_t row = index * size;
+    return (struct block){image, row, index + 1 == per_image ? m - row : size};
+}
+
+/*
+ * Blocks of about GEMM_BLOCK rows: whole tiles, and few sizes, an even number of them, so that no
+ * thread waits long for another. Weights that the second-level cache cannot hold are read again
+ * for every block, so blocks are larger.
+ */
+static void plan_blocks(const struct nn_step *step, const struct cpu_tile *tile,
+                        size_t weight_floats, struct cpu_need *need)
+{
+    const struct cpu_packed *packed = step->packed;
+    const int64_t m = step->in[NN_IN_X].dims[1];
+    const int64_t about = weight_floats > LARGE_WEIGHTS ? 2 * GEMM_BLOCK : GEMM_BLOCK;
+    const int64_t unit =
+        (int64_t)tile->rows[cpu_panel_vectors(tile, packed->panels[0].vectors) - 1];
+    const int64_t blocks = cpu_most((m + about) / (2 * about) * 2, 1);
+    need->rows = cpu_most((m / blocks + unit / 2) / unit * unit, cpu_least(unit, m));
+    need->pieces = (size_t)(step->in[NN_IN_X].dims[0] * blocks_an_image(m, need->rows));
+}
+
+/* Rows of the largest block. */
+static size_t largest_block(const struct nn_step *step, const struct cpu_need *need)
+{
+    const int64_t m = step->in[NN_IN_X].dims[1];
+    return (size_t)(m - (blocks_an_image(m, need->rows) - 1) * need->rows);
 }
 
 static const float *block_at(const struct nn_tensor *t, const struct block *b)
@@ -62,9 +96,9 @@ static const float *block_scaled(const struct cpu_job *job, const struct block *
     return scratch;
 }
 
-static size_t scaled_floats(const struct nn_step *step)
+static size_t scaled_floats(const struct nn_step *step, size_t rows)
 {
-    return cpu_has(&step->in[NN_IN_SCALE]) ? GEMM_BLOCK * (size_t)step->in[NN_IN_X].dims[2] : 0;
+    return cpu_has(&step->in[NN_IN_SCALE]) ? rows * (size_t)step->in[NN_IN_X].dims[2] : 0;
 }
 
 /* --- GEMM --- */
@@ -81,10 +115,11 @@ static size_t gemm_chunks(const struct nn_step *step)
 static void gemm_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                       struct cpu_need *need)
 {
-    const struct nn_tensor *x = &step->in[NN_IN_X];
-    (void)kernels;
-    need->pieces = (size_t)x->dims[0] * cpu_pieces_of(x->dims[1], GEMM_BLOCK) * gemm_chunks(step);
-    need->per_thread = scaled_floats(step);
+    const struct cpu_packed *packed = step->packed;
+    const size_t chunks = gemm_chunks(step);
+    plan_blocks(step, &kernels->tile, packed->panels[0].k * packed->panels[0].n / chunks, need);
+    need->pieces *= chunks;
+    need->per_thread = scaled_floats(step, largest_block(step, need));
 }
 
 static struct cpu_panels chunk_of(const struct cpu_kernels *kernels,
@@ -100,7 +135,7 @@ static void gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_step *step = job->step;
     const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
     const size_t chunks = gemm_chunks(step), chunk = piece % chunks;
-    const struct block b = block_of_piece(&step->in[NN_IN_X], piece / chunks, GEMM_BLOCK);
+    const struct block b = block_of_piece(step, piece / chunks);
     const struct cpu_panels panels = chunk_of(job->kernels, &job->packed->panels[0], chunk, chunks);
     const ptrdiff_t column = (ptrdiff_t)(chunk * GEMM_CHUNK_VECTORS * job->kernels->tile.vl);
     int64_t lda;
@@ -137,20 +172,20 @@ static ptrdiff_t ffn_hidden_pitch(const struct cpu_packed *packed)
 static void ffn_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                      struct cpu_need *need)
 {
-    const struct nn_tensor *x = &step->in[NN_IN_X];
-    (void)kernels;
-    need->pieces = (size_t)x->dims[0] * cpu_pieces_of(x->dims[1], GEMM_BLOCK);
-    need->per_thread = scaled_floats(step) + GEMM_BLOCK * (size_t)ffn_hidden_pitch(step->packed);
+    const struct cpu_panels *panels = ((const struct cpu_packed *)step->packed)->panels;
+    plan_blocks(step, &kernels->tile, panels[0].k * panels[0].n + panels[1].k * panels[1].n, need);
+    need->per_thread = scaled_floats(step, largest_block(step, need)) +
+                       largest_block(step, need) * (size_t)ffn_hidden_pitch(step->packed);
 }
 
 static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
     const struct nn_step *step = job->step;
     const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
-    const struct block b = block_of_piece(&step->in[NN_IN_X], piece, GEMM_BLOCK);
+    const struct block b = block_of_piece(step, piece);
     int64_t lda;
     const float *a = block_scaled(job, &b, scratch, &lda);
-    float *hidden = scratch + scaled_floats(step);
+    float *hidden = scratch + scaled_floats(step, (size_t)b.rows);
     const struct cpu_gemm expand = {
         .rows = (size_t)b.rows,
         .a = &a,

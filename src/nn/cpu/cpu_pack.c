@@ -200,39 +200,35 @@ static void pack_conv(struct pack_context *c)
     }
 }
 
+/* Columns in the order [ky][kx][co], a panel list entry for each ky or one for all (cpu_pack.h);
+ * the file has [co][ky][kx]. */
 static void pack_deconv(struct pack_context *c)
 {
     const struct nn_weight *w = &c->node->weight[0];
     const size_t ci = (size_t)w->dims[0], co = (size_t)w->dims[1];
     const size_t taps = (size_t)w->dims[2] * (size_t)w->dims[3];
+    const size_t parts = taps * co <= c->tile->vl ? 1 : (size_t)w->dims[2];
     const float *bias = c->node->weight[1].data;
-    struct pack_source source = {.weight = w->data,
-                                 .bias = bias,
-                                 .k = ci,
-                                 .n = co,
-                                 .k_step = (ptrdiff_t)(co * taps),
-                                 .n_step = (ptrdiff_t)taps};
-    if (co * 2 > c->tile->vl) {
-        pack_panel_list(c, taps);
-        for (size_t t = 0; t < taps; t++) {
-            pack_panels(c, t, &source);
-            source.weight++;
-        }
-        return;
-    }
-    /* Columns in the order [tap][co] are the columns [co][tap] of the file, moved. */
-    pack_panel_list(c, 1);
+    pack_panel_list(c, parts);
     int32_t *columns = pack_take(&c->memory, taps * co, sizeof(int32_t));
     float *biases = pack_take(&c->memory, taps * co, sizeof(float));
     for (size_t i = 0; columns && i < taps * co; i++) {
         columns[i] = (int32_t)(i % co * taps + i / co);
         biases[columns[i]] = bias ? bias[i % co] : 0.0f;
     }
-    source.n = taps * co;
-    source.n_step = 1;
-    source.columns = columns;
-    source.bias = biases;
-    pack_panels(c, 0, &source);
+    for (size_t part = 0; part < parts; part++) {
+        const size_t n = taps * co / parts;
+        const struct pack_source source = {
+            .weight = w->data,
+            .bias = biases,
+            .k = ci,
+            .n = n,
+            .k_step = (ptrdiff_t)(co * taps),
+            .n_step = 1,
+            .columns = columns ? columns + part * n : NULL,
+        };
+        pack_panels(c, part, &source);
+    }
 }
 
 static void pack_dwconv(struct pack_context *c)

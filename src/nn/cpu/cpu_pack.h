@@ -13,8 +13,8 @@
  *
  *   CONV    panels[g]: k = kh·kw·(ci/groups) in the order [ky][kx][ci], n = co/groups
  *           or, for Winograd, panels[36]: k = ci, n = co, no bias in them, and bias [co]
- *   DECONV  panels[0 … taps): each tap alone, k = ci, n = co; or, when co is less than half a
- *           vector, panels[0] alone: n = taps·co in the order [ky][kx][co]
+ *   DECONV  panels[ky]: k = ci, n = kw·co in the order [kx][co]; or, when all columns fit one
+ *           vector, panels[0] alone: n = kh·kw·co in the order [ky][kx][co]
  *   GEMM    panels[0]
  *   FFN     panels[0], panels[1]
  *   SELECT  panels[0]: the columns that are not chosen, in rising order; panels[1]: the chosen

@@ -65,6 +65,11 @@ static inline int64_t cpu_least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static inline int64_t cpu_most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline bool cpu_has(const struct nn_tensor *tensor)
 {
     return tensor->rank > 0;

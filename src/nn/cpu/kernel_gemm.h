@@ -30,9 +30,13 @@ struct gemm_panel {
     size_t column;
     size_t columns; /* to be written: up to vectors·VL */
     const float *b, *bias;
-    float lowest; /* 0 for relu, else -inf */
+    const float *next, *next_end; /* the panel that comes after this */
+    float lowest;                 /* 0 for relu, else -inf */
     bool residual_before, residual_after;
 };
+
+/* Keeps the compiler from computing a pointer anew from others, which takes registers it lacks. */
+#define KEEP_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
 
 typedef void gemm_panel_fn(const struct gemm_panel *p);
 
@@ -58,6 +62,25 @@ static void gemm_tile_end(const struct gemm_panel *p, size_t row, size_t rows, c
     }
 }
 
+enum { GEMM_LINE = 16 }; /* floats of a cache line */
+
+/* One step of k: sum[r][v] += a[r]·b[v]; row r of a begins at a[r / 4] + r % 4 · lda. */
+INLINE void gemm_step(vf sum[16][3], const float *b, const float *const a[4], ptrdiff_t lda,
+                      const int rows, const int vectors)
+{
+    vf panel[3];
+    UNROLL
+    for (int v = 0; v < vectors; v++)
+        panel[v] = vf_load(b + v * VL);
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        const vf x = vf_set1(a[r / 4][r % 4 * lda]);
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = vf_fma(x, panel[v], sum[r][v]);
+    }
+}
+
 INLINE void gemm_panel_run(const struct gemm_panel *p, const int rows, const int vectors)
 {
     const struct cpu_gemm *g = p->g;
@@ -65,8 +88,10 @@ INLINE void gemm_panel_run(const struct gemm_panel *p, const int rows, const int
     const size_t segments = g->segments, depth = g->depth;
     const bool whole = p->columns == (size_t)vectors * VL;
     const vf lowest = vf_set1(p->lowest);
+    /* The first tiles bring the next panel into the second-level cache, a line for every k. */
+    const float *next = p->next;
     for (size_t row = p->row; row < p->row_end; row += (size_t)rows) {
-        const float *b = p->b;
+        const float *b = p->b, *ahead = next;
         vf sum[16][3];
         UNROLL
         for (int r = 0; r < rows; r++) {
@@ -75,23 +100,24 @@ INLINE void gemm_panel_run(const struct gemm_panel *p, const int rows, const int
                 sum[r][v] = vf_load(p->bias + v * VL);
         }
         for (size_t s = 0; s < segments; s++) {
-            const float *a = g->a[s] + (ptrdiff_t)row * lda;
+            const float *a[4];
+            UNROLL
+            for (int q = 0; q < (rows + 3) / 4; q++) {
+                a[q] = g->a[s] + ((ptrdiff_t)row + 4 * q) * lda;
+                KEEP_IN_REGISTER(a[q]);
+            }
             for (size_t k = 0; k < depth; k++) {
-                vf panel[3];
-                UNROLL
-                for (int v = 0; v < vectors; v++)
-                    panel[v] = vf_load(b + v * VL);
-                UNROLL
-                for (int r = 0; r < rows; r++) {
-                    const vf x = vf_set1(a[r * lda]);
-                    UNROLL
-                    for (int v = 0; v < vectors; v++)
-                        sum[r][v] = vf_fma(x, panel[v], sum[r][v]);
-                }
+                if (vectors == GEMM_VECTORS)
+                    __builtin_prefetch(ahead, 0, 2);
+                gemm_step(sum, b, a, lda, rows, vectors);
                 b += vectors * VL;
-                a++;
+                ahead += GEMM_LINE;
+                UNROLL
+                for (int q = 0; q < (rows + 3) / 4; q++)
+                    a[q]++;
             }
         }
+        next = ahead < p->next_end ? ahead : p->b;
         float *c = g->c + (ptrdiff_t)row * ldc + p->column;
         if (p->residual_before || (p->residual_after && !whole)) {
             float sums[16 * 3 * VL];
@@ -158,16 +184,41 @@ TILE(8, 1)
 TILE(8, 2)
 TILE(8, 3)
 #endif
+#if GEMM_ROWS_1 == 16
+TILE(16, 1)
+#endif
+#if GEMM_ROWS_2 == 12
+TILE(12, 2)
+#elif GEMM_ROWS_2 == 14
+TILE(14, 2)
+#endif
 #undef TILE
 #undef TILES
+
+/* Rows of the largest tile that is used for what whole tiles leave. */
+#if GEMM_ROWS_3 == 8
+enum { GEMM_ODD_ROWS = 8 };
+#else
+enum { GEMM_ODD_ROWS = 6 };
+#endif
 
 /* [vectors - 1][rows - 1] */
 #define TILES_4(vectors)                                                                           \
     gemm_tile_1x##vectors, gemm_tile_2x##vectors, gemm_tile_3x##vectors, gemm_tile_4x##vectors
-static gemm_panel_fn *const gemm_tiles[3][8] = {
+static gemm_panel_fn *const gemm_tiles[3][16] = {
 #if GEMM_ROWS_3 == 8
-    {TILES_4(1), gemm_tile_5x1, gemm_tile_6x1, gemm_tile_7x1, gemm_tile_8x1},
-    {TILES_4(2), gemm_tile_5x2, gemm_tile_6x2, gemm_tile_7x2, gemm_tile_8x2},
+    {TILES_4(1), gemm_tile_5x1, gemm_tile_6x1, gemm_tile_7x1, gemm_tile_8x1,
+#if GEMM_ROWS_1 == 16
+     [15] = gemm_tile_16x1
+#endif
+    },
+    {TILES_4(2), gemm_tile_5x2, gemm_tile_6x2, gemm_tile_7x2, gemm_tile_8x2,
+#if GEMM_ROWS_2 == 12
+     [11] = gemm_tile_12x2
+#elif GEMM_ROWS_2 == 14
+    [13] = gemm_tile_14x2
+#endif
+    },
     {TILES_4(3), gemm_tile_5x3, gemm_tile_6x3, gemm_tile_7x3, gemm_tile_8x3},
 #else
     {TILES_4(1), gemm_tile_5x1, gemm_tile_6x1},
@@ -210,19 +261,24 @@ static void gemm(const struct cpu_gemm *g)
     };
     for (size_t v = 0, vectors; v < b->vectors; v += vectors) {
         vectors = cpu_panel_vectors(&gemm_tile_sizes, b->vectors - v);
-        const size_t rows = gemm_tile_sizes.rows[vectors - 1], odd = g->rows % rows;
+        const size_t rows = gemm_tile_sizes.rows[vectors - 1];
         p.column = v * VL;
         p.columns = b->n - p.column < vectors * VL ? b->n - p.column : vectors * VL;
         p.b = b->b + v * VL * b->k + g->k_first * vectors * VL;
         p.bias = b->bias + v * VL;
         p.row = 0;
-        p.row_end = g->rows - odd;
+        p.row_end = g->rows / rows * rows;
+        p.next = p.b + g->b->k * vectors * VL;
+        p.next_end = p.next + g->b->k * vectors * VL;
         if (p.row_end > 0)
             gemm_tiles[vectors - 1][rows - 1](&p);
-        p.row = p.row_end;
-        p.row_end = g->rows;
-        if (odd > 0)
-            gemm_tiles[vectors - 1][odd - 1](&p);
+        while (p.row_end < g->rows) {
+            const size_t left = g->rows - p.row_end;
+            const size_t some = left < GEMM_ODD_ROWS ? left : GEMM_ODD_ROWS;
+            p.row = p.row_end;
+            p.row_end += some;
+            gemm_tiles[vectors - 1][some - 1](&p);
+        }
         if (late) {
             act_block(g->c + p.column, g->ldc, g->rows, p.columns, &g->act);
             if (g->residual_mode == NN_RESIDUAL_AFTER)

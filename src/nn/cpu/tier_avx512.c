@@ -2,8 +2,8 @@
  * flags; called only where cpu_detect.c has found them. */
 #define VEC_WIDTH 16
 #define GEMM_VECTORS 3
-#define GEMM_ROWS_1 8
-#define GEMM_ROWS_2 8
+#define GEMM_ROWS_1 16
+#define GEMM_ROWS_2 14
 #define GEMM_ROWS_3 8
 #define GEMM_TILE "8x48"
 #define TIER avx512
