@@ -155,6 +155,7 @@ static void dw_check(const struct cpu_kernels *kernels, const char *name,
     kernels->dwconv(&part);
     part.y_first = part.y_end;
     part.y_end = d.oh;
+    part.out += part.y_first * d.ow * d.pitch;
     kernels->dwconv(&part);
     for (size_t i = 0; i < d.oh * d.ow; i++) {
         for (size_t c = 0; c < t->c; c++) {

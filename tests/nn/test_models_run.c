@@ -43,14 +43,14 @@ struct run {
 };
 
 /* Loads, prepares and runs a picture of soft stripes. */
-static struct run start(const char *path, const struct nn_model_options *options,
-                        const int64_t nhwc[4], bool keep_all)
+static struct run start_with(const char *path, const struct nn_model_options *options,
+                             const int64_t nhwc[4], bool keep_all, struct pool *pool)
 {
     struct run run;
     se_error err = {0, ""};
     if (nn_model_load(&run.model, path, options, &err) != SE_OK ||
-        (keep_all ? nn_exec_create_inspected(&run.exec, run.model, NULL, &err)
-                  : nn_exec_create(&run.exec, run.model, NULL, 0, &err)) != SE_OK ||
+        (keep_all ? nn_exec_create_inspected(&run.exec, run.model, pool, &err)
+                  : nn_exec_create(&run.exec, run.model, pool, 0, &err)) != SE_OK ||
         nn_exec_prepare(run.exec, nhwc, &err) != SE_OK)
         fail_msg("%s", err.message);
     float *to = nn_exec_input(run.exec);
@@ -62,6 +62,12 @@ static struct run start(const char *path, const struct nn_model_options *options
     if (nn_exec_run(run.exec, NULL, &err) != SE_OK)
         fail_msg("%s", err.message);
     return run;
+}
+
+static struct run start(const char *path, const struct nn_model_options *options,
+                        const int64_t nhwc[4], bool keep_all)
+{
+    return start_with(path, options, nhwc, keep_all, NULL);
 }
 
 static void end(struct run *run)
@@ -173,6 +179,57 @@ static void test_fused(void **state)
     end(&run);
 }
 
+/* Groups of steps that leave out what is between them, and groups in all. */
+static int count_groups(const struct run *run, int *leaving_out)
+{
+    const struct nn_plan *plan = &nn_exec_planned(run->exec)->plan;
+    int groups = 0;
+    *leaving_out = 0;
+    for (int32_t i = 0; i < plan->step_count; i += plan->steps[i].group) {
+        groups += plan->steps[i].group > 1;
+        *leaving_out += plan->steps[i].group > 1 && plan->steps[i].op == NN_OP_DWCONV &&
+                        plan->steps[i + 1].op != NN_OP_GAP;
+    }
+    return groups;
+}
+
+/* Steps done band by band give what they give one by one, and the same whatever the threads. */
+static void test_bands(void **state)
+{
+    static const int64_t sizes[][4] = {{1, 416, 320, 3}, {2, 320, 352, 3}};
+    (void)state;
+    for (enum nn_cpu_tier tier = NN_CPU_AUTO; tier <= NN_CPU_PORTABLE; tier++) {
+        const struct nn_model_options options = {.backend = NN_BACKEND_CPU, .cpu = tier};
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            struct run whole = start(detector, &options, sizes[i], true);
+            struct run one = start(detector, &options, sizes[i], false);
+            struct nn_shape shape;
+            int64_t count;
+            int leaving_out;
+            const float *want = nn_exec_output(whole.exec, &shape);
+            const float *got = nn_exec_output(one.exec, &shape);
+            assert_true(nn_shape_count(&shape, &count));
+            assert_true(difference(want, got, count) < 1e-5);
+            count_groups(&whole, &leaving_out);
+            assert_int_equal(leaving_out, 0);
+            assert_true(count_groups(&one, &leaving_out) >= 3);
+            assert_true(leaving_out >= 2);
+            for (int threads = 2; threads <= 3; threads++) {
+                struct pool *pool;
+                se_error err;
+                assert_int_equal(pool_create(&pool, threads, &err), SE_OK);
+                struct run more = start_with(detector, &options, sizes[i], false, pool);
+                assert_memory_equal(got, nn_exec_output(more.exec, &shape),
+                                    (size_t)count * sizeof(float));
+                end(&more);
+                pool_free(pool);
+            }
+            end(&one);
+            end(&whole);
+        }
+    }
+}
+
 static void test_selected_head(void **state)
 {
     static const int32_t columns[] = {0, 1, 17, 18709, 500, 2};
@@ -235,9 +292,9 @@ static void test_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_detector),   cmocka_unit_test(test_recognizer),
-        cmocka_unit_test(test_fused),      cmocka_unit_test(test_selected_head),
-        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_detector),      cmocka_unit_test(test_recognizer),
+        cmocka_unit_test(test_fused),         cmocka_unit_test(test_bands),
+        cmocka_unit_test(test_selected_head), cmocka_unit_test(test_characters),
     };
     if (!find_models()) {
         printf("SKIP: no %s; fetch the models, or name their folder in SERIALEYE_MODELS\n",

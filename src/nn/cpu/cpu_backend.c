@@ -53,25 +53,38 @@ static bool bytes_of(size_t floats, size_t *bytes)
     return true;
 }
 
+const struct cpu_op *cpu_op_of(const struct nn_step *step)
+{
+    return cpu_ops[step->op];
+}
+
+int cpu_set_scratch(const struct nn_plan *plan, struct nn_step *step, const struct cpu_need *need,
+                    se_error *err)
+{
+    size_t shared, per_thread, all;
+    RETURN_ERROR_IF(!bytes_of(need->shared, &shared) || !bytes_of(need->per_thread, &per_thread) ||
+                        __builtin_mul_overflow(per_thread, (size_t)plan->threads, &all) ||
+                        __builtin_add_overflow(all, shared, &all),
+                    err, SE_ERR_LIMIT, "node %s: scratch memory past the address space",
+                    step->node ? step->node->name : "copy");
+    step->scratch_bytes = all;
+    step->tune[CPU_TUNE_SHARED_BYTES] = (int64_t)shared;
+    step->tune[CPU_TUNE_THREAD_BYTES] = (int64_t)per_thread;
+    return SE_OK;
+}
+
 static int cpu_compile(const struct cpu_kernels *kernels, struct nn_plan *plan, se_error *err)
 {
     for (int32_t i = 0; i < plan->step_count; i++) {
         struct nn_step *step = &plan->steps[i];
         struct cpu_need need = {0};
         cpu_ops[step->op]->plan(kernels, step, &need);
-        size_t shared, per_thread, all;
-        RETURN_ERROR_IF(!bytes_of(need.shared, &shared) ||
-                            !bytes_of(need.per_thread, &per_thread) ||
-                            __builtin_mul_overflow(per_thread, (size_t)plan->threads, &all) ||
-                            __builtin_add_overflow(all, shared, &all),
-                        err, SE_ERR_LIMIT, "node %s: scratch memory past the address space",
-                        step->node ? step->node->name : "copy");
-        step->scratch_bytes = all;
+        FORWARD_IF_ERROR(cpu_set_scratch(plan, step, &need, err));
         step->tune[CPU_TUNE_PIECES] = (int64_t)need.pieces;
-        step->tune[CPU_TUNE_SHARED_BYTES] = (int64_t)shared;
-        step->tune[CPU_TUNE_THREAD_BYTES] = (int64_t)per_thread;
         step->tune[CPU_TUNE_ROWS] = need.rows;
     }
+    for (int32_t i = 0; i < plan->step_count; i += plan->steps[i].group)
+        FORWARD_IF_ERROR(cpu_group_plan(kernels, plan, i, err));
     return SE_OK;
 }
 
@@ -80,23 +93,28 @@ static void cpu_piece(void *context, size_t piece, int thread)
     const struct cpu_job *job = context;
     const int64_t *tune = job->step->tune;
     char *scratch = job->step->scratch;
-    if (scratch)
-        scratch += tune[CPU_TUNE_SHARED_BYTES] + thread * tune[CPU_TUNE_THREAD_BYTES];
     const cpu_float_mode mode = cpu_flush_denormals();
-    cpu_ops[job->step->op]->work(job, piece, (float *)(void *)scratch);
+    if (job->step->group > 1) {
+        cpu_group_work(job, piece, thread);
+    } else {
+        if (scratch)
+            scratch += tune[CPU_TUNE_SHARED_BYTES] + thread * tune[CPU_TUNE_THREAD_BYTES];
+        cpu_ops[job->step->op]->work(job, piece, (float *)(void *)scratch);
+    }
     cpu_restore_float_mode(mode);
 }
 
 static int cpu_run(const struct cpu_kernels *kernels, const struct nn_plan *plan, struct pool *pool,
                    const struct budget *budget, se_error *err)
 {
-    for (int32_t i = 0; i < plan->step_count; i++) {
-        const struct nn_step *step = &plan->steps[i];
+    for (int32_t i = 0; i < plan->step_count; i += plan->steps[i].group) {
+        const struct nn_step *step = &plan->steps[i], *last = step + step->group - 1;
         FORWARD_IF_ERROR(budget_check_cancel(budget, err));
         struct cpu_job job = {.kernels = kernels, .step = step, .packed = step->packed};
         pool_run(pool, cpu_piece, &job, (size_t)step->tune[CPU_TUNE_PIECES]);
-        if (cpu_ops[step->op]->finish)
-            cpu_ops[step->op]->finish(&job);
+        job.step = last; /* of a group, only the last step may have an end */
+        if (cpu_ops[last->op]->finish)
+            cpu_ops[last->op]->finish(&job);
     }
     return SE_OK;
 }

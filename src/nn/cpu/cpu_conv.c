@@ -62,7 +62,7 @@ static void conv_plan(const struct cpu_kernels *kernels, const struct nn_step *s
                       struct cpu_need *need)
 {
     if (cpu_pack_is_wino(&step->attr, step->in[NN_IN_X].dims[3], step->out.dims[3])) {
-        cpu_wino_plan(step, need);
+        cpu_wino_plan(kernels, step, need);
         return;
     }
     rows_plan(kernels, step, need);
@@ -313,29 +313,38 @@ const struct cpu_op cpu_op_deconv = {
 
 /* --- DWCONV, MAXPOOL, AVGPOOL: the kernel does whole rows --- */
 
-static void dwconv_work(const struct cpu_job *job, size_t piece, float *scratch)
+void cpu_dwconv_rows(const struct cpu_job *job, int64_t image, int64_t y, int64_t y_end, float *to,
+                     int64_t pitch)
 {
     const struct nn_step *step = job->step;
-    const struct nn_tensor *x = &step->in[NN_IN_X], *out = &step->out;
-    const struct rows rows = rows_of_piece(step, piece);
-    (void)scratch;
+    const struct nn_tensor *x = &step->in[NN_IN_X];
     const struct cpu_dwconv d = {
-        .x = x->data + rows.image * x->strides[0],
+        .x = x->data + image * x->strides[0],
         .x_pitch = x->strides[2],
         .h = (size_t)x->dims[1],
         .w = (size_t)x->dims[2],
         .c = (size_t)x->dims[3],
-        .out = out->data + rows.image * out->strides[0],
-        .out_pitch = out->strides[2],
-        .ow = (size_t)out->dims[2],
-        .y_first = (size_t)rows.y,
-        .y_end = (size_t)rows.y_end,
+        .out = to,
+        .out_pitch = pitch,
+        .ow = (size_t)step->out.dims[2],
+        .y_first = (size_t)y,
+        .y_end = (size_t)y_end,
         .weight = job->packed->weight,
         .bias = job->packed->bias,
         .c_padded = job->packed->c_padded,
         .attr = step->attr,
     };
     job->kernels->dwconv(&d);
+}
+
+static void dwconv_work(const struct cpu_job *job, size_t piece, float *scratch)
+{
+    const struct nn_tensor *out = &job->step->out;
+    const struct rows rows = rows_of_piece(job->step, piece);
+    (void)scratch;
+    cpu_dwconv_rows(job, rows.image, rows.y, rows.y_end,
+                    out->data + rows.image * out->strides[0] + rows.y * out->strides[1],
+                    out->strides[2]);
 }
 
 /* More rows than elsewhere: neighbours share most of their inputs. */
@@ -391,27 +400,36 @@ const struct cpu_op cpu_op_avgpool = {.plan = rows_plan, .work = avgpool_work};
 static int64_t gap_chunks(const struct nn_step *step)
 {
     const struct nn_tensor *x = &step->in[NN_IN_X];
-    return (x->dims[1] * x->dims[2] + GAP_PIXELS - 1) / GAP_PIXELS;
+    const int64_t size = step->tune[CPU_TUNE_ROWS];
+    return (x->dims[1] * x->dims[2] + size - 1) / size;
+}
+
+size_t cpu_gap_shared(const struct nn_step *step, int64_t pixels)
+{
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    return (size_t)(x->dims[0] * x->dims[3]) * cpu_pieces_of(x->dims[1] * x->dims[2], pixels);
 }
 
 static void gap_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                      struct cpu_need *need)
 {
     (void)kernels;
-    need->pieces = (size_t)(step->in[NN_IN_X].dims[0] * gap_chunks(step));
-    need->shared = need->pieces * (size_t)step->in[NN_IN_X].dims[3];
+    need->rows = GAP_PIXELS;
+    need->shared = cpu_gap_shared(step, need->rows);
+    need->pieces = need->shared / (size_t)step->in[NN_IN_X].dims[3];
 }
 
 static void gap_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
     const struct nn_tensor *x = &job->step->in[NN_IN_X];
     const int64_t chunks = gap_chunks(job->step), pixels = x->dims[1] * x->dims[2];
-    const int64_t image = (int64_t)piece / chunks, first = (int64_t)piece % chunks * GAP_PIXELS;
+    const int64_t image = (int64_t)piece / chunks, size = job->step->tune[CPU_TUNE_ROWS];
+    const int64_t first = (int64_t)piece % chunks * size;
     (void)scratch;
     const struct cpu_sum s = {
         .x = x->data + image * x->strides[0] + first * x->strides[2],
         .x_pitch = x->strides[2],
-        .pixels = (size_t)cpu_least(pixels - first, GAP_PIXELS),
+        .pixels = (size_t)cpu_least(pixels - first, size),
         .c = (size_t)x->dims[3],
         .sum = cpu_shared(job) + piece * (size_t)x->dims[3],
     };

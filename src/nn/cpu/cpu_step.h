@@ -13,7 +13,7 @@
 #include "nn/cpu/cpu_pack.h"
 #include "nn/cpu/kernels.h"
 
-/* step->tune of this backend. */
+/* step->tune of this backend; of a group the first step's are those of the group. */
 enum { CPU_TUNE_PIECES, CPU_TUNE_SHARED_BYTES, CPU_TUNE_THREAD_BYTES, CPU_TUNE_ROWS };
 
 struct cpu_job {
@@ -43,8 +43,28 @@ extern const struct cpu_op cpu_op_conv, cpu_op_dwconv, cpu_op_deconv, cpu_op_max
     cpu_op_select, cpu_op_unary, cpu_op_binary, cpu_op_copy, cpu_op_reduce_mean, cpu_op_layernorm,
     cpu_op_softmax;
 
+const struct cpu_op *cpu_op_of(const struct nn_step *step);
+
+/* Steps that are done together, band by band (cpu_group.c): `group` and `tune` of the first step,
+ * scratch of all of them. Called for steps that are planned one by one already. */
+int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
+                   se_error *err);
+/* One band of the group whose first step is job->step. */
+void cpu_group_work(const struct cpu_job *job, size_t piece, int thread);
+
+/* Bytes of scratch from floats: sets scratch_bytes and two of tune. SE_ERR_LIMIT. */
+int cpu_set_scratch(const struct nn_plan *plan, struct nn_step *step, const struct cpu_need *need,
+                    se_error *err);
+
+/* Rows [y, y_end) of the output of a DWCONV, written to `to` with pixels of this pitch. */
+void cpu_dwconv_rows(const struct cpu_job *job, int64_t image, int64_t y, int64_t y_end, float *to,
+                     int64_t pitch);
+/* Floats of shared scratch of a GAP with partial sums over so many pixels (CPU_TUNE_ROWS). */
+size_t cpu_gap_shared(const struct nn_step *step, int64_t pixels);
+
 /* CONV of a node for which cpu_pack_is_wino says yes (cpu_wino.c). */
-void cpu_wino_plan(const struct nn_step *step, struct cpu_need *need);
+void cpu_wino_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                   struct cpu_need *need);
 void cpu_wino_work(const struct cpu_job *job, size_t piece, float *scratch);
 
 /* SE_ERR_UNSUPPORTED naming the node. */

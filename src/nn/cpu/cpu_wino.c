@@ -1,7 +1,7 @@
 /*
- * 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3) (kernel_wino.h). A piece is WINO_TILES
- * tiles of 4×4 outputs that follow one another; its transformed inputs and products stay in the
- * second-level cache:
+ * 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3) (kernel_wino.h). A piece is some
+ * tiles (CPU_TUNE_ROWS) of 4×4 outputs that follow one another; its transformed inputs and products
+ * stay in the second-level cache:
  *
  *   scratch of a thread: [zeros: ci][inputs: 36 × tiles × ci][products: 36 × tiles × co]
  */
@@ -9,7 +9,7 @@
 
 #include "nn/cpu/cpu_step.h"
 
-enum { WINO_TILES = 12, WINO_TAPS = CPU_WINO_SIDE * CPU_WINO_SIDE, WINO_ALIGN = 16 };
+enum { WINO_LEAST_TILES = 12, WINO_TAPS = CPU_WINO_SIDE * CPU_WINO_SIDE, WINO_ALIGN = 16 };
 
 /* Tiles of an image, across and in all. */
 struct wino_grid {
@@ -28,12 +28,20 @@ static size_t wino_padded(int64_t floats)
     return ((size_t)floats + WINO_ALIGN - 1) / WINO_ALIGN * WINO_ALIGN;
 }
 
-void cpu_wino_plan(const struct nn_step *step, struct cpu_need *need)
+void cpu_wino_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                   struct cpu_need *need)
 {
+    const struct cpu_packed *packed = step->packed;
+    const struct cpu_tile *tile = &kernels->tile;
     const int64_t ci = step->in[NN_IN_X].dims[3], co = step->out.dims[3];
-    need->pieces = (size_t)step->out.dims[0] * cpu_pieces_of(wino_grid(step).tiles, WINO_TILES);
+    /* Whole tiles of the products. */
+    const int64_t unit =
+        (int64_t)tile->rows[cpu_panel_vectors(tile, packed->panels[0].vectors) - 1];
+    const int64_t tiles = (WINO_LEAST_TILES + unit - 1) / unit * unit;
+    need->rows = tiles;
+    need->pieces = (size_t)step->out.dims[0] * cpu_pieces_of(wino_grid(step).tiles, tiles);
     need->per_thread =
-        wino_padded(ci) + WINO_TAPS * (wino_padded(WINO_TILES * ci) + wino_padded(WINO_TILES * co));
+        wino_padded(ci) + WINO_TAPS * (wino_padded(tiles * ci) + wino_padded(tiles * co));
 }
 
 /* The 6×6 inputs of a tile at output (y, x); those outside are `zeros`. */
@@ -79,13 +87,14 @@ void cpu_wino_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
     const struct nn_step *step = job->step;
     const struct wino_grid grid = wino_grid(step);
-    const int64_t per_image = (grid.tiles + WINO_TILES - 1) / WINO_TILES;
+    const int64_t most = step->tune[CPU_TUNE_ROWS];
+    const int64_t per_image = (grid.tiles + most - 1) / most;
     const int64_t image = (int64_t)piece / per_image;
-    const int64_t first = (int64_t)piece % per_image * WINO_TILES;
-    const int64_t tiles = cpu_least(grid.tiles - first, WINO_TILES);
+    const int64_t first = (int64_t)piece % per_image * most;
+    const int64_t tiles = cpu_least(grid.tiles - first, most);
     const int64_t ci = step->in[NN_IN_X].dims[3], co = step->out.dims[3];
-    const ptrdiff_t in_plane = (ptrdiff_t)wino_padded(WINO_TILES * ci);
-    const ptrdiff_t out_plane = (ptrdiff_t)wino_padded(WINO_TILES * co);
+    const ptrdiff_t in_plane = (ptrdiff_t)wino_padded(most * ci);
+    const ptrdiff_t out_plane = (ptrdiff_t)wino_padded(most * co);
     float *inputs = scratch + wino_padded(ci), *products = inputs + WINO_TAPS * in_plane;
     memset(scratch, 0, (size_t)ci * sizeof(float));
     for (int64_t t = 0; t < tiles; t++)

@@ -193,7 +193,7 @@ static void dw_run(const struct cpu_dwconv *d, size_t y, const struct dw_part *p
         .part = part,
         .x = d->x + (iy * w - a->pad[1]) * d->x_pitch,
         .row_step = a->dilation[0] * w * d->x_pitch,
-        .out = d->out + (ptrdiff_t)(y * d->ow) * d->out_pitch,
+        .out = d->out + (ptrdiff_t)((y - d->y_first) * d->ow) * d->out_pitch,
     };
     window_clip(iy, (ptrdiff_t)d->h, a->kernel[0], a->dilation[0], &row.ky_first, &row.ky_end);
     if (a->dilation[1] == 1 && a->kernel[1] == 3 && stride == 1)

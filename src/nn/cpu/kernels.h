@@ -79,7 +79,7 @@ struct cpu_dwconv {
     const float *x; /* [h, w, c] of pitch x_pitch */
     ptrdiff_t x_pitch;
     size_t h, w, c;
-    float *out; /* [oh, ow, c] of pitch out_pitch */
+    float *out; /* rows y_first … y_end alone: [y_end - y_first, ow, c] of pitch out_pitch */
     ptrdiff_t out_pitch;
     size_t ow, y_first, y_end;
     const float *weight; /* [kh·kw, c_padded] */
