@@ -1,0 +1,3 @@
+#include "cmocka.h"
+
+jmp_buf test_end;
