@@ -1,6 +1,7 @@
 #include "base/lattice.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* What stands for the logarithm of zero: small enough to lose against anything, finite so that sums
@@ -132,5 +133,61 @@ int lattice_join(const struct lattice *windows, const int *overlap, int count, s
         from = next_from;
     }
     out->steps = (int)filled;
+    return 0;
+}
+
+/* The class that a mean is surest of: any of the columns, or what one of the two lattices is surest
+ * of although no column has it. */
+static void mean_best(const struct lattice *a, const struct lattice *b, float part,
+                      const int32_t *classes, int step, struct rows *to)
+{
+    const size_t columns = (size_t)a->alphabet->columns;
+    const float *row = to->logp + (size_t)step * columns;
+    int32_t best = 0;
+    float logp = row[0];
+    for (size_t column = 1; column < columns; column++)
+        if (row[column] > logp) {
+            logp = row[column];
+            best = classes[column];
+        }
+    for (int which = 0; which < 2; which++) {
+        const struct lattice *one = which ? b : a, *other = which ? a : b;
+        bool has_column = one->best[step] == 0;
+        for (size_t column = 1; column < columns && !has_column; column++)
+            has_column = classes[column] == one->best[step];
+        if (has_column)
+            continue;
+        float p = (which ? part : 1 - part) * expf(one->best_logp[step]);
+        if (other->best[step] == one->best[step])
+            p += (which ? 1 - part : part) * expf(other->best_logp[step]);
+        if (tame(logf(p)) > logp) {
+            logp = tame(logf(p));
+            best = one->best[step];
+        }
+    }
+    to->best[step] = best;
+    to->best_logp[step] = logp;
+}
+
+static float mean_log(float a, float b, float part)
+{
+    return tame(logf((1 - part) * expf(a) + part * expf(b)));
+}
+
+int lattice_mean(const struct lattice *a, const struct lattice *b, float part,
+                 const int32_t *classes, struct arena *arena, struct lattice *out)
+{
+    struct rows to;
+    if (allocate_rows(a->alphabet, a->steps, arena, &to, out) != 0)
+        return -1;
+    const size_t columns = (size_t)a->alphabet->columns;
+    for (int step = 0; step < a->steps; step++) {
+        const float *row_a = a->logp + (size_t)step * a->stride;
+        const float *row_b = b->logp + (size_t)step * b->stride;
+        for (size_t column = 0; column < columns; column++)
+            to.logp[(size_t)step * columns + column] = mean_log(row_a[column], row_b[column], part);
+        to.reject[step] = mean_log(a->reject[step], b->reject[step], part);
+        mean_best(a, b, part, classes, step, &to);
+    }
     return 0;
 }

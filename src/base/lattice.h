@@ -62,4 +62,13 @@ int lattice_from_head(const struct alphabet *alphabet, const float *rows, int st
 int lattice_join(const struct lattice *windows, const int *overlap, int count, struct arena *arena,
                  struct lattice *out);
 
+/*
+ * The mean of two lattices of one crop, in probabilities: (1 - part) × a + part × b. Both were read
+ * and have the same alphabet and number of steps; classes[columns] are the columns' indices into
+ * the full head. *out is neither; the result lives in `arena`. Returns 0, or -1 when the arena is
+ * spent.
+ */
+int lattice_mean(const struct lattice *a, const struct lattice *b, float part,
+                 const int32_t *classes, struct arena *arena, struct lattice *out);
+
 #endif

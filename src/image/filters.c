@@ -95,17 +95,19 @@ static void clahe_map(struct image *grey, clahe_curve *curves, int across, int d
     }
 }
 
-int img_clahe(struct image *grey, int tiles, float clip, se_error *err)
+int img_clahe(struct image *grey, int across, int down, float clip, se_error *err)
 {
     RETURN_ERROR_IF(!grey->data || grey->channels != 1, err, SE_ERR_ARGUMENT,
                     "CLAHE works on grey images");
-    RETURN_ERROR_IF(tiles < 1 || tiles > CLAHE_MAX_TILES || !(clip > 0), err, SE_ERR_ARGUMENT,
+    RETURN_ERROR_IF(across < 1 || across > CLAHE_MAX_TILES || down < 1 || down > CLAHE_MAX_TILES ||
+                        !(clip > 0),
+                    err, SE_ERR_ARGUMENT,
                     "CLAHE with %d x %d tiles and a limit of %g; 1 to %d tiles and a limit above 0 "
                     "are possible",
-                    tiles, tiles, (double)clip, CLAHE_MAX_TILES);
+                    across, down, (double)clip, CLAHE_MAX_TILES);
     /* A tile has at least one pixel. */
-    const int across = tiles < grey->width ? tiles : grey->width;
-    const int down = tiles < grey->height ? tiles : grey->height;
+    across = across < grey->width ? across : grey->width;
+    down = down < grey->height ? down : grey->height;
     const size_t curves_size = (size_t)(across * down) * sizeof(clahe_curve);
     const size_t size = curves_size + (size_t)grey->width * sizeof(struct clahe_place);
     char *memory = malloc(size);
@@ -125,6 +127,32 @@ int img_clahe(struct image *grey, int tiles, float clip, se_error *err)
     clahe_map(grey, curves, across, down, columns);
     free(memory);
     return SE_OK;
+}
+
+/* ---- spreading of values -------------------------------------------------------------------- */
+
+void img_spread(struct image *grey, double part)
+{
+    uint32_t histogram[256] = {0};
+    for (int y = 0; y < grey->height; y++)
+        for (int x = 0; x < grey->width; x++)
+            histogram[image_row(grey, y)[x]]++;
+    const double cut = part * grey->width * grey->height;
+    int low = 0, high = 255;
+    for (double below = histogram[0]; below <= cut && low < 255; below += histogram[low])
+        low++;
+    for (double above = histogram[255]; above <= cut && high > 0; above += histogram[high])
+        high--;
+    if (low >= high)
+        return;
+    uint8_t map[256];
+    for (int v = 0; v < 256; v++)
+        map[v] = (uint8_t)(v <= low    ? 0
+                           : v >= high ? 255
+                                       : (255 * (v - low) + (high - low) / 2) / (high - low));
+    for (int y = 0; y < grey->height; y++)
+        for (int x = 0; x < grey->width; x++)
+            image_row(grey, y)[x] = map[image_row(grey, y)[x]];
 }
 
 /* ---- unsharp mask --------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 #ifndef SE_IMAGE_OPS_H
 #define SE_IMAGE_OPS_H
 
+#include <stdbool.h>
+
 #include "image/image.h"
 
 /*
@@ -52,10 +54,26 @@ int img_to_grey(const struct image *src, struct image *out, se_error *err);
 void img_invert(struct image *image);
 
 /* Contrast limited adaptive histogram equalisation (Zuiderveld 1994) of a grey image, in place;
- * tiles × tiles tiles, clip as a multiple of the mean bin height (as OpenCV's clipLimit). */
-int img_clahe(struct image *grey, int tiles, float clip, se_error *err);
+ * across × down tiles, clip as a multiple of the mean bin height (as OpenCV's clipLimit). */
+int img_clahe(struct image *grey, int across, int down, float clip, se_error *err);
 
 /* Unsharp mask: v + amount × (v - blurred), Gaussian of `sigma`, in place, any channels. */
 int img_sharpen(struct image *image, float sigma, float amount, se_error *err);
+
+/* White top-hat of a grey image, in place: what is left when its opening by a square of `side`
+ * pixels (odd) is taken away, light details narrower than that. */
+int img_top_hat(struct image *grey, int side, se_error *err);
+
+/* Divides a grey image by the mean of the square of `side` pixels (odd) round each pixel, in place;
+ * 128 is as light as the surroundings. */
+int img_divide_background(struct image *grey, int side, se_error *err);
+
+/* Black or white by m × (1 + k × (s / 128 - 1)), with the mean m and the standard deviation s of
+ * the square of `side` pixels (odd) round each pixel (Sauvola and Pietikäinen 2000), in place. */
+int img_binarize(struct image *grey, int side, float k, se_error *err);
+
+/* Spreads the values of a grey image linearly over 0 … 255, in place; about this part of the pixels
+ * may be cut off at either end. A flat image stays as it is. */
+void img_spread(struct image *grey, double part);
 
 #endif

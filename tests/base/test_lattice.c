@@ -166,6 +166,47 @@ static void test_overlaps_longer_than_windows_are_shortened(void **state)
     assert_reads(&whole, "A");
 }
 
+/* Two sure readings against one: what most say stands, as probable as they make it. */
+static void test_mean_of_readings(void **state)
+{
+    int32_t classes[COLUMNS];
+    for (int i = 0; i < COLUMNS; i++)
+        classes[i] = i;
+    const struct lattice u = make_lattice("--B-U--", *state), v = make_lattice("--B-V--", *state);
+    struct lattice half, mean;
+    assert_int_equal(lattice_mean(&u, &v, 0.5F, classes, *state, &half), 0);
+    assert_int_equal(half.steps, 7);
+    assert_true(fabsf(expf(half.logp[4 * half.stride + 'U' - 'A' + 1]) - 0.4505F) < 1e-4F);
+    assert_int_equal(lattice_mean(&half, &v, 1.0F / 3, classes, *state, &mean), 0);
+    assert_reads(&mean, "BV");
+    assert_true(fabsf(expf(mean.best_logp[4]) - 0.6003F) < 1e-3F);
+    assert_true(fabsf(expf(mean.best_logp[2]) - 0.9F) < 1e-4F);
+    for (int step = 0; step < 7; step++)
+        assert_true(fabsf(expf(mean.reject[step]) - 0.001F) < 1e-5F);
+}
+
+/* A class without a column stays the best where both readings say so, or one outweighs all. */
+static void test_mean_of_classes_without_a_column(void **state)
+{
+    static const struct alphabet few = {2, points};
+    const int32_t classes[2] = {0, 1};
+    const float rows[2][2 + LATTICE_EXTRA] = {
+        {logf(0.1F), logf(0.1F), logf(0.8F), 17, logf(0.7F)},
+        {logf(0.1F), logf(0.8F), logf(0.1F), 1, logf(0.8F)},
+    };
+    struct lattice other, ours, mean;
+    assert_int_equal(lattice_from_head(&few, rows[0], 1, 30, *state, &other), 0);
+    assert_int_equal(lattice_from_head(&few, rows[1], 1, 30, *state, &ours), 0);
+    assert_int_equal(lattice_mean(&other, &other, 0.5F, classes, *state, &mean), 0);
+    assert_int_equal(mean.best[0], 17);
+    assert_true(fabsf(expf(mean.best_logp[0]) - 0.7F) < 1e-4F);
+    assert_int_equal(lattice_mean(&other, &ours, 0.5F, classes, *state, &mean), 0);
+    assert_int_equal(mean.best[0], 1);
+    assert_int_equal(lattice_mean(&other, &ours, 0.1F, classes, *state, &mean), 0);
+    assert_int_equal(mean.best[0], 17);
+    assert_true(fabsf(expf(mean.best_logp[0]) - 0.63F) < 1e-4F);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +217,8 @@ int main(void)
         cmocka_unit_test(test_joined_windows_read_as_the_whole),
         cmocka_unit_test(test_characters_cut_by_a_border_are_read_whole),
         cmocka_unit_test(test_overlaps_longer_than_windows_are_shortened),
+        cmocka_unit_test(test_mean_of_readings),
+        cmocka_unit_test(test_mean_of_classes_without_a_column),
     };
     return cmocka_run_group_tests_name("ocr/lattice", tests, set_up, tear_down);
 }

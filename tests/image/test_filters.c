@@ -74,7 +74,7 @@ static void test_clahe_is_the_reference(void **state)
         const int least = (image.width > tiles ? image.width / tiles : 1) *
                           (image.height > tiles ? image.height / tiles : 1);
         const int outside = testing_at(&all, 0, 0, 0);
-        assert_int_equal(img_clahe(&image, tiles, cases[i].clip, NULL), SE_OK);
+        assert_int_equal(img_clahe(&image, tiles, tiles, cases[i].clip, NULL), SE_OK);
         for (int y = 0; y < image.height; y++)
             for (int x = 0; x < image.width; x++) {
                 const double want = reference_clahe(&before, tiles, (double)cases[i].clip, x, y);
@@ -97,7 +97,7 @@ static void test_clahe_raises_local_contrast(void **state)
     for (int y = 0; y < 128; y++)
         for (int x = 0; x < 256; x++)
             image_row(&image, y)[x] = (uint8_t)(60 + x / 4 + (x / 8 % 2 ? 4 : 0));
-    assert_int_equal(img_clahe(&image, 8, 4, NULL), SE_OK);
+    assert_int_equal(img_clahe(&image, 8, 8, 4, NULL), SE_OK);
     int contrast = 0;
     for (int x = 16; x < 240; x += 16)
         contrast += testing_at(&image, x + 12, 64, 0) - testing_at(&image, x + 4, 64, 0);
@@ -109,12 +109,12 @@ static void test_clahe_refuses(void **state)
 {
     (void)state;
     struct image grey = testing_flat(5, 5, 1, 7), rgb = testing_flat(5, 5, 3, 7), none = {0};
-    assert_int_equal(img_clahe(&rgb, 2, 2, NULL), SE_ERR_ARGUMENT);
-    assert_int_equal(img_clahe(&none, 2, 2, NULL), SE_ERR_ARGUMENT);
-    assert_int_equal(img_clahe(&grey, 0, 2, NULL), SE_ERR_ARGUMENT);
-    assert_int_equal(img_clahe(&grey, 65, 2, NULL), SE_ERR_ARGUMENT);
-    assert_int_equal(img_clahe(&grey, 2, 0, NULL), SE_ERR_ARGUMENT);
-    assert_int_equal(img_clahe(&grey, 2, NAN, NULL), SE_ERR_ARGUMENT);
+    assert_int_equal(img_clahe(&rgb, 2, 2, 2, NULL), SE_ERR_ARGUMENT);
+    assert_int_equal(img_clahe(&none, 2, 2, 2, NULL), SE_ERR_ARGUMENT);
+    assert_int_equal(img_clahe(&grey, 0, 0, 2, NULL), SE_ERR_ARGUMENT);
+    assert_int_equal(img_clahe(&grey, 65, 65, 2, NULL), SE_ERR_ARGUMENT);
+    assert_int_equal(img_clahe(&grey, 2, 2, 0, NULL), SE_ERR_ARGUMENT);
+    assert_int_equal(img_clahe(&grey, 2, 2, NAN, NULL), SE_ERR_ARGUMENT);
     assert_int_equal(testing_at(&grey, 3, 3, 0), 7);
     image_free(&grey);
     image_free(&rgb);

@@ -10,6 +10,7 @@
 #include "failing_malloc.h"
 #include "image/contour.h"
 #include "image/ops.h"
+#include "image/treat.h"
 #include "image/png_write.h"
 
 static struct image source, target;
@@ -65,12 +66,25 @@ static int run_orient(se_error *err)
 static int run_clahe(se_error *err)
 {
     struct image grey = {source.data, source.width, source.height, source.stride, 1};
-    return img_clahe(&grey, 4, 2, err);
+    return img_clahe(&grey, 4, 4, 2, err);
 }
 
 static int run_sharpen(se_error *err)
 {
     return img_sharpen(&source, 1.5f, 1, err);
+}
+
+static int run_treatments(se_error *err)
+{
+    for (int treatment = IMG_PLAIN; treatment < IMG_TREATMENTS; treatment++) {
+        struct image copy;
+        FORWARD_IF_ERROR(img_turn(&source, 1, &copy, err));
+        const int status = img_treat(&copy, (enum img_treatment)treatment, 10, err);
+        assert_non_null(copy.data);
+        image_free(&copy);
+        FORWARD_IF_ERROR(status);
+    }
+    return SE_OK;
 }
 
 static int run_components(se_error *err)
@@ -97,9 +111,9 @@ static int run_png(se_error *err)
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
-    static int (*const calls[])(se_error *) = {run_resize,     run_tensor, run_turn,  run_rotate,
-                                               run_grey,       run_orient, run_clahe, run_sharpen,
-                                               run_components, run_png};
+    static int (*const calls[])(se_error *) = {
+        run_resize, run_tensor,  run_turn,       run_rotate, run_grey,      run_orient,
+        run_clahe,  run_sharpen, run_components, run_png,    run_treatments};
     if (!failing_malloc_works())
         skip();
     uint64_t seed = 51;
