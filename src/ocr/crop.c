@@ -62,9 +62,14 @@ static struct quad grow(const struct quad *quad, float a, float b)
     return out;
 }
 
+struct quad crop_extend(const struct quad *quad, float heights)
+{
+    return grow(quad, heights * quad_height(quad), 0);
+}
+
 struct quad crop_lengthen(const struct quad *quad)
 {
-    return grow(quad, LENGTHEN * quad_height(quad), 0);
+    return crop_extend(quad, LENGTHEN);
 }
 
 struct quad crop_outline(const struct quad *quad, float *margin)

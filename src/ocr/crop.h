@@ -30,6 +30,9 @@ bool crop_is_steep(const struct quad *quad);
  * its box. */
 struct quad crop_lengthen(const struct quad *quad);
 
+/* The same outline with `heights` line heights more at both ends. */
+struct quad crop_extend(const struct quad *quad, float heights);
+
 /* What is cut out for a line: a little more along the text, so that the first and the last
  * character are whole, and a little less across it. *margin: the part of the crop's width that was
  * added at each end. */

@@ -5,7 +5,8 @@
  *   lines ── jobs, sorted by width ── batches ── lattices ── the likelier way up
  *
  * First all lines as they lie (steep ones both ways up at once), then those that read badly turned,
- * then those whose text runs into the ends of its box with more room there.
+ * then those whose text runs into the ends of its box with more room there, then digits under a
+ * barcode with its bars painted out.
  */
 #include "ocr/recognize.h"
 
@@ -15,6 +16,7 @@
 
 #include "base/stage.h"
 #include "image/ops.h"
+#include "ocr/bars.h"
 #include "ocr/crop.h"
 #include "ocr/recognizer_state.h"
 
@@ -23,7 +25,8 @@ const struct recognize_params recognize_defaults = {.batch_size = 8, .turn_below
 enum {
     MAX_BATCH = 64,
     MAX_BATCH_WIDTH = 6400, /* pixels, all lines of a batch together: bounds the tensors */
-    MAX_WINDOWS = 4
+    MAX_WINDOWS = 4,
+    BARS_MOST_WIDTH = 1600 /* of the crop of a line of digits under a barcode */
 };
 
 /* Of the mean log-probability of a character when nothing was read. */
@@ -37,6 +40,9 @@ static const float LENGTHEN_ABOVE = 0.5F;
 /* What the mean log-probability may lose when a line turns out longer. */
 static const float LENGTHEN_LOSS = 0.1F;
 
+/* Of digits under a barcode: how far beyond their box others may stand, in line heights. */
+static const float BARS_BEYOND = 1.8F;
+
 /* What is known of a line besides its text_line. */
 struct state {
     bool readable;
@@ -44,7 +50,7 @@ struct state {
     int waiting; /* jobs that are not done */
 };
 
-enum way { AS_IT_LIES, TURNED, LENGTHENED };
+enum way { AS_IT_LIES, TURNED, LENGTHENED, UNBARRED, UNBARRED_LONGER };
 
 struct job {
     int line;
@@ -135,13 +141,43 @@ static void fill_input(const struct image *crop, int x, int width, int bucket, f
     }
 }
 
+/* Cuts a line out together with what is above it, in grey. */
+static int cut_out_with_bars(const struct image *image, const struct quad *outline, int width,
+                             struct image *crop, se_error *err)
+{
+    const struct quad tall = bars_outline(outline);
+    struct image colour = {0};
+    FORWARD_IF_ERROR(image_create(&colour, width, BARS_ABOVE + CROP_HEIGHT, image->channels, err));
+    int status = img_warp_quad(image, &tall, &colour, err);
+    if (status == SE_OK)
+        status = img_to_grey(&colour, crop, err);
+    image_free(&colour);
+    return status;
+}
+
+static int cut_out_unbarred(const struct work *work, const struct job *job,
+                            const struct quad *outline, float *out, se_error *err)
+{
+    struct image crop = {0};
+    FORWARD_IF_ERROR(cut_out_with_bars(work->image, outline, job->line_width, &crop, err));
+    bars_paint_out(&crop);
+    const struct image text = image_window(&crop, 0, BARS_ABOVE, crop.width, CROP_HEIGHT);
+    fill_input(&text, job->x, job->width, job->bucket, out);
+    image_free(&crop);
+    return SE_OK;
+}
+
 static int cut_out(const struct work *work, const struct job *job, float *out, se_error *err)
 {
     float margin;
     const struct quad outline = crop_outline(&job->quad, &margin);
+    if (job->way >= UNBARRED)
+        return cut_out_unbarred(work, job, &outline, out, err);
     struct image crop;
     FORWARD_IF_ERROR(image_create(&crop, job->line_width, CROP_HEIGHT, work->image->channels, err));
-    const int status = img_warp_quad(work->image, &outline, &crop, err);
+    int status = img_warp_quad(work->image, &outline, &crop, err);
+    if (status == SE_OK)
+        status = img_treat(&crop, work->params->treatment, CROP_HEIGHT, err);
     if (status == SE_OK)
         fill_input(&crop, job->x, job->width, job->bucket, out);
     image_free(&crop);
@@ -216,6 +252,11 @@ static bool is_better(const struct state *state, const struct text_line *line,
     if (job->way == LENGTHENED)
         return worth > state->worth - LENGTHEN_LOSS &&
                goes_further(line, reading->chars, reading->count);
+    if (job->way >= UNBARRED) {
+        const bool was = bars_are_gtin(line->chars, line->count);
+        const bool is = bars_are_gtin(reading->chars, reading->count);
+        return is == was ? worth > state->worth && reading->count >= line->count : is;
+    }
     float bar = state->worth + TURN_GAIN;
     if (reading->count != line->count)
         bar += reading->count < line->count ? TURN_LENGTH_GAIN : -TURN_LENGTH_GAIN;
@@ -371,6 +412,40 @@ static bool may_go_on(const struct text_line *line)
     return first == 0 || (last + 1) * CROP_STEP >= crop_width(&outline) - CROP_STEP / 2;
 }
 
+/* Is the line one of digits under the bars of a barcode that may be taken for digits? */
+static int is_under_bars(const struct work *work, const struct text_line *line, bool *is,
+                         se_error *err)
+{
+    *is = false;
+    float margin;
+    const struct quad outline = crop_outline(&line->quad, &margin);
+    const int width = crop_width(&outline);
+    if (width == 0 || width > BARS_MOST_WIDTH || !bars_are_digits(line->chars, line->count) ||
+        bars_are_gtin(line->chars, line->count))
+        return SE_OK;
+    struct image crop = {0};
+    FORWARD_IF_ERROR(cut_out_with_bars(work->image, &outline, width, &crop, err));
+    *is = bars_are_above(&crop);
+    image_free(&crop);
+    return SE_OK;
+}
+
+/* The first digit, and in a UPC the last, stand beyond the outer bars: so also with more room. */
+static int read_unbarred(struct work *work, int count, se_error *err)
+{
+    for (int i = 0; i < count; i++) {
+        const struct text_line *line = &work->lines[i];
+        bool is;
+        FORWARD_IF_ERROR(is_under_bars(work, line, &is, err));
+        if (!is)
+            continue;
+        const struct quad quad = line->quad, longer = crop_extend(&quad, BARS_BEYOND);
+        add_jobs(work, i, UNBARRED, &quad);
+        add_jobs(work, i, UNBARRED_LONGER, &longer);
+    }
+    return run_jobs(work, err);
+}
+
 static int read_lines(struct work *work, const struct quad *quads, int count, se_error *err)
 {
     for (int i = 0; i < count; i++)
@@ -393,7 +468,8 @@ static int read_lines(struct work *work, const struct quad *quads, int count, se
         if (work->states[i].readable && may_go_on(&work->lines[i]))
             add_jobs(work, i, LENGTHENED, &longer);
     }
-    return run_jobs(work, err);
+    FORWARD_IF_ERROR(run_jobs(work, err));
+    return work->job_count > 0 ? SE_OK : read_unbarred(work, count, err);
 }
 
 int ocr_recognize(const struct recognizer *recognizer, struct nn_exec *exec,
@@ -425,4 +501,48 @@ int ocr_recognize(const struct recognizer *recognizer, struct nn_exec *exec,
         *done += work.states[i].waiting == 0;
     free(work.states);
     return status;
+}
+
+/* Do two outlines cut the same out, the same way up, but for rounding? */
+static bool is_same_cut(const struct quad *a, const struct quad *b)
+{
+    bool same = true;
+    for (int i = 0; i < 4; i++)
+        same &= fabsf(a->p[i].x - b->p[i].x) < 1 && fabsf(a->p[i].y - b->p[i].y) < 1;
+    return same;
+}
+
+int ocr_combine(const struct recognizer *recognizer, struct text_line *line,
+                const struct text_line *other, struct arena *arena, bool *taken, se_error *err)
+{
+    *taken = false;
+    float margin;
+    const struct quad outline = crop_outline(&line->quad, &margin);
+    const int width = crop_width(&outline);
+    if (!line->lattice.best || line->lattice.steps != other->lattice.steps ||
+        line->count != other->count || width > CROP_MAX_BUCKET ||
+        !is_same_cut(&line->quad, &other->quad))
+        return SE_OK;
+    struct lattice mean;
+    const float part = 1.0F / (float)(line->votes + 2);
+    if (lattice_mean(&line->lattice, &other->lattice, part, recognizer->columns, arena, &mean) != 0)
+        return se_fail_memory(err, "the text of a picture", arena->max);
+    const size_t count = ctc_greedy(&mean, recognizer->code_points, recognizer->classes, NULL, 0);
+    if (count != line->count)
+        return SE_OK;
+    struct text_char *chars = arena_alloc(arena, count, sizeof(*chars));
+    if (!chars)
+        return se_fail_memory(err, "the text of a picture", arena->max);
+    ctc_greedy(&mean, recognizer->code_points, recognizer->classes, chars, count);
+    const struct job job = {.quad = line->quad, .line_width = width};
+    place_chars(&job, crop_bucket(width), chars, count);
+    float sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += chars[i].p;
+    line->chars = chars;
+    line->lattice = mean;
+    line->score = count > 0 ? sum / (float)count : 0;
+    line->votes++;
+    *taken = true;
+    return SE_OK;
 }

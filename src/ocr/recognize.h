@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/budget.h"
 #include "base/pool.h"
-#include "image/image.h"
+#include "image/treat.h"
 #include "nn/nn.h"
 #include "base/ctc.h"
 #include "base/lattice.h"
@@ -39,12 +39,14 @@ struct text_line {
     struct text_char *chars; /* from, to: along quad */
     size_t count;
     float score; /* mean of the characters' probabilities, 0 for an empty line */
+    int votes;   /* readings it is the mean of, besides the first */
     struct lattice lattice;
 };
 
 struct recognize_params {
-    int batch_size;      /* lines of like width recognized together, 1 … 64 */
-    float turn_below;    /* a line that scores less is read the other way up too */
+    int batch_size;               /* lines of like width recognized together, 1 … 64 */
+    float turn_below;             /* a line that scores less is read the other way up too */
+    enum img_treatment treatment; /* of every crop, before it is read */
     bool parallel_crops; /* cut the lines of a batch out side by side, where there is a pool */
     struct pool *pool;   /* may be NULL */
 };
@@ -67,5 +69,13 @@ int ocr_recognize(const struct recognizer *recognizer, struct nn_exec *exec,
                   const struct image *image, const struct quad *quads, int count,
                   const struct recognize_params *params, const struct budget *budget,
                   struct arena *arena, struct text_line *lines, int *done, se_error *err);
+
+/*
+ * Makes *line the mean of itself and of `other`, a reading of the same crop with other pixels: what
+ * they agree on stays, the rest becomes as doubtful as it is. *taken says whether: not when either
+ * is longer, nor when the crops are of different size. SE_ERR_MEMORY.
+ */
+int ocr_combine(const struct recognizer *recognizer, struct text_line *line,
+                const struct text_line *other, struct arena *arena, bool *taken, se_error *err);
 
 #endif
