@@ -138,11 +138,13 @@ typedef struct se_read_options {
     int explain;             /* not 0: the JSON shows the evidence for each reading, too */
     const char *pattern; /* what the serial number looks like, as the setting "pattern"; NULL: the
                             setting; "": anything. SE_ERR_SETTING for one not understood */
+    const char *preset;  /* what kind of picture it is, as the setting "preset"; NULL: the setting.
+                            SE_ERR_SETTING for one that does not exist */
 } se_read_options;
 
 #define SE_READ_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        sizeof(se_read_options), NULL, 0, -1, NULL, 0, NULL                                        \
+        sizeof(se_read_options), NULL, 0, -1, NULL, 0, NULL, NULL                                  \
     }
 
 /* Reads one picture: the bytes of a JPEG, PNG, WebP or HEIC file. */

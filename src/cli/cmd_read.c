@@ -38,6 +38,8 @@ static const char usage[] =
     "  --backend NAME    cpu, or ref: slow plain C\n"
     "  --pattern P       what the serial number looks like, for one '[A-Z]{2}[0-9]{8}'\n"
     "  --known FILE      serial numbers that there are, one a line\n"
+    "  --preset NAME     what kind of picture it is: etched, etched-dark, etched-light, sticker,\n"
+    "                    sticker-damaged, screen, screen-glare, or auto\n"
     "  --set NAME=VALUE  any setting; \"serialeye config\" lists them\n"
     "  --config FILE     settings from an INI file\n"
     "  -h, --help        print this\n\n"
@@ -53,6 +55,7 @@ static const struct short_form short_forms[] = {
     {"--backend", "backend", NULL},
     {"--pattern", "pattern", NULL},
     {"--known", "known", NULL},
+    {"--preset", "preset", NULL},
 };
 
 struct read_request {
@@ -157,6 +160,7 @@ static int parse(int argc, char **argv, struct read_request *request,
         {"backend", required_argument, NULL, OPTION_SHORT_FORM + 4},
         {"pattern", required_argument, NULL, OPTION_SHORT_FORM + 5},
         {"known", required_argument, NULL, OPTION_SHORT_FORM + 6},
+        {"preset", required_argument, NULL, OPTION_SHORT_FORM + 7},
         {"help", no_argument, NULL, 'h'},
         SETTING_OPTIONS,
         {NULL, 0, NULL, 0},

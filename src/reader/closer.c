@@ -22,7 +22,7 @@ static bool is_code_character(uint32_t c)
 }
 
 /* Expected number of misread letters and digits; 0 where there are too few for an identifier. */
-static float line_doubt(const struct text_line *line)
+static float doubt_of_line(const struct text_line *line)
 {
     int characters = 0;
     float doubt = 0;
@@ -31,7 +31,13 @@ static float line_doubt(const struct text_line *line)
             characters++;
             doubt += 1 - line->chars[i].p;
         }
-    return characters >= LEAST_CHARACTERS && doubt >= LEAST_DOUBT ? doubt : 0;
+    return characters >= LEAST_CHARACTERS ? doubt : 0;
+}
+
+static float line_doubt(const struct text_line *line)
+{
+    const float doubt = doubt_of_line(line);
+    return doubt >= LEAST_DOUBT ? doubt : 0;
 }
 
 static bool holds_middle(const struct rect *area, const struct quad *quad)
@@ -81,6 +87,33 @@ int closer_regions(const struct merge *merge, const struct rect *areas, int coun
         if (at < most) {
             worth[at] = added;
             regions[at] = (struct closer_region){areas[i], lowest};
+        }
+    }
+    return kept;
+}
+
+int closer_lines(const struct merge *merge, const struct closer_wish *wish, int most,
+                 struct quad quads[])
+{
+    float worth[CLOSER_MAX_LINES];
+    int kept = 0;
+    most = most < CLOSER_MAX_LINES ? most : CLOSER_MAX_LINES;
+    for (size_t i = 0; i < merge->line_count; i++) {
+        const struct text_line *line = &merge->lines[i];
+        const float added = doubt_of_line(line);
+        if (added <= wish->doubt || line->votes >= wish->votes ||
+            (wish->readings > 0 && !merge_holds_reading(merge, wish->readings, &line->quad)))
+            continue;
+        int at = kept < most ? kept++ : kept;
+        for (; at > 0 && worth[at - 1] < added; at--) {
+            if (at < most) {
+                worth[at] = worth[at - 1];
+                quads[at] = quads[at - 1];
+            }
+        }
+        if (at < most) {
+            worth[at] = added;
+            quads[at] = line->quad;
         }
     }
     return kept;

@@ -2,9 +2,14 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/stage.h"
+#include "image/ops.h"
 #include "ocr/recognize.h"
+
+/* Height of the text that treatments of whole views are made for, in the detector's input. */
+static const float TREATED_TEXT = 24;
 
 /* Lines lower than this in the base picture are read from full resolution. */
 static const float SHARP_TEXT_HEIGHT = 36;
@@ -32,6 +37,7 @@ struct plan_line {
 struct look_plan {
     struct plan_line *lines;
     size_t count;
+    enum img_treatment treatment;
 };
 
 int search_out_of_arena(const struct search *search, se_error *err)
@@ -47,12 +53,25 @@ bool search_is_over(const struct search *search)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/* Length of lines in heights, all together: what reading them costs. */
+static double squares_of(const struct quad *quads, int count)
+{
+    double squares = 0;
+    for (int i = 0; i < count; i++)
+        squares +=
+            (double)(picture_line_length(&quads[i]) / fmaxf(picture_line_height(&quads[i]), 1));
+    return fmax(squares, 1);
+}
+
 /* Reads the lines at `quads` of `view`; their quads come back in upright pixels. */
 static int read_quads(struct search *search, const struct view *view, const struct quad *quads,
-                      int count, struct text_line *lines, se_error *err)
+                      int count, enum img_treatment treatment, struct text_line *lines,
+                      se_error *err)
 {
     const struct settings_values *values = &search->reader->values;
+    const int64_t start = clock_now_ns();
     struct recognize_params params = recognize_defaults;
+    params.treatment = treatment;
     params.batch_size = values->batch_size;
     params.parallel_crops = values->parallel_preprocessing;
     params.pool = search->slot->pool;
@@ -62,6 +81,8 @@ static int read_quads(struct search *search, const struct view *view, const stru
                                    &search->arena, lines, &done, err));
     if (done < count)
         search->result->limited_by_time = true;
+    else if (count > 0)
+        search->read_ns = (double)(clock_now_ns() - start) / squares_of(quads, count);
     for (int i = 0; i < count; i++)
         lines[i].quad = placement_quad(&view->place, &lines[i].quad);
     return SE_OK;
@@ -69,7 +90,7 @@ static int read_quads(struct search *search, const struct view *view, const stru
 
 /* Reads lines, given in upright pixels, from full resolution. */
 static int read_sharp_quads(struct search *search, struct rect area, struct quad *quads, int count,
-                            struct text_line *lines, se_error *err)
+                            enum img_treatment treatment, struct text_line *lines, se_error *err)
 {
     struct image window;
     struct view view;
@@ -77,7 +98,7 @@ static int read_sharp_quads(struct search *search, struct rect area, struct quad
     const struct placement to_view = placement_of_scale(1, 1, -view.place.m[2], -view.place.m[5]);
     for (int i = 0; i < count; i++)
         quads[i] = placement_quad(&to_view, &quads[i]);
-    return read_quads(search, &view, quads, count, lines, err);
+    return read_quads(search, &view, quads, count, treatment, lines, err);
 }
 
 /* Is the line so low in the base picture that full resolution shows more of it? */
@@ -122,14 +143,14 @@ static int read_round(struct search *search, const struct view *view, struct loo
         else
             quads[coarse++] = line->quad;
         line->round = ROUND_COUNT;
-        if (search->tried_count < SEARCH_MAX_TRIED)
+        if (plan->treatment == IMG_PLAIN && search->tried_count < SEARCH_MAX_TRIED)
             search->tried[search->tried_count++] = line->upright;
     }
     if (coarse > 0)
-        FORWARD_IF_ERROR(read_quads(search, view, quads, (int)coarse, read, err));
+        FORWARD_IF_ERROR(read_quads(search, view, quads, (int)coarse, plan->treatment, read, err));
     if (sharp > 0)
         FORWARD_IF_ERROR(read_sharp_quads(search, area, quads + plan->count - sharp, (int)sharp,
-                                          read + coarse, err));
+                                          plan->treatment, read + coarse, err));
     const int64_t start = clock_now_ns();
     FORWARD_IF_ERROR(merge_add(&search->merge, read, coarse + sharp, err));
     stage_add(search->budget, STAGE_SERIAL, start, 0, 0);
@@ -160,7 +181,8 @@ static int plan_lines(struct search *search, const struct view *view,
         struct plan_line *line = &plan->lines[plan->count];
         line->quad = boxes->items[i].quad;
         line->upright = placement_quad(&view->place, &line->quad);
-        if (merge_is_well_read(&search->merge, &line->upright) || was_tried(search, &line->upright))
+        if (merge_is_well_read(&search->merge, &line->upright) ||
+            (plan->treatment == IMG_PLAIN && was_tried(search, &line->upright)))
             continue;
         line->height = picture_line_height(&line->quad);
         line->shape = picture_line_length(&line->quad) / fmaxf(line->height, 1);
@@ -269,13 +291,77 @@ static double input_pixels(const struct view *view, const struct detect_params *
     return (double)width * height;
 }
 
-/* Is there no time left to find the lines of such a view, as fast as those of the last one? */
-static bool is_too_late(const struct search *search, double pixels)
+/* Is there no time left for work that takes so long? */
+static bool is_too_late(const struct search *search, double ns)
 {
     const struct budget *budget = search->budget;
     if (!budget || budget->deadline_ns == 0)
         return false;
-    return (double)(budget->deadline_ns - clock_now_ns()) <= search->detect_ns * pixels;
+    return (double)(budget->deadline_ns - clock_now_ns()) <= ns;
+}
+
+/* Notes a look in the result; a treatment once, though it reads lines again and finds others. */
+static void note_look(const struct search *search, const char *name, enum img_treatment treatment)
+{
+    struct se_result *result = search->result;
+    for (size_t i = 0; treatment != IMG_PLAIN && i < result->look_count; i++)
+        if (result->looks[i] == name)
+            return;
+    if (result->look_count < RESULT_MAX_LOOKS)
+        result->looks[result->look_count++] = name;
+}
+
+/* Boxes in a view that is shown to the detector as it is, or treated at the detector's scale. */
+static int detect_in(struct search *search, const struct view *view,
+                     const struct detect_params *params, enum img_treatment treatment,
+                     struct text_boxes *boxes, se_error *err)
+{
+    struct nn_exec *const detector = search->slot->detector;
+    if (treatment == IMG_PLAIN)
+        return ocr_detect(detector, view->image, params, search->budget, boxes, err);
+    int width, height;
+    float scale_x, scale_y;
+    detect_input_size(params, view->image->width, view->image->height, &width, &height, &scale_x,
+                      &scale_y);
+    struct image treated;
+    FORWARD_IF_ERROR(image_create(&treated, width, height, view->image->channels, err));
+    int status = img_resize(view->image, &treated, err);
+    if (status == SE_OK)
+        status = img_treat(&treated, treatment, TREATED_TEXT, err);
+    if (status == SE_OK)
+        status = ocr_detect(detector, &treated, params, search->budget, boxes, err);
+    image_free(&treated);
+    FORWARD_IF_ERROR(status);
+    const struct placement back = placement_of_scale(1 / scale_x, 1 / scale_y, 0, 0);
+    for (int i = 0; i < boxes->count; i++)
+        boxes->items[i].quad = placement_quad(&back, &boxes->items[i].quad);
+    boxes->area_count = 0; /* of the treated picture: nobody asks for them */
+    return SE_OK;
+}
+
+static int take_look(struct search *search, const char *name, const struct view *view,
+                     const struct detect_params *params, enum img_treatment treatment,
+                     struct look_seen *seen, se_error *err)
+{
+    FORWARD_IF_ERROR(budget_check_cancel(search->budget, err));
+    const double pixels = input_pixels(view, params);
+    if (is_too_late(search, search->detect_ns * pixels)) {
+        search->result->limited_by_time = true;
+        return SE_OK;
+    }
+    struct text_boxes boxes;
+    const int64_t start = clock_now_ns();
+    FORWARD_IF_ERROR(detect_in(search, view, params, treatment, &boxes, err));
+    search->detect_ns = (double)(clock_now_ns() - start) / pixels;
+    note_look(search, name, treatment);
+    if (seen)
+        note_areas(search, view, &boxes, seen);
+    struct look_plan plan = {.treatment = treatment};
+    const int status = plan_lines(search, view, &boxes, &plan, err);
+    text_boxes_free(&boxes);
+    FORWARD_IF_ERROR(status);
+    plan_rounds(search, &plan);
+    return read_by_rounds(search, view, &plan, err);
 }
 
 int look_at(struct search *search, const char *name, const struct view *view,
@@ -283,25 +369,88 @@ int look_at(struct search *search, const char *name, const struct view *view,
 {
     if (seen)
         seen->count = 0;
+    return take_look(search, name, view, params, IMG_PLAIN, seen, err);
+}
+
+int look_at_treated(struct search *search, const struct view *view,
+                    const struct detect_params *params, enum img_treatment treatment, se_error *err)
+{
+    return take_look(search, img_treatment_names[treatment], view, params, treatment, NULL, err);
+}
+
+/* Lines that are read again, sorted by where their pixels come from. */
+struct again {
+    struct quad *quads; /* [count] coarse ones from the front (base pixels), sharp ones (upright
+                           pixels) from the back */
+    int *lines;         /* [count] into the list that was asked for */
+    struct text_line *read;
+    int coarse, sharp, count;
+    struct rect area; /* round all sharp ones */
+};
+
+static int sort_again(struct search *search, const struct quad *quads, int count,
+                      struct again *again, se_error *err)
+{
+    const struct placement *place = &search->picture.base.place;
+    const struct placement to_base = placement_of_scale(1 / place->m[0], 1 / place->m[4], 0, 0);
+    const size_t room = (size_t)count;
+    *again = (struct again){.quads = arena_alloc(&search->arena, room, sizeof(*again->quads)),
+                            .lines = arena_alloc(&search->arena, room, sizeof(*again->lines)),
+                            .read = arena_alloc(&search->arena, room, sizeof(*again->read)),
+                            .count = count};
+    if (!again->quads || !again->lines || !again->read)
+        return search_out_of_arena(search, err);
+    for (int i = 0; i < count; i++) {
+        const struct plan_line line = {.upright = quads[i]};
+        const bool sharp = wants_sharp(&search->picture, &line);
+        const int at = sharp ? count - ++again->sharp : again->coarse++;
+        again->quads[at] = sharp ? quads[i] : placement_quad(&to_base, &quads[i]);
+        again->lines[at] = i;
+    }
+    again->area =
+        picture_rect_round(&search->picture, again->quads + count - again->sharp, again->sharp);
+    return SE_OK;
+}
+
+/* Reads all lines once, in at most two batches. */
+static int read_treated(struct search *search, const struct again *again,
+                        enum img_treatment treatment, se_error *err)
+{
+    if (again->coarse > 0)
+        FORWARD_IF_ERROR(read_quads(search, &search->picture.base, again->quads, again->coarse,
+                                    treatment, again->read, err));
+    if (again->sharp == 0)
+        return SE_OK;
+    const int first = again->count - again->sharp;
+    struct quad *quads = arena_alloc(&search->arena, (size_t)again->sharp, sizeof(*quads));
+    if (!quads)
+        return search_out_of_arena(search, err);
+    memcpy(quads, again->quads + first, (size_t)again->sharp * sizeof(*quads));
+    return read_sharp_quads(search, again->area, quads, again->sharp, treatment,
+                            again->read + first, err);
+}
+
+int look_again(struct search *search, const struct quad *quads, int count,
+               enum img_treatment treatment, se_error *err)
+{
     FORWARD_IF_ERROR(budget_check_cancel(search->budget, err));
-    const double pixels = input_pixels(view, params);
-    if (is_too_late(search, pixels)) {
+    if (is_too_late(search, search->read_ns * squares_of(quads, count))) {
         search->result->limited_by_time = true;
         return SE_OK;
     }
-    struct text_boxes boxes;
-    const int64_t start = clock_now_ns();
-    FORWARD_IF_ERROR(
-        ocr_detect(search->slot->detector, view->image, params, search->budget, &boxes, err));
-    search->detect_ns = (double)(clock_now_ns() - start) / pixels;
-    if (search->result->look_count < RESULT_MAX_LOOKS)
-        search->result->looks[search->result->look_count++] = name;
-    if (seen)
-        note_areas(search, view, &boxes, seen);
-    struct look_plan plan;
-    const int status = plan_lines(search, view, &boxes, &plan, err);
-    text_boxes_free(&boxes);
-    FORWARD_IF_ERROR(status);
-    plan_rounds(search, &plan);
-    return read_by_rounds(search, view, &plan, err);
+    struct again again;
+    FORWARD_IF_ERROR(sort_again(search, quads, count, &again, err));
+    note_look(search, img_treatment_names[treatment], treatment);
+    FORWARD_IF_ERROR(read_treated(search, &again, treatment, err));
+    size_t apart = 0; /* those that cannot be joined with what was read before */
+    for (int i = 0; i < count; i++) {
+        struct text_line *line = merge_line_at(&search->merge, &quads[again.lines[i]]);
+        bool taken = false;
+        if (line)
+            FORWARD_IF_ERROR(ocr_combine(search->reader->recognizer, line, &again.read[i],
+                                         &search->arena, &taken, err));
+        if (!taken)
+            again.read[apart++] = again.read[i];
+    }
+    return merge_add(&search->merge, again.read, apart, err);
 }

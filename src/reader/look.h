@@ -30,6 +30,7 @@ struct search {
     struct quad *tried; /* boxes that were read, in upright pixels */
     size_t tried_count;
     double detect_ns; /* that the last look's detector took for a pixel of its input; 0: none yet */
+    double read_ns;   /* that the lines read last took for a square of their height; 0: none yet */
     bool all_lines;   /* read everything, stop for nothing */
 };
 
@@ -51,5 +52,17 @@ struct look_seen {
  * `seen` may be NULL; views that are turned have no areas. */
 int look_at(struct search *search, const char *name, const struct view *view,
             const struct detect_params *params, struct look_seen *seen, se_error *err);
+
+/* The same with pixels that are treated: those the detector sees, and those of every line. Lines
+ * that were read untreated are read again, unless nothing is to be gained. */
+int look_at_treated(struct search *search, const struct view *view,
+                    const struct detect_params *params, enum img_treatment treatment,
+                    se_error *err);
+
+/* Reads the lines whose quads these are again, treated: those of one resolution in one batch. A
+ * line becomes the mean of its readings; where that cannot be (ocr_combine), the better one stays.
+ * Does nothing when the time would be over before. */
+int look_again(struct search *search, const struct quad *quads, int count,
+               enum img_treatment treatment, se_error *err);
 
 #endif

@@ -25,6 +25,10 @@ static const float SAME_CUT = 0.85F;
 /* Two lines that share this much of the smaller one's area stand at the same place. */
 static const float SAME_PLACE = 0.5F;
 
+/* Lines so many times as long as high have a direction; their middles are so many heights of the
+ * higher one apart, across it, when they are two rows. */
+static const float LONG_LINE = 2, ROW_OFFSET = 0.4F;
+
 void merge_init(struct merge *merge, struct arena *work, struct arena *readings,
                 const struct ser_barcode *barcodes, size_t barcode_count, int width, int height)
 {
@@ -87,24 +91,68 @@ static bool far_apart(const struct quad *a, const struct quad *b)
            high[1][1] < low[0][1];
 }
 
+static float along(const struct quad *quad)
+{
+    return hypotf(quad->p[1].x - quad->p[0].x, quad->p[1].y - quad->p[0].y);
+}
+
+static float across(const struct quad *quad)
+{
+    return hypotf(quad->p[3].x - quad->p[0].x, quad->p[3].y - quad->p[0].y);
+}
+
+/* Are they two rows of text, one below the other? Boxes of close rows overlap. */
+static bool are_two_rows(const struct quad *a, const struct quad *b)
+{
+    const struct quad *longer = along(a) >= along(b) ? a : b;
+    const float x = longer->p[1].x - longer->p[0].x, y = longer->p[1].y - longer->p[0].y;
+    const float length = hypotf(x, y);
+    if (along(a) < LONG_LINE * across(a) || along(b) < LONG_LINE * across(b) || !(length > 0))
+        return false;
+    const float dx = (a->p[0].x + a->p[2].x - b->p[0].x - b->p[2].x) / 2;
+    const float dy = (a->p[0].y + a->p[2].y - b->p[0].y - b->p[2].y) / 2;
+    return fabsf(dy * x - dx * y) / length > ROW_OFFSET * fmaxf(across(a), across(b));
+}
+
 static bool same_place(const struct text_line *a, const struct text_line *b)
 {
-    if (far_apart(&a->quad, &b->quad))
+    if (far_apart(&a->quad, &b->quad) || are_two_rows(&a->quad, &b->quad))
         return false;
     const float area_a = polygon_area(a->quad.p, 4), area_b = polygon_area(b->quad.p, 4);
     const float smaller = fminf(area_a, area_b);
     return smaller > 0 && common_area(&a->quad, &b->quad) >= SAME_PLACE * smaller;
 }
 
+struct text_line *merge_line_at(struct merge *merge, const struct quad *quad)
+{
+    for (size_t i = 0; i < merge->line_count; i++) {
+        bool same = true;
+        for (int k = 0; k < 4; k++)
+            same &= merge->lines[i].quad.p[k].x == quad->p[k].x &&
+                    merge->lines[i].quad.p[k].y == quad->p[k].y;
+        if (same)
+            return &merge->lines[i];
+    }
+    return NULL;
+}
+
+bool merge_holds_reading(const struct merge *merge, size_t first, const struct quad *quad)
+{
+    const struct text_line line = {.quad = *quad};
+    for (size_t i = 0; i < first && i < merge->found.count; i++) {
+        struct text_line held = {0};
+        for (int k = 0; k < 4; k++)
+            held.quad.p[k] = (struct point){merge->found.readings[i].quad[k][0],
+                                            merge->found.readings[i].quad[k][1]};
+        if (same_place(&held, &line))
+            return true;
+    }
+    return false;
+}
+
 bool merge_holds_answer(const struct merge *merge, const struct quad *quad)
 {
-    if (merge->found.count == 0)
-        return false;
-    struct text_line held = {0}, line = {.quad = *quad};
-    for (int i = 0; i < 4; i++)
-        held.quad.p[i] = (struct point){merge->found.readings[0].quad[i][0],
-                                        merge->found.readings[0].quad[i][1]};
-    return same_place(&held, &line);
+    return merge_holds_reading(merge, 1, quad);
 }
 
 bool merge_is_same_cut(const struct quad *a, const struct quad *b)

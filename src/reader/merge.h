@@ -34,6 +34,9 @@ void merge_init(struct merge *merge, struct arena *work, struct arena *readings,
  * MERGE_MAX_LINES the remaining ones are. SE_ERR_MEMORY. */
 int merge_add(struct merge *merge, const struct text_line *lines, size_t count, se_error *err);
 
+/* The line whose quad this is, or NULL. */
+struct text_line *merge_line_at(struct merge *merge, const struct quad *quad);
+
 /* Does what is known of this place (upright pixels) leave nothing to gain from reading it again?
  * Never where the best reading lies: as long as it does not convince it is worth another try. */
 bool merge_is_well_read(const struct merge *merge, const struct quad *quad);
@@ -50,6 +53,9 @@ bool merge_is_plausible(const struct merge *merge);
 
 /* Is it that also while there are lines that were not read? So not one of two. */
 bool merge_is_answered(const struct merge *merge);
+
+/* Does one of the first `first` readings lie at this place (upright pixels)? */
+bool merge_holds_reading(const struct merge *merge, size_t first, const struct quad *quad);
 
 /* Does the best reading lie at this place (upright pixels)? */
 bool merge_holds_answer(const struct merge *merge, const struct quad *quad);

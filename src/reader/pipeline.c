@@ -5,6 +5,7 @@
  *   - fast:    the whole picture at a low resolution; lines are read from the sharpest pixels
  *   - closer:  one of the areas with text that was small, unclear or not found, enlarged
  *   - full:    the whole picture at a high resolution
+ *   - invert, contrast, …: lines that were not read well, treated (reader/treated.h)
  *   - turn N:  the whole picture turned by N degrees
  *
  * A look whose best reading convinces ends the search, and so does a picture in which everything
@@ -20,6 +21,7 @@
 #include "image/ops.h"
 #include "reader/closer.h"
 #include "reader/look.h"
+#include "reader/treated.h"
 
 enum {
     WORK_MAX_BYTES = 512 << 20, /* lines and lattices of all looks of a picture */
@@ -29,6 +31,9 @@ enum {
     FULL_SIDE = 2000,           /* longer side of the full look, at most */
     FULL_SHORT_SIDE = 736       /* shorter side of the full look, at least */
 };
+
+/* Lines of so many of the best readings are read again at the end where they are in doubt. */
+enum { VOTED_READINGS = 3 };
 
 /* Text lower than this in the detector's input may have neighbours that it does not find. */
 static const float LOW_TEXT = 14;
@@ -59,6 +64,12 @@ static int find_barcodes(struct search *search, struct ser_barcode **out, size_t
     *out_count = (size_t)count;
     *out = convert_barcodes(found, (size_t)count, &search->arena);
     return *out ? SE_OK : search_out_of_arena(search, err);
+}
+
+/* Does the setting `looks` allow it? */
+static bool may_look(const struct search *search, enum setting_look look)
+{
+    return search->reader->values.looks >> look & 1;
 }
 
 /* ---- looks ---------------------------------------------------------------------------------- */
@@ -120,7 +131,7 @@ static int closer_look(struct search *search, struct rect area, float low, float
 static int closer_looks(struct search *search, const struct look_seen *seen, float scale,
                         se_error *err)
 {
-    const int most = search->reader->values.roi_top_k;
+    const int most = may_look(search, LOOK_CLOSER) ? search->reader->values.roi_top_k : 0;
     struct closer_region regions[CLOSER_MAX_REGIONS];
     int count =
         closer_regions(&search->merge, seen->areas, seen->count, LOW_TEXT / scale, most, regions);
@@ -142,7 +153,7 @@ static int larger_looks(struct search *search, float scale, se_error *err)
     bool any = false;
     for (int i = 0; i < 2; i++) {
         const float next = scale_of(search, &params[i]);
-        if (next < LARGER_LEAST * scale)
+        if (next < LARGER_LEAST * scale || !may_look(search, i ? LOOK_FULL : LOOK_MIDDLE))
             continue;
         FORWARD_IF_ERROR(look_at(search, names[i], &search->picture.base, &params[i], &seen, err));
         if (search_is_over(search) || merge_is_plausible(&search->merge))
@@ -156,7 +167,8 @@ static int larger_looks(struct search *search, float scale, se_error *err)
 static int turned_looks(struct search *search, const struct detect_params *params, se_error *err)
 {
     const struct settings_values *values = &search->reader->values;
-    for (int i = 0; i < values->rotation_count && !search_is_over(search); i++) {
+    const int count = may_look(search, LOOK_TURN) ? values->rotation_count : 0;
+    for (int i = 0; i < count && !search_is_over(search); i++) {
         const float degrees = (float)values->try_rotations[i];
         if (fmodf(degrees, 360) == 0)
             continue; /* the looks before */
@@ -176,13 +188,23 @@ static int turned_looks(struct search *search, const struct detect_params *param
 /* ---- their order ---------------------------------------------------------------------------- */
 
 /* All text was asked for: everything that finds more of it, nothing that ends early. */
-static int all_lines(struct search *search, se_error *err)
+static int all_lines(struct search *search, enum setting_preset preset, se_error *err)
 {
     const int side = search->reader->values.detect_side;
     const struct detect_params params = params_of_side(side > LINES_SIDE ? side : LINES_SIDE);
     FORWARD_IF_ERROR(look_at(search, "fast", &search->picture.base, &params, NULL, err));
     const struct detect_params full = full_params(search);
-    return look_at(search, "full", &search->picture.base, &full, NULL, err);
+    struct look_seen seen = {.count = 0};
+    if (may_look(search, LOOK_FULL))
+        FORWARD_IF_ERROR(look_at(search, "full", &search->picture.base, &full, &seen, err));
+    if (!search_is_over(search))
+        FORWARD_IF_ERROR(closer_looks(search, &seen, scale_of(search, &full), err));
+    FORWARD_IF_ERROR(treated_votes(search, preset, 0, err));
+    if (!search_is_over(search) && preset != PRESET_AUTO)
+        FORWARD_IF_ERROR(treated_looks(search, preset, &params, err));
+    return search_is_over(search) || !merge_text_was_unclear(&search->merge)
+               ? SE_OK
+               : turned_looks(search, &params, err);
 }
 
 /* A barcode ends the search before it has begun only when it is sure: text beside it that says the
@@ -190,7 +212,7 @@ static int all_lines(struct search *search, se_error *err)
 static int barcode_look(struct search *search, bool *over, se_error *err)
 {
     *over = false;
-    if (search->merge.barcode_count == 0)
+    if (search->merge.barcode_count == 0 || !may_look(search, LOOK_BARCODE))
         return SE_OK;
     FORWARD_IF_ERROR(merge_add(&search->merge, NULL, 0, err));
     const double max_error = search->reader->values.max_error;
@@ -201,7 +223,7 @@ static int barcode_look(struct search *search, bool *over, se_error *err)
     return SE_OK;
 }
 
-static int escalating_looks(struct search *search, se_error *err)
+static int escalating_looks(struct search *search, enum setting_preset preset, se_error *err)
 {
     bool over;
     FORWARD_IF_ERROR(barcode_look(search, &over, err));
@@ -211,14 +233,20 @@ static int escalating_looks(struct search *search, se_error *err)
     const float scale = scale_of(search, &params);
     struct look_seen seen;
     FORWARD_IF_ERROR(look_at(search, "fast", &search->picture.base, &params, &seen, err));
+    FORWARD_IF_ERROR(treated_votes(search, preset, 1, err));
     if (!search_is_over(search))
         FORWARD_IF_ERROR(closer_looks(search, &seen, scale, err));
+    if (!search_is_over(search) && preset != PRESET_AUTO)
+        FORWARD_IF_ERROR(treated_looks(search, preset, &params, err));
     if (!search_is_over(search) && !merge_is_settled(&search->merge))
         FORWARD_IF_ERROR(larger_looks(search, scale, err));
+    if (!search_is_over(search) && preset == PRESET_AUTO && !merge_is_plausible(&search->merge) &&
+        search->reader->values.profile == PROFILE_GPU)
+        FORWARD_IF_ERROR(treated_looks(search, preset, &params, err));
     if (!search_is_over(search) && !merge_is_plausible(&search->merge) &&
         merge_text_was_unclear(&search->merge))
         FORWARD_IF_ERROR(turned_looks(search, &params, err));
-    return SE_OK;
+    return treated_votes(search, preset, VOTED_READINGS, err);
 }
 
 /* A box is wider than its text by design, and so may reach beyond the picture. */
@@ -272,7 +300,8 @@ static int search_picture(struct search *search, const struct pipeline_input *in
     search->merge.pattern = input->pattern;
     search->merge.known = search->reader->known;
     search->merge.strips = input->strips;
-    FORWARD_IF_ERROR(input->lines ? all_lines(search, err) : escalating_looks(search, err));
+    FORWARD_IF_ERROR(input->lines ? all_lines(search, input->preset, err)
+                                  : escalating_looks(search, input->preset, err));
     return fill_result(search, input, err);
 }
 

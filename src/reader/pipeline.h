@@ -16,6 +16,7 @@ struct pipeline_input {
     bool lines;   /* report all text, look no closer and stop no earlier for a serial's sake */
     bool explain; /* show the evidence */
     bool strips;  /* keep what readings were read from, as result->found */
+    enum setting_preset preset;
     const struct automaton *pattern; /* what the serial number looks like; NULL: anything */
 };
 

@@ -176,11 +176,19 @@ static int choose_pattern(const se_reader *reader, const struct se_read_options 
     return SE_OK;
 }
 
+static int choose_preset(const se_reader *reader, const struct se_read_options *options,
+                         enum setting_preset *preset, se_error *err)
+{
+    *preset = reader->values.preset;
+    return options->preset ? settings_preset_of(options->preset, preset, err) : SE_OK;
+}
+
 static int read_into_result(se_reader *reader, struct pipeline_input *input,
                             const se_read_options *options, se_result **out, se_error *err)
 {
     struct se_result *result;
     struct pattern *own;
+    FORWARD_IF_ERROR(choose_preset(reader, options, &input->preset, err));
     FORWARD_IF_ERROR(choose_pattern(reader, options, &own, &input->pattern, err));
     int status = result_create(&result, options->name, err);
     if (status == SE_OK)
@@ -276,6 +284,7 @@ struct batch {
     size_t count;
     const struct automaton *pattern;
     bool strips; /* results keep what they were read from */
+    enum setting_preset preset;
     int *finish; /* [count] status of writing the JSON */
 };
 
@@ -291,6 +300,7 @@ static void read_batch_piece(void *context, size_t i, int thread)
                                          .lines = options.lines != 0,
                                          .explain = options.explain != 0,
                                          .strips = batch->strips,
+                                         .preset = batch->preset,
                                          .pattern = batch->pattern};
     se_error failure;
     if (read_one(batch->reader, &input, &options, batch->count > 1, batch->results[i], &failure))
@@ -328,8 +338,10 @@ int reader_read_batch(struct se_reader *reader, const se_picture *pictures, size
                           .strips = strips,
                           .finish = calloc(count, sizeof(*batch.finish))};
     struct pattern *own = NULL;
-    int status = batch.finish ? choose_pattern(reader, options, &own, &batch.pattern, err)
+    int status = batch.finish ? choose_preset(reader, options, &batch.preset, err)
                               : se_fail_memory(err, "a batch", count * sizeof(*batch.finish));
+    if (status == SE_OK)
+        status = choose_pattern(reader, options, &own, &batch.pattern, err);
     if (status == SE_OK)
         status = read_batch(&batch, err);
     pattern_free(own);

@@ -14,7 +14,7 @@
 #include "base/status.h"
 #include "serial/serial.h"
 
-enum { RESULT_MAX_LOOKS = 16 };
+enum { RESULT_MAX_LOOKS = 40 };
 
 struct se_result {
     struct arena arena;

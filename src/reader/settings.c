@@ -5,7 +5,7 @@
  *   models, detector, recognizer        reader/models.c finds the files
  *   dictionary, backend, cpu            recognizer_options and nn_model_options
  *   use_gpu                             se_open refuses true
- *   profile                             checked here; gpu is refused as long as there is none
+ *   profile, preset, looks              which looks are taken, see reader/treated.h
  *   threads, jobs, arena_mb             slots_create
  *   batch_size                          recognize_params.batch_size
  *   max_pixels, max_side                img_limits
@@ -27,6 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/treat.h"
+
 enum { SETTING_MAX_VALUE = 4096, NAME_MAX_DISTANCE = 3, NAME_MAX_LENGTH = 40 };
 
 enum setting_type {
@@ -35,7 +37,8 @@ enum setting_type {
     SETTING_WHOLE,
     SETTING_REAL,
     SETTING_BOOL,
-    SETTING_DEGREES
+    SETTING_DEGREES,
+    SETTING_LOOKS
 };
 
 struct setting_row {
@@ -65,6 +68,9 @@ struct settings_all {
 #define SERVICE_NUMBER offsetof(struct settings_all, number_of_service)
 #define SERVICE_FLAG offsetof(struct settings_all, flag_of_service)
 
+#define PRESETS "auto|etched|etched-dark|etched-light|sticker|sticker-damaged|screen|screen-glare"
+#define TREATMENTS "invert, contrast, sharpen, background, white-hat, black-hat, adaptive"
+
 static const struct setting_row rows[] = {
     {"models", "", "a folder", "folder of the model files; empty: the usual places", SETTING_TEXT,
      AT(models), 0, 0, NULL, NULL},
@@ -87,8 +93,12 @@ static const struct setting_row rows[] = {
      SETTING_CHOICE, AT(cpu), 0, 0, NULL, NULL},
     {"use_gpu", "auto", "auto|true|false", "whether to compute on a GPU", SETTING_CHOICE,
      AT(use_gpu), 0, 0, NULL, NULL},
-    {"profile", "cpu", "cpu|gpu", "defaults that suit this kind of machine", SETTING_CHOICE,
-     NO_EFFECT, 0, 0, "gpu", "this build has no GPU support"},
+    {"profile", "cpu", "cpu|gpu", "gpu: the wide set of looks, whatever computes them",
+     SETTING_CHOICE, AT(profile), 0, 0, NULL, NULL},
+    {"preset", "auto", PRESETS, "what kind of picture it is: which treatments are tried",
+     SETTING_CHOICE, AT(preset), 0, 0, NULL, NULL},
+    {"looks", "all", "all, none, or some of barcode, closer, middle, full, turn, " TREATMENTS,
+     "looks that may be taken after the first one", SETTING_LOOKS, AT(looks), 0, 0, NULL, NULL},
     {"threads", "0", "0..256", "threads for one picture; 0: as many as the machine grants",
      SETTING_WHOLE, AT(threads), 0, 256, NULL, NULL},
     {"jobs", "0", "0..256", "pictures side by side; 0: as many as the machine grants",
@@ -184,6 +194,8 @@ const struct settings_values *settings_values_of(const se_settings *settings)
     return &settings->all.values;
 }
 
+static const struct setting_row *find_row(const char *name);
+
 /* ---- parsing -------------------------------------------------------------------------------- */
 
 /* Parses a decimal number of at most 15 digits; its own parser, since strtod follows the locale. */
@@ -268,6 +280,49 @@ static int parse_degrees(const struct setting_row *row, const char *text,
     return SE_OK;
 }
 
+/* Bit of the look that is called so; 0: there is none. */
+static unsigned look_bit(const char *name, size_t length)
+{
+    static const char *const plain[LOOK_TREATED] = {"barcode", "closer", "middle", "full", "turn"};
+    for (int i = 0; i < LOOK_TREATED + IMG_TREATMENTS - 1; i++) {
+        const char *known = i < LOOK_TREATED ? plain[i] : img_treatment_names[i - LOOK_TREATED + 1];
+        if (strlen(known) == length && memcmp(known, name, length) == 0)
+            return 1U << i;
+    }
+    return 0;
+}
+
+static int parse_looks(const struct setting_row *row, const char *text, unsigned *out,
+                       se_error *err)
+{
+    unsigned looks = 0;
+    if (strcmp(text, "all") == 0)
+        looks = ~0U;
+    else if (strcmp(text, "none") != 0)
+        for (const char *at = text;; at++) {
+            at += strspn(at, " ");
+            const size_t length = strcspn(at, ", ");
+            const unsigned bit = look_bit(at, length);
+            at += length;
+            at += strspn(at, " ");
+            if (!bit || (*at && *at != ','))
+                return refuse(row, text, err);
+            looks |= bit;
+            if (!*at)
+                break;
+        }
+    *out = looks;
+    return SE_OK;
+}
+
+int settings_preset_of(const char *name, enum setting_preset *out, se_error *err)
+{
+    int choice = 0;
+    FORWARD_IF_ERROR(parse_choice(find_row("preset"), name, &choice, err));
+    *out = (enum setting_preset)choice;
+    return SE_OK;
+}
+
 /* Parses `text` into its place in `all`, which changes on success alone. Strings keep pointing at
  * `text`, which the caller owns. */
 static int parse_value(const struct setting_row *row, const char *text, struct settings_all *all,
@@ -304,6 +359,12 @@ static int parse_value(const struct setting_row *row, const char *text, struct s
         return SE_OK;
     case SETTING_DEGREES:
         return parse_degrees(row, text, &all->values, err);
+    case SETTING_LOOKS: {
+        unsigned looks = 0;
+        FORWARD_IF_ERROR(parse_looks(row, text, &looks, err));
+        memcpy(place, &looks, sizeof(looks));
+        return SE_OK;
+    }
     }
     return se_fail(err, SE_ERR_INTERNAL, "setting %s has no type", row->name);
 }

@@ -15,6 +15,31 @@
 
 enum { SETTINGS_MAX_ROTATIONS = 24 };
 
+/* Looks that the setting `looks` can leave out: one bit each. Treatments (image/treat.h) follow, in
+ * their order. */
+enum setting_look {
+    LOOK_BARCODE,
+    LOOK_CLOSER,
+    LOOK_MIDDLE,
+    LOOK_FULL,
+    LOOK_TURN,
+    LOOK_TREATED /* + treatment - 1 */
+};
+
+enum setting_profile { PROFILE_CPU, PROFILE_GPU };
+
+/* What kind of picture the caller says it is. */
+enum setting_preset {
+    PRESET_AUTO,
+    PRESET_ETCHED,
+    PRESET_ETCHED_DARK,
+    PRESET_ETCHED_LIGHT,
+    PRESET_STICKER,
+    PRESET_STICKER_DAMAGED,
+    PRESET_SCREEN,
+    PRESET_SCREEN_GLARE
+};
+
 enum setting_gpu { SETTING_AUTO, SETTING_TRUE, SETTING_FALSE };
 
 /* Typed values. Strings belong to the settings and live until the next se_settings_set; "" is a
@@ -44,11 +69,17 @@ struct settings_values {
     double try_rotations[SETTINGS_MAX_ROTATIONS]; /* degrees clockwise, in the order to be tried */
     int rotation_count;
     int roi_top_k;
+    unsigned looks; /* bits of setting_look */
+    enum setting_profile profile;
+    enum setting_preset preset;
     bool parallel_preprocessing;
 };
 
 /* The values in force; as long-lived as `settings` and changed by se_settings_set. */
 const struct settings_values *settings_values_of(const se_settings *settings);
+
+/* The preset of that name; SE_ERR_SETTING. */
+int settings_preset_of(const char *name, enum setting_preset *out, se_error *err);
 
 /* Makes a copy that shares nothing; NULL for `from` gives all defaults. SE_ERR_MEMORY. */
 int settings_copy(se_settings **out, const se_settings *from, se_error *err);

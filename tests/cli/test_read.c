@@ -113,6 +113,23 @@ static void test_plain(void **state)
     program_run_free(&run);
 }
 
+static void test_preset(void **state)
+{
+    (void)state;
+    struct program_run run = read_with("--preset", "steel", example, NULL);
+    assert_run(&run, 2);
+    assert_non_null(strstr(run.err, "--preset"));
+    assert_non_null(strstr(run.err, "etched-dark"));
+    program_run_free(&run);
+    run = read_with("--json", "--preset", "sticker", "--set", "profile=gpu", example, NULL);
+    assert_run(&run, 0);
+    const char *text = run.out;
+    json_t *all = next_object(&text);
+    assert_string_equal(first_text(all), serial);
+    json_decref(all);
+    program_run_free(&run);
+}
+
 static void test_json_with_lines(void **state)
 {
     (void)state;
@@ -450,6 +467,7 @@ int main(int argc, char **argv)
     small = scratch_read(argv[5], &small_size);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_plain, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_preset, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_json_with_lines, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_json_explained, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_csv, scratch_setup, scratch_teardown),

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "image/treat.h"
 #include "reader/settings.h"
 
 static se_settings *new_settings(void)
@@ -111,6 +112,18 @@ static void test_values_are_parsed(void **state)
     assert_int_equal(se_settings_set(settings, "try_rotations", "0, 7.5 ,-3", NULL, NULL), SE_OK);
     assert_int_equal(v->rotation_count, 3);
     assert_true(v->try_rotations[1] == 7.5 && v->try_rotations[2] == -3);
+    assert_int_equal(v->preset, PRESET_AUTO);
+    assert_int_equal(se_settings_set(settings, "preset", "screen-glare", NULL, NULL), SE_OK);
+    assert_int_equal(v->preset, PRESET_SCREEN_GLARE);
+    assert_int_equal(v->profile, PROFILE_CPU);
+    assert_int_equal(se_settings_set(settings, "profile", "gpu", NULL, NULL), SE_OK);
+    assert_int_equal(v->profile, PROFILE_GPU);
+    assert_int_equal(v->looks, ~0U);
+    assert_int_equal(se_settings_set(settings, "looks", "none", NULL, NULL), SE_OK);
+    assert_int_equal(v->looks, 0);
+    assert_int_equal(se_settings_set(settings, "looks", "turn, adaptive ,invert", NULL, NULL), 0);
+    assert_int_equal(v->looks, 1U << LOOK_TURN | 1U << LOOK_TREATED |
+                                   1U << (LOOK_TREATED + IMG_ADAPTIVE - 1));
     assert_int_equal(se_settings_set(settings, "models", "/x", NULL, NULL), SE_OK);
     assert_int_equal(se_settings_set(settings, "models", "/some where", NULL, NULL), SE_OK);
     assert_string_equal(v->models, "/some where");
@@ -154,7 +167,14 @@ static void test_values_out_of_range_are_refused(void **state)
                           "0,0,0"},
         {"roi_top_k", "33"},
         {"languages", "de"},
-        {"profile", "gpu"},
+        {"preset", "etched-grey"},
+        {"preset", ""},
+        {"looks", ""},
+        {"looks", "all,closer"},
+        {"looks", "closer,"},
+        {"looks", "closer full"},
+        {"looks", "fast"},
+        {"looks", "plain"},
         {"profile", "fast"},
     };
     se_settings *settings = new_settings();
@@ -165,7 +185,8 @@ static void test_values_out_of_range_are_refused(void **state)
     assert_non_null(strstr(refusal(settings, "max_error", "-0.1"), "0..0.5"));
     assert_non_null(strstr(refusal(settings, "max_error", "nan"), "0..0.5"));
     assert_non_null(strstr(refusal(settings, "languages", "de"), "Latin"));
-    assert_non_null(strstr(refusal(settings, "profile", "gpu"), "no GPU support"));
+    assert_non_null(strstr(refusal(settings, "preset", "steel"), "auto|etched|etched-dark"));
+    assert_non_null(strstr(refusal(settings, "looks", "contarst"), "contrast"));
     assert_non_null(strstr(refusal(settings, "profile", "fast"), "cpu|gpu"));
     char longest[5000];
     memset(longest, 'a', sizeof(longest) - 1);

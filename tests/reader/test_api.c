@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,15 @@ static void test_refused_calls(void **state)
     options = (se_read_options)SE_READ_OPTIONS_INIT;
     options.time_limit_ms = -2;
     assert_int_equal(se_read(reader, "x", 1, &options, &result, &err), SE_ERR_ARGUMENT);
+    options = (se_read_options)SE_READ_OPTIONS_INIT;
+    options.preset = "steel";
+    assert_int_equal(se_read(reader, "x", 1, &options, &result, &err), SE_ERR_SETTING);
+    assert_non_null(strstr(err.message, "etched-light"));
+    const se_picture one = {"x", 1, NULL};
+    assert_int_equal(se_read_batch(reader, &one, 1, &options, &result, &err), SE_ERR_SETTING);
+    assert_null(result);
+    options.preset = "sticker";
+    assert_int_equal(se_read(reader, "x", 1, &options, &result, &err), SE_ERR_UNKNOWN_TYPE);
     /* Compiled against a later header: what is known of its options counts, the rest does not. */
     struct {
         se_read_options known;
@@ -286,6 +296,46 @@ static char *read_with_settings(const char *const names[], const char *const val
     return json;
 }
 
+static bool looks_hold(const char *json, const char *look)
+{
+    char name[40];
+    snprintf(name, sizeof(name), "\"%s\"", look);
+    const char *looks = strstr(json, "\"looks\":["), *found = looks ? strstr(looks, name) : NULL;
+    return found && found < strchr(looks, ']');
+}
+
+/* The first look at 64 pixels reads nothing well: what follows depends on preset and looks. */
+static void test_presets_and_looks(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"detect_side", "barcodes", "looks"};
+    const char *values[] = {"64", "false", "closer,invert,white-hat"};
+    se_error err;
+    se_settings *settings;
+    assert_int_equal(se_settings_new(&settings, &err), SE_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(se_settings_set(settings, names[i], values[i], NULL, &err), SE_OK);
+    se_reader *own = NULL;
+    assert_int_equal(se_open(&own, settings, &err), SE_OK);
+    se_settings_free(settings);
+    se_read_options options = SE_READ_OPTIONS_INIT;
+    options.lines = 1; /* nothing ends the search early */
+    options.time_limit_ms = 0;
+    for (int light = 0; light < 2; light++) {
+        se_result *result;
+        options.preset = light ? "etched-light" : "etched-dark";
+        assert_int_equal(se_read(own, picture, picture_size, &options, &result, &err), SE_OK);
+        const char *json = se_result_json(result);
+        assert_true(looks_hold(json, "fast"));
+        assert_int_equal(looks_hold(json, "white-hat"), light);
+        assert_int_equal(looks_hold(json, "invert"), light);
+        assert_false(looks_hold(json, "full"));
+        assert_false(looks_hold(json, "contrast"));
+        se_result_free(result);
+    }
+    se_close(own);
+}
+
 static void test_threads_and_batches_change_no_byte(void **state)
 {
     (void)state;
@@ -387,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_batch_keeps_order_and_isolates_failures),
         cmocka_unit_test(test_a_device_of_several_pictures),
         cmocka_unit_test(test_many_threads_get_the_same_answer),
+        cmocka_unit_test(test_presets_and_looks),
         cmocka_unit_test(test_threads_and_batches_change_no_byte),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

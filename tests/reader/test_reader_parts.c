@@ -19,6 +19,7 @@
 #include "reader/look.h"
 #include "reader/picture.h"
 #include "reader/result.h"
+#include "reader/treated.h"
 #include "serial/evidence.h"
 
 /* A line of `text` whose characters all have probability p, upright, left top at (x, y). */
@@ -207,6 +208,88 @@ static void test_unclear_text(void **state)
     add(&parts, lines, 3);
     assert_false(merge_text_was_unclear(&parts.merge));
     parts_end(&parts);
+}
+
+static void test_merge_keeps_close_rows_apart(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    /* Boxes 30 pixels high, rows 13 apart: more than half of each lies in the other. */
+    const struct text_line rows[] = {
+        make_line(&parts.work, "Input:12V", 0.97F, 100, 100, 110, 30),
+        make_line(&parts.work, "SN:060757110", 0.99F, 95, 113, 140, 30),
+    };
+    add(&parts, rows, 2);
+    assert_int_equal(parts.merge.line_count, 2);
+    /* A box round both rows stands at the place of both. */
+    const struct text_line both = make_line(&parts.work, "I5", 0.3F, 95, 100, 145, 43);
+    add(&parts, &both, 1);
+    assert_int_equal(parts.merge.line_count, 2);
+    parts_end(&parts);
+}
+
+static void test_doubtful_lines(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    struct text_line lines[] = {
+        make_line(&parts.work, "CERTAIN99", 0.999F, 100, 100, 100, 20),
+        make_line(&parts.work, "DOUBT12", 0.9F, 100, 300, 100, 20),
+        make_line(&parts.work, "GREATERDOUBT", 0.4F, 100, 400, 100, 20),
+        make_line(&parts.work, "-.-.-", 0.1F, 100, 500, 100, 20),
+        make_line(&parts.work, "VOTED123", 0.5F, 100, 600, 100, 20),
+    };
+    lines[4].votes = 1;
+    add(&parts, lines, 5);
+    struct quad quads[8];
+    struct closer_wish wish = {.doubt = 0.15F, .votes = 1};
+    assert_int_equal(closer_lines(&parts.merge, &wish, 8, quads), 2);
+    assert_memory_equal(&quads[0], &lines[2].quad, sizeof(quads[0]));
+    assert_memory_equal(&quads[1], &lines[1].quad, sizeof(quads[0]));
+    wish.votes = 2;
+    assert_int_equal(closer_lines(&parts.merge, &wish, 8, quads), 3);
+    assert_int_equal(closer_lines(&parts.merge, &wish, 1, quads), 1);
+    assert_memory_equal(&quads[0], &lines[2].quad, sizeof(quads[0]));
+    struct ser_reading best = {.text = "DOUBT12"};
+    for (int i = 0; i < 4; i++) {
+        best.quad[i][0] = lines[1].quad.p[i].x;
+        best.quad[i][1] = lines[1].quad.p[i].y;
+    }
+    parts.merge.found = (struct ser_output){.readings = &best, .count = 1};
+    wish.readings = 1;
+    assert_int_equal(closer_lines(&parts.merge, &wish, 8, quads), 1);
+    assert_memory_equal(&quads[0], &lines[1].quad, sizeof(quads[0]));
+    wish.doubt = 100;
+    assert_int_equal(closer_lines(&parts.merge, &wish, 8, quads), 0);
+    const struct text_line *held = merge_line_at(&parts.merge, &lines[1].quad);
+    assert_non_null(held);
+    assert_int_equal(held->count, 7);
+    quads[0].p[2].x += 1;
+    assert_null(merge_line_at(&parts.merge, &quads[0]));
+    parts_end(&parts);
+}
+
+static void test_presets_and_profiles(void **state)
+{
+    (void)state;
+    struct settings_values values = {.looks = ~0U};
+    enum img_treatment chosen[IMG_TREATMENTS];
+    const int usual = treated_choose(&values, PRESET_AUTO, chosen);
+    assert_in_range(usual, 1, IMG_TREATMENTS - 1);
+    for (int preset = PRESET_ETCHED; preset <= PRESET_SCREEN_GLARE; preset++)
+        assert_in_range(treated_choose(&values, (enum setting_preset)preset, chosen), 2, 7);
+    assert_int_equal(treated_choose(&values, PRESET_ETCHED_LIGHT, chosen), 3);
+    assert_int_equal(chosen[1], IMG_WHITE_HAT);
+    values.profile = PROFILE_GPU;
+    assert_int_equal(treated_choose(&values, PRESET_AUTO, chosen), IMG_TREATMENTS - 1);
+    assert_int_equal(treated_choose(&values, PRESET_ETCHED_LIGHT, chosen), 3);
+    values.looks = 1U << (LOOK_TREATED + IMG_ADAPTIVE - 1);
+    assert_int_equal(treated_choose(&values, PRESET_AUTO, chosen), 1);
+    assert_int_equal(chosen[0], IMG_ADAPTIVE);
+    values.looks = 0;
+    assert_int_equal(treated_choose(&values, PRESET_AUTO, chosen), 0);
 }
 
 static void test_closer_regions(void **state)
@@ -479,6 +562,9 @@ int main(void)
         cmocka_unit_test(test_merge_bears_degenerate_quads),
         cmocka_unit_test(test_merge_is_bounded),
         cmocka_unit_test(test_unclear_text),
+        cmocka_unit_test(test_merge_keeps_close_rows_apart),
+        cmocka_unit_test(test_doubtful_lines),
+        cmocka_unit_test(test_presets_and_profiles),
         cmocka_unit_test(test_closer_regions),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_what_convinces),
