@@ -6,7 +6,7 @@ import { byId } from "./dom.js";
 import { offer, toCsv, toJsonLines } from "./export.js";
 import { pause, Queue } from "./queue.js";
 import { addFailure, addFromService, addResult, clear, onChange, onNotSaved } from "./rows.js";
-import { isReady, readingsBefore, setKey } from "./service.js";
+import { isReady, pair, readingsBefore, setKey } from "./service.js";
 import { drawTable, shownRows } from "./table.js";
 
 const draw = () => drawTable(openDetail);
@@ -119,6 +119,18 @@ byId("key-form").addEventListener("submit", (event) => {
   byId("key-form").hidden = true;
 });
 
+/** The QR code of the service's terminal opens the page with a code in its address. */
+async function takeCode() {
+  const code = new URLSearchParams(window.location.hash.slice(1)).get("code");
+  if (!code) return;
+  window.history.replaceState(null, "", window.location.pathname);
+  try {
+    await pair(code);
+  } catch (error) {
+    complain(error);
+  }
+}
+
 async function watchService() {
   const says = byId("service");
   for (;;) {
@@ -136,4 +148,5 @@ async function watchService() {
 }
 
 draw();
+takeCode();
 watchService();

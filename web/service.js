@@ -11,13 +11,24 @@ export class ServiceError extends Error {
   }
 }
 
-export function setKey(key) {
-  sessionStorage.setItem(KEY, key);
+/** `stay`: the browser keeps the key, not only until its tab is closed. */
+export function setKey(key, stay = false) {
+  (stay ? localStorage : sessionStorage).setItem(KEY, key);
+}
+
+/** Exchanges the code of the service's terminal for a key that this browser keeps. */
+export async function pair(code) {
+  const response = await request("/v1/pair", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ code }),
+  });
+  setKey((await response.json()).key, true);
 }
 
 async function request(path, options = {}) {
   const headers = { ...options.headers };
-  const key = sessionStorage.getItem(KEY);
+  const key = sessionStorage.getItem(KEY) || localStorage.getItem(KEY);
   if (key) headers.Authorization = `Bearer ${key}`;
   let response;
   try {

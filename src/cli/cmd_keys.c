@@ -14,6 +14,7 @@
 #ifdef SE_HAVE_SERVE
 #include "serve/keys.h"
 #include "serve/places.h"
+#include "serve/store.h"
 #endif
 
 static const char usage[] =
@@ -131,7 +132,8 @@ static int act(const struct keys_request *request, const se_settings *settings)
                               request->action);
         if (!actions[i].makes && (request->scope || request->rate))
             return cli_misuse(&command_keys, "--scope and --rate are for add");
-        if (place_of_keys(se_settings_get(settings, "keys"), se_settings_get(settings, "store"),
+        const char *store = se_settings_get(settings, "store");
+        if (place_of_keys(se_settings_get(settings, "keys"), store_is_server(store) ? "" : store,
                           path, &err) != SE_OK)
             return cli_fail(&err);
         return actions[i].run(request, path);

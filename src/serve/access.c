@@ -96,7 +96,7 @@ int access_open(struct access **out, const struct serve_config *config, se_error
     struct access *access = calloc(1, sizeof(*access));
     if (!access)
         return se_fail_memory(err, "keys", sizeof(*access));
-    int status = place_of_keys(config->keys, config->store, access->path, err);
+    int status = place_of_keys(config->keys, config->place, access->path, err);
     if (status == SE_OK)
         status = read_keys(access, err);
     if (status == SE_OK)
@@ -200,7 +200,7 @@ static bool check_without_key(struct request *request)
 {
     const char *host = request_header(request, "Host");
     const char *origin = request_header(request, "Origin");
-    if (!is_loopback(request->address) || request->service->config.key_on_loopback)
+    if (!is_loopback(request->address) || config_now(&request->service->config)->key_on_loopback)
         request_fail(
             request, "unauthorized", "%s",
             request->service->access->list.count > 0

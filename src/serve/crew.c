@@ -73,10 +73,12 @@ int crew_start(struct crew_member *member, char *const *arguments, int64_t now_n
                        strerror(failure));
     }
     const int failures = member->failures;
+    const unsigned generation = member->generation;
     *member = (struct crew_member){.state = CREW_STARTING,
                                    .pid = pid,
                                    .link = ends[0],
                                    .since_ns = now_ns,
+                                   .generation = generation,
                                    .failures = failures};
     return SE_OK;
 }

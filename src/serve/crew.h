@@ -22,6 +22,7 @@ struct crew_member {
     int link;               /* our end, does not block */
     int64_t since_ns;       /* when this state began */
     int64_t start_after_ns; /* NONE: not before */
+    unsigned generation;    /* of its command line; the caller's */
     int failures;           /* ends in a row before it was ready */
     struct work *work;      /* BUSY: what it reads */
     size_t index;

@@ -1,7 +1,7 @@
 /*
  * One thread does everything with works and workers, so that they need no lock. `mutex` guards what
  * other threads touch: the inbox, the list of live works (changed by the thread alone), the wish to
- * cancel, the admission and the numbers.
+ * cancel and the numbers.
  */
 #define _GNU_SOURCE
 #include "serve/engine.h"
@@ -17,42 +17,38 @@
 
 #include "base/budget.h"
 #include "serve/crew.h"
+#include "serve/journal.h"
+#include "serve/suspects.h"
 #include "serve/turns.h"
 
 enum {
-    MAX_TRIES = 2,
-    SUSPECT_COUNT = 256,
     EVENT_COUNT = 64,
     TICK_MS = 100,       /* how late a deadline may be noticed */
     IDLE_TICK_MS = 1000, /* when nothing waits */
-    MAX_ANSWER = 64 << 20,
-    MAX_RETRY_AFTER_S = 60
+    MAX_ANSWER = 64 << 20
 };
 
 static const int64_t start_limit_ns = 300000000000, give_up_limit_ns = 5000000000;
+/* A GPU that failed goes on failing for the process that saw it. */
+static const char device_code[] = "device";
 /* What an event belongs to: the inbox, member number - 1, or the client of a work by its id. */
 static const uint64_t event_inbox = 0, first_work_id = UINT64_C(1) << 32;
 
-/* A picture during which processes ended. */
-struct suspect {
-    uint8_t hash[WORK_HASH_SIZE];
-    int ends;         /* processes; from MAX_TRIES on it is refused */
-    int64_t until_ns; /* when this is forgotten */
-};
-
 struct engine {
-    const struct serve_config *config;
-    char *const *arguments;
+    const struct config_slot *config;
+    struct admission *admission;
+    int workers;
     pthread_t thread;
     int epoll, inbox_event;
 
     /* The thread's own. */
     struct turns turns;
-    struct crew_member *crew; /* [config->workers] */
-    struct suspect suspects[SUSPECT_COUNT];
-    size_t next_suspect;
+    struct crew_member *crew; /* [workers] */
+    struct suspects suspects;
     uint64_t next_task;
-    size_t again; /* pictures that are to be tried again */
+    size_t again;                                     /* pictures that are to be tried again */
+    char *const *arguments, *const *arguments_before; /* the latter until all have the former */
+    unsigned generation;                              /* of the arguments */
 
     pthread_mutex_t mutex;
     struct work *inbox, *inbox_last;
@@ -61,8 +57,9 @@ struct engine {
     uint64_t next_id;
     struct engine_numbers numbers;
     bool was_ready, failed;
-    bool stop;  /* told to end */
-    bool ended; /* the thread takes nothing any more */
+    char *const *new_arguments; /* NULL: none */
+    bool stop;                  /* told to end */
+    bool ended;                 /* the thread takes nothing any more */
 };
 
 /* ---- pictures and works that are done ------------------------------------------------------- */
@@ -77,6 +74,8 @@ static void finish_picture(struct engine *engine, struct work *work, size_t inde
     engine->again -= picture->again;
     picture->again = false;
     work->finished++;
+    if (work->deadline_ns)
+        admission_count(engine->admission, -1);
     pthread_mutex_lock(&engine->mutex);
     if (*picture->code)
         engine->numbers.failed++;
@@ -138,39 +137,61 @@ static void give_up(struct engine *engine, struct work *work, const char *code, 
             fail_picture(engine, work, i, code, given_up_message(code));
     }
     work->given = work->count;
-    for (int i = 0; i < engine->config->workers; i++)
+    for (int i = 0; i < engine->workers; i++)
         if (engine->crew[i].state == CREW_BUSY && engine->crew[i].work == work)
             crew_cancel(&engine->crew[i], now);
 }
 
-/* ---- suspects ------------------------------------------------------------------------------- */
+/* ---- new command lines ---------------------------------------------------------------------- */
 
-static struct suspect *find_suspect(struct engine *engine, const uint8_t *hash, int64_t now)
+static void take_new_arguments(struct engine *engine)
 {
-    for (size_t i = 0; i < SUSPECT_COUNT; i++)
-        if (engine->suspects[i].until_ns > now &&
-            memcmp(engine->suspects[i].hash, hash, WORK_HASH_SIZE) == 0)
-            return &engine->suspects[i];
-    return NULL;
+    pthread_mutex_lock(&engine->mutex);
+    char *const *arguments = engine->new_arguments;
+    engine->new_arguments = NULL;
+    pthread_mutex_unlock(&engine->mutex);
+    if (!arguments)
+        return;
+    if (!engine->arguments_before)
+        engine->arguments_before = engine->arguments;
+    engine->arguments = arguments;
+    engine->generation++;
 }
 
-/* A process has ended over this picture. */
-static void suspect(struct engine *engine, const uint8_t *hash, int64_t now)
+/* Replaces the workers that have an older command line, one after the other, between pictures. */
+static void roll_members(struct engine *engine, int64_t now)
 {
-    struct suspect *found = find_suspect(engine, hash, now);
-    if (!found) {
-        found = &engine->suspects[engine->next_suspect++ % SUSPECT_COUNT];
-        memcpy(found->hash, hash, WORK_HASH_SIZE);
-        found->ends = 0;
+    struct crew_member *old = NULL;
+    bool all = true;
+    take_new_arguments(engine);
+    for (int i = 0; i < engine->workers; i++) {
+        struct crew_member *member = &engine->crew[i];
+        if (member->state == CREW_NONE || member->state == CREW_STARTING)
+            return;
+        if (member->generation == engine->generation)
+            continue;
+        all = false;
+        if (member->state == CREW_IDLE)
+            old = member;
     }
-    found->ends++;
-    found->until_ns = now + engine->config->refuse_ns;
+    if (old)
+        crew_end(old, now);
+    if (all && engine->arguments_before) {
+        engine->arguments_before = NULL;
+        journal_event(JOURNAL_INFO, "reload", "all workers have the new settings");
+    }
 }
 
-static bool is_refused(struct engine *engine, const uint8_t *hash, int64_t now)
+/* A worker did not come up: when its command line is new, the one before is taken again. */
+static void roll_back(struct engine *engine, const struct crew_member *member)
 {
-    const struct suspect *found = find_suspect(engine, hash, now);
-    return found && found->ends >= MAX_TRIES;
+    if (!engine->arguments_before || member->generation != engine->generation)
+        return;
+    engine->arguments = engine->arguments_before;
+    engine->arguments_before = NULL;
+    engine->generation++;
+    journal_event(JOURNAL_ERROR, "reload",
+                  "no worker starts with the new settings; those before stay");
 }
 
 /* ---- workers -------------------------------------------------------------------------------- */
@@ -183,6 +204,15 @@ static bool is_stopped(struct engine *engine)
     return stop;
 }
 
+static const char *lost_message(const char *code)
+{
+    if (strcmp(code, device_code) == 0)
+        return "the GPU failed twice, in two processes";
+    return strcmp(code, "worker_stuck") == 0
+               ? "two processes did not come to an end with this picture"
+               : "two processes ended while they read this picture";
+}
+
 /* A worker has ended or shall end. Its picture is tried again, or has failed with `code`. */
 static void lose_member(struct engine *engine, struct crew_member *member, const char *code,
                         int64_t now)
@@ -190,6 +220,8 @@ static void lose_member(struct engine *engine, struct crew_member *member, const
     struct work *work = member->state == CREW_BUSY ? member->work : NULL;
     const size_t index = member->index;
     const bool starting = member->state == CREW_STARTING;
+    if (starting)
+        roll_back(engine, member);
     crew_end(member, now);
     pthread_mutex_lock(&engine->mutex);
     engine->numbers.restarts++;
@@ -200,17 +232,16 @@ static void lose_member(struct engine *engine, struct crew_member *member, const
         return;
     struct work_picture *picture = &work->pictures[index];
     picture->tries++;
-    suspect(engine, picture->hash, now);
+    if (strcmp(code, device_code) != 0)
+        suspects_add(&engine->suspects, picture->hash, now,
+                     now + config_now(engine->config)->refuse_ns);
     if (work->given_up) {
         fail_picture(engine, work, index, work->given_up, given_up_message(work->given_up));
-    } else if (picture->tries < MAX_TRIES) {
+    } else if (picture->tries < SUSPECT_MAX_TRIES) {
         picture->again = true;
         engine->again++;
     } else {
-        fail_picture(engine, work, index, code,
-                     strcmp(code, "worker_stuck") == 0
-                         ? "two processes did not come to an end with this picture"
-                         : "two processes ended while they read this picture");
+        fail_picture(engine, work, index, code, lost_message(code));
     }
     if (work->finished == work->count)
         finish_work(engine, work);
@@ -223,13 +254,14 @@ static void take_answer(struct engine *engine, struct crew_member *member,
     const size_t index = member->index;
     se_error err;
     char *text = NULL;
-    const int64_t took = now - member->since_ns;
+    const double took = (double)(now - member->since_ns) * 1e-9;
     member->state = CREW_IDLE;
     member->since_ns = now;
     member->work = NULL;
     pthread_mutex_lock(&engine->mutex);
-    histogram_add(&engine->numbers.picture_seconds, (double)took * 1e-9);
+    histogram_add(&engine->numbers.picture_seconds, took);
     pthread_mutex_unlock(&engine->mutex);
+    admission_learn(engine->admission, took);
     if (message->status == SE_OK && file >= 0 && message->size <= MAX_ANSWER) {
         const int status = link_file_read(file, (size_t)message->size, &text, &err);
         if (status == SE_OK)
@@ -246,7 +278,8 @@ static void take_answer(struct engine *engine, struct crew_member *member,
         finish_work(engine, work);
 }
 
-/* Takes one message of a worker; SE_ERR_IO when it has ended or talks nonsense. */
+/* Takes one message of a worker; SE_ERR_IO when it has ended or talks nonsense, SE_ERR_DEVICE when
+ * its GPU has failed. */
 static int take_message(struct engine *engine, struct crew_member *member, int64_t now)
 {
     struct link_message message;
@@ -257,6 +290,9 @@ static int take_message(struct engine *engine, struct crew_member *member, int64
         member->state = CREW_IDLE;
         member->since_ns = now;
         member->failures = 0;
+    } else if (message.kind == LINK_DONE && member->state == CREW_BUSY &&
+               message.id == member->id && message.status == SE_ERR_DEVICE) {
+        status = SE_ERR_DEVICE;
     } else if (message.kind == LINK_DONE && member->state == CREW_BUSY &&
                message.id == member->id) {
         take_answer(engine, member, &message, file, now);
@@ -270,13 +306,14 @@ static int take_message(struct engine *engine, struct crew_member *member, int64
 
 static void start_members(struct engine *engine, int64_t now)
 {
-    for (int i = 0; i < engine->config->workers; i++) {
+    for (int i = 0; i < engine->workers; i++) {
         struct crew_member *member = &engine->crew[i];
         if (member->state != CREW_NONE || member->start_after_ns > now)
             continue;
         se_error err;
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)i + 1};
         int status = crew_start(member, engine->arguments, now, &err);
+        member->generation = engine->generation;
         if (status == SE_OK && epoll_ctl(engine->epoll, EPOLL_CTL_ADD, member->link, &event) != 0) {
             crew_end(member, now);
             status = SE_ERR_IO;
@@ -288,12 +325,12 @@ static void start_members(struct engine *engine, int64_t now)
 
 static void end_stuck_members(struct engine *engine, int64_t now)
 {
-    for (int i = 0; i < engine->config->workers; i++) {
+    for (int i = 0; i < engine->workers; i++) {
         struct crew_member *member = &engine->crew[i];
         if (member->state == CREW_STARTING && now - member->since_ns > start_limit_ns)
             lose_member(engine, member, "worker_stuck", now);
         else if (member->state == CREW_BUSY &&
-                 (now - member->since_ns > engine->config->stuck_ns ||
+                 (now - member->since_ns > config_now(engine->config)->stuck_ns ||
                   (member->cancelled_ns && now - member->cancelled_ns > give_up_limit_ns)))
             lose_member(engine, member, "worker_stuck", now);
     }
@@ -333,7 +370,7 @@ static bool give_one(struct engine *engine, struct crew_member *member, int64_t 
     size_t index;
     struct work *work;
     while ((work = next_picture(engine, &index))) {
-        if (!is_refused(engine, work->pictures[index].hash, now))
+        if (!suspects_refuse(&engine->suspects, work->pictures[index].hash, now))
             break;
         fail_picture(engine, work, index, "refused",
                      "this picture has ended two processes; it is refused for a while");
@@ -353,7 +390,7 @@ static bool give_one(struct engine *engine, struct crew_member *member, int64_t 
 
 static void give_pictures(struct engine *engine, int64_t now)
 {
-    for (int i = 0; i < engine->config->workers; i++)
+    for (int i = 0; i < engine->workers; i++)
         if (engine->crew[i].state == CREW_IDLE && !give_one(engine, &engine->crew[i], now))
             return;
 }
@@ -427,7 +464,7 @@ static void count_now(struct engine *engine)
 {
     int ready = 0;
     size_t running = 0, waiting = 0;
-    for (int i = 0; i < engine->config->workers; i++) {
+    for (int i = 0; i < engine->workers; i++) {
         ready += engine->crew[i].state == CREW_IDLE || engine->crew[i].state == CREW_BUSY;
         running += engine->crew[i].state == CREW_BUSY;
     }
@@ -438,7 +475,7 @@ static void count_now(struct engine *engine)
     engine->numbers.running = running;
     engine->numbers.waiting = waiting - running;
     engine->was_ready |= ready > 0;
-    for (int i = 0; i < engine->config->workers; i++)
+    for (int i = 0; i < engine->workers; i++)
         engine->numbers.pids[i] = engine->crew[i].pid;
     pthread_mutex_unlock(&engine->mutex);
 }
@@ -453,8 +490,9 @@ static void take_event(struct engine *engine, const struct epoll_event *event, i
         return;
     }
     struct crew_member *member = &engine->crew[id - 1];
-    if (member->state != CREW_NONE && take_message(engine, member, now) != SE_OK)
-        lose_member(engine, member, "worker_crashed", now);
+    const int status = member->state != CREW_NONE ? take_message(engine, member, now) : SE_OK;
+    if (status != SE_OK)
+        lose_member(engine, member, status == SE_ERR_DEVICE ? device_code : "worker_crashed", now);
 }
 
 /* Is this the end? From then on engine_submit gives works back by itself. */
@@ -478,11 +516,12 @@ static void *engine_thread(void *argument)
         end_stuck_members(engine, now);
         if (has_ended(engine))
             break;
+        roll_members(engine, now);
         start_members(engine, now);
         give_pictures(engine, now);
         count_now(engine);
         bool starting = false;
-        for (int i = 0; i < engine->config->workers; i++)
+        for (int i = 0; i < engine->workers; i++)
             starting |= engine->crew[i].state == CREW_NONE;
         const int count = epoll_wait(engine->epoll, events, EVENT_COUNT,
                                      engine->live || starting ? TICK_MS : IDLE_TICK_MS);
@@ -490,7 +529,7 @@ static void *engine_thread(void *argument)
         for (int i = 0; i < count; i++)
             take_event(engine, &events[i], now);
     }
-    for (int i = 0; i < engine->config->workers; i++)
+    for (int i = 0; i < engine->workers; i++)
         crew_end(&engine->crew[i], clock_now_ns());
     return NULL;
 }
@@ -511,18 +550,20 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
-int engine_start(struct engine **out, const struct serve_config *config, char *const *arguments,
-                 se_error *err)
+int engine_start(struct engine **out, const struct config_slot *config, struct admission *admission,
+                 char *const *arguments, se_error *err)
 {
     *out = NULL;
     struct engine *engine = calloc(1, sizeof(*engine));
     if (!engine)
         return se_fail_memory(err, "the engine", sizeof(*engine));
     engine->config = config;
+    engine->admission = admission;
+    engine->workers = config_now(config)->workers;
     engine->arguments = arguments;
     engine->next_id = first_work_id;
     pthread_mutex_init(&engine->mutex, NULL);
-    engine->crew = calloc((size_t)config->workers, sizeof(*engine->crew));
+    engine->crew = calloc((size_t)engine->workers, sizeof(*engine->crew));
     engine->epoll = epoll_create1(EPOLL_CLOEXEC);
     engine->inbox_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = event_inbox};
@@ -548,6 +589,14 @@ static void wake(struct engine *engine)
         ;
 }
 
+void engine_configure(struct engine *engine, char *const *arguments)
+{
+    pthread_mutex_lock(&engine->mutex);
+    engine->new_arguments = arguments;
+    pthread_mutex_unlock(&engine->mutex);
+    wake(engine);
+}
+
 bool engine_is_ready(struct engine *engine)
 {
     pthread_mutex_lock(&engine->mutex);
@@ -564,41 +613,6 @@ bool engine_has_failed(struct engine *engine)
     return failed;
 }
 
-/* Seconds until what waits now should be read. The mutex is held. */
-static int retry_after(const struct engine *engine)
-{
-    const struct engine_numbers *numbers = &engine->numbers;
-    const double pictures = (double)(numbers->read + numbers->failed);
-    const double each = pictures > 0 ? numbers->picture_seconds.sum / pictures : 1;
-    const double wait = each * (double)numbers->admitted / engine->config->workers;
-    return wait > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : wait < 1 ? 1 : (int)wait;
-}
-
-bool engine_admit(struct engine *engine, size_t bytes, int *retry_after_s)
-{
-    pthread_mutex_lock(&engine->mutex);
-    struct engine_numbers *numbers = &engine->numbers;
-    const bool fits = !engine->stop && numbers->admitted < engine->config->queue &&
-                      bytes <= engine->config->queue_bytes - numbers->admitted_bytes;
-    if (fits) {
-        numbers->admitted++;
-        numbers->admitted_bytes += bytes;
-    } else {
-        numbers->overloads++;
-        *retry_after_s = retry_after(engine);
-    }
-    pthread_mutex_unlock(&engine->mutex);
-    return fits;
-}
-
-void engine_release(struct engine *engine, size_t bytes)
-{
-    pthread_mutex_lock(&engine->mutex);
-    engine->numbers.admitted--;
-    engine->numbers.admitted_bytes -= bytes;
-    pthread_mutex_unlock(&engine->mutex);
-}
-
 uint64_t engine_next_id(struct engine *engine)
 {
     pthread_mutex_lock(&engine->mutex);
@@ -613,6 +627,8 @@ void engine_submit(struct engine *engine, struct work *work)
     work->given_up = NULL;
     work->cancel_asked = false;
     work->next_of_client = NULL;
+    if (work->deadline_ns)
+        admission_count(engine->admission, (int)work->count);
     pthread_mutex_lock(&engine->mutex);
     if (engine->ended) {
         pthread_mutex_unlock(&engine->mutex);

@@ -1,7 +1,7 @@
 /*
  * The engine: a thread that gives pictures to worker processes and takes their answers.
  *
- *   any thread ── engine_admit, engine_submit ──> inbox ──> turns ──> crew ──> work->done
+ *   any thread ── engine_submit ──> inbox ──> turns ──> crew ──> work->done
  *
  * What is promised: every work that was submitted gets exactly one `done`, whatever happens to
  * processes, clients and time. A picture during which a process ended is tried once more; after the
@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include "serve/admission.h"
 #include "serve/histogram.h"
 #include "serve/serve_config.h"
 #include "serve/work.h"
@@ -22,11 +23,8 @@ struct engine;
 
 /* Numbers since the start, and of now. */
 struct engine_numbers {
-    uint64_t read, failed; /* pictures */
-    uint64_t restarts;     /* worker processes that were replaced */
-    uint64_t overloads;    /* requests that were not admitted */
-    int admitted;          /* requests in work or waiting */
-    size_t admitted_bytes;
+    uint64_t read, failed;   /* pictures */
+    uint64_t restarts;       /* worker processes that were replaced */
     size_t waiting, running; /* pictures */
     int workers_ready;
     struct histogram picture_seconds; /* that reading took */
@@ -35,23 +33,20 @@ struct engine_numbers {
 
 /*
  * Starts the thread and the worker processes. `arguments` is the command line of a worker (program
- * name first, NULL last); it and `config` outlive the engine. SE_ERR_IO, SE_ERR_MEMORY.
+ * name first, NULL last); it, `config` and `admission` outlive the engine. SE_ERR_IO,
+ * SE_ERR_MEMORY.
  */
-int engine_start(struct engine **out, const struct serve_config *config, char *const *arguments,
-                 se_error *err);
+int engine_start(struct engine **out, const struct config_slot *config, struct admission *admission,
+                 char *const *arguments, se_error *err);
+
+/* The workers get another command line, one after the other, between pictures. It outlives the
+ * engine. When the first of them does not come up with it, all keep the one before. */
+void engine_configure(struct engine *engine, char *const *arguments);
 
 /* Is a worker ready? */
 bool engine_is_ready(struct engine *engine);
 /* Has no worker ever become ready, and have they ended? Then nothing will. */
 bool engine_has_failed(struct engine *engine);
-
-/*
- * May a request with `bytes` of pictures come in? Decided before its body is taken. False: too much
- * is waiting, and *retry_after_s says when to try again. A request that was admitted is given back
- * with engine_release.
- */
-bool engine_admit(struct engine *engine, size_t bytes, int *retry_after_s);
-void engine_release(struct engine *engine, size_t bytes);
 
 /* Hands a work over. Cannot fail: what goes wrong is told to work->done. */
 void engine_submit(struct engine *engine, struct work *work);

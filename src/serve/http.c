@@ -100,19 +100,24 @@ static enum MHD_Result send_reply(struct request *request)
 
 static void take_body(struct request *request, const char *data, size_t size)
 {
-    const struct serve_config *config = &request->service->config;
+    struct service *service = request->service;
     se_error err;
-    slow_guard_progress(request->service->guard, request->guard, size);
+    slow_guard_progress(service->guard, request->guard, size);
     request->body_bytes += size;
-    if (request->too_large || !request->route)
+    if (request->refused || !request->route)
         return;
-    const int status = buffer_append(&request->body, data, size, &err);
+    const bool room = !request->route->reads || admission_grow(service->admission, &request->hold,
+                                                               size, &request->reply.retry_after_s);
+    const int status = room ? buffer_append(&request->body, data, size, &err) : SE_ERR_MEMORY;
     if (status == SE_OK)
         return;
-    request->too_large = true;
+    request->refused = true;
     buffer_free(&request->body);
-    if (status == SE_ERR_LIMIT)
-        request_fail(request, "too_large", "the body is larger than %zu bytes", config->body_bytes);
+    admission_end(service->admission, &request->hold);
+    if (!room)
+        request_fail_overload(request);
+    else if (status == SE_ERR_LIMIT)
+        request_fail(request, "too_large", "the body is larger than %zu bytes", request->body.max);
     else
         request_fail_error(request, &err);
 }
@@ -131,7 +136,7 @@ void request_read(struct request *request, void (*finish)(struct request *reques
     request->work.context = request;
     request->work.done = work_done;
     request->work.socket = info ? info->connect_fd : -1;
-    request->work.deadline_ns = request->started_ns + service->config.deadline_ns;
+    request->work.deadline_ns = request->started_ns + config_now(&service->config)->deadline_ns;
     request->work.id = engine_next_id(service->engine);
     memcpy(request->work.client, request->client, sizeof(request->work.client));
     request->finish = finish;
@@ -159,6 +164,16 @@ void request_errand(struct request *request, void (*run)(struct request *request
     keeper_errand(request->service->keeper, &request->errand);
 }
 
+/* The body is whole. */
+static void handle(struct request *request)
+{
+    if (request->route->reads && !admission_take_seat(request->service->admission, &request->hold,
+                                                      &request->reply.retry_after_s))
+        request_fail_overload(request);
+    else
+        request->route->handle(request);
+}
+
 static enum MHD_Result go_on(struct request *request)
 {
     slow_guard_phase(request->service->guard, request->guard, SLOW_REPLY);
@@ -166,8 +181,8 @@ static enum MHD_Result go_on(struct request *request)
         request->asleep = false;
         if (request->finish)
             request->finish(request);
-    } else if (!request->too_large) {
-        request->route->handle(request);
+    } else if (!request->refused) {
+        handle(request);
     }
     return request->asleep ? MHD_YES : send_reply(request);
 }
@@ -240,7 +255,7 @@ static void on_message(void *context, const char *format, va_list arguments)
 
 int http_start(struct http **out, struct service *service, int socket, se_error *err)
 {
-    const struct serve_config *config = &service->config;
+    const struct serve_config *config = config_now(&service->config);
     struct http *http = *out = calloc(1, sizeof(*http));
     if (!http) {
         close(socket);
@@ -248,14 +263,23 @@ int http_start(struct http **out, struct service *service, int socket, se_error 
     }
     http->service = service;
     http->quiesced = -1;
+    const struct tls *tls = &service->tls;
+    /* Without a certificate the list of options ends before its own. */
+    struct MHD_OptionItem secure[] = {
+        {tls->cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls->cert},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL}};
     http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, MHD_OPTION_LISTEN_SOCKET,
-        socket, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, http, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connections,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (tls->cert ? MHD_USE_TLS : 0u),
+        0, NULL, NULL, on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
+        MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->per_address,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S, MHD_OPTION_ARRAY, secure,
+        MHD_OPTION_END);
     if (http->daemon)
         return SE_OK;
     close(socket);

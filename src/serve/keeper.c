@@ -277,7 +277,8 @@ static void submit_run(struct keeper *keeper, struct job_run *run)
 static bool wants_job(struct keeper *keeper)
 {
     pthread_mutex_lock(&keeper->mutex);
-    const bool wants = !keeper->stop && keeper->run_count < 2 * keeper->service->config.workers;
+    const bool wants =
+        !keeper->stop && keeper->run_count < 2 * config_now(&keeper->service->config)->workers;
     pthread_mutex_unlock(&keeper->mutex);
     return wants;
 }
@@ -372,7 +373,7 @@ static void run_errands(struct keeper *keeper)
 
 static void forget_old(struct keeper *keeper)
 {
-    const int days = keeper->service->config.keep_days;
+    const int days = config_now(&keeper->service->config)->keep_days;
     const int64_t now = clock_now_ns();
     int64_t count;
     se_error err;

@@ -37,16 +37,19 @@ int place_of_store(const char *store, char out[PLACE_SIZE], se_error *err)
     return SE_OK;
 }
 
-int place_of_keys(const char *keys, const char *store, char out[PLACE_SIZE], se_error *err)
+int place_beside(const char *store, const char *name, char out[PLACE_SIZE], se_error *err)
 {
-    static const char name[] = "keys";
-    if (*keys)
-        return copy(keys, out, err);
+    const size_t size = strlen(name) + 1;
     FORWARD_IF_ERROR(place_of_store(store, out, err));
     char *slash = strrchr(out, '/');
     char *end = slash ? slash + 1 : out;
-    RETURN_ERROR_IF((size_t)(end - out) + sizeof(name) > PLACE_SIZE, err, SE_ERR_IO,
+    RETURN_ERROR_IF((size_t)(end - out) + size > PLACE_SIZE, err, SE_ERR_IO,
                     "path too long: %.100s…", out);
-    memcpy(end, name, sizeof(name));
+    memcpy(end, name, size);
     return SE_OK;
+}
+
+int place_of_keys(const char *keys, const char *store, char out[PLACE_SIZE], se_error *err)
+{
+    return *keys ? copy(keys, out, err) : place_beside(store, "keys", out, err);
 }

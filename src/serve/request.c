@@ -16,7 +16,7 @@
 #include "serve/problem.h"
 #include "serve/request_begin.h"
 
-enum { MAX_PROBLEM = 8192, DRAIN_RETRY_AFTER_S = 5 };
+enum { SMALL_BODY = 64 << 10, MAX_PROBLEM = 8192, DRAIN_RETRY_AFTER_S = 5 };
 
 /* ---- replies -------------------------------------------------------------------------------- */
 
@@ -48,6 +48,11 @@ void request_fail(struct request *request, const char *code, const char *detail,
 void request_fail_error(struct request *request, const se_error *error)
 {
     fail_with(request, se_status_name(error->code), error->message);
+}
+
+void request_fail_overload(struct request *request)
+{
+    request_fail(request, "overload", "too many requests are in work; try again later");
 }
 
 void request_succeed(struct request *request, unsigned status, const char *content_type)
@@ -156,13 +161,13 @@ static bool has_body(const struct request *request)
     return request_header(request, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
-/* The size that the headers announce: 0 without a body, the largest possible when it comes in
- * chunks. False when it is too large. */
+/* The size that the headers announce: 0 without a body or when it comes in chunks. False when it is
+ * too large. */
 static bool announced_size(struct request *request, size_t *size)
 {
-    const size_t limit = request->service->config.body_bytes;
+    const size_t limit = request->body.max;
     const char *length = request_header(request, "Content-Length");
-    *size = request_header(request, "Transfer-Encoding") ? limit : 0;
+    *size = 0;
     if (length) {
         const unsigned long long value = strtoull(length, NULL, 10);
         if (value > limit) {
@@ -186,13 +191,10 @@ static bool admit(struct request *request)
         request_fail(request, "draining", "the service is being shut down");
         return false;
     }
-    if (!engine_admit(service->engine, size, &request->reply.retry_after_s)) {
-        request_fail(request, "overload", "too many requests are in work; try again later");
-        return false;
-    }
-    request->admitted = true;
-    request->admitted_bytes = size;
-    return true;
+    if (admission_begin(service->admission, &request->hold, size, &request->reply.retry_after_s))
+        return true;
+    request_fail_overload(request);
+    return false;
 }
 
 struct request *request_begin(struct service *service, struct MHD_Connection *connection,
@@ -211,10 +213,12 @@ struct request *request_begin(struct service *service, struct MHD_Connection *co
     request->work.options.time_limit_ms = -1;
     snprintf(request->method, sizeof(request->method), "%s", method);
     snprintf(request->path, sizeof(request->path), "%s", url);
-    buffer_init(&request->body, service->config.body_bytes);
     settle_id(request);
     settle_client(request);
     request->route = request->found = find_route(request);
+    buffer_init(&request->body, request->route && request->route->reads
+                                    ? config_now(&service->config)->body_bytes
+                                    : SMALL_BODY);
     if (request->route && (!access_check(request) || !admit(request)))
         request->route = NULL;
     if (!request->route && has_body(request)) {
@@ -243,8 +247,7 @@ void request_end(struct request *request, bool completed)
     /* Probes come every few seconds for ever. */
     if (strncmp(request->path, "/health/", 8) != 0 && strcmp(request->path, "/metrics") != 0)
         journal_request(&entry);
-    if (request->admitted)
-        engine_release(request->service->engine, request->admitted_bytes);
+    admission_end(request->service->admission, &request->hold);
     for (size_t i = 0; i < request->work.count; i++)
         work_picture_free(&request->work.pictures[i]);
     free(request->work.pictures);

@@ -60,8 +60,9 @@ struct request {
     int64_t started_ns;
     struct buffer body;
     size_t body_bytes; /* all that came, also what was dropped */
-    bool too_large, admitted, asleep, replied, begun;
-    size_t admitted_bytes;
+    bool refused;      /* while its body came: the rest is dropped */
+    bool asleep, replied, begun;
+    struct admission_hold hold;
     struct work work;
     struct store_new_picture *new_pictures; /* of a new job; owned, with the names */
     size_t new_count;
@@ -75,6 +76,8 @@ struct request {
 /* Makes the reply a problem; `detail` as with printf. */
 void request_fail(struct request *request, const char *code, const char *detail, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for one that the admission refuses. */
+void request_fail_overload(struct request *request);
 /* The same for a failure of the program. */
 void request_fail_error(struct request *request, const se_error *error);
 /* Makes the reply a success with JSON (or whatever) that was put into reply.body. */

@@ -49,8 +49,8 @@ static void health(struct request *request)
         buffer_printf(&request->reply.body, &err,
                       "{\"status\":\"%s\",\"version\":\"%s\",\"workers\":%d,"
                       "\"workers_ready\":%d,\"pictures_waiting\":%zu,\"pictures_running\":%zu}\n",
-                      status, se_version(), request->service->config.workers, numbers.workers_ready,
-                      numbers.waiting, numbers.running),
+                      status, se_version(), config_now(&request->service->config)->workers,
+                      numbers.workers_ready, numbers.waiting, numbers.running),
         &err);
 }
 
@@ -72,14 +72,14 @@ static int append_setting(struct buffer *out, const se_setting_info *info, bool 
 static void config(struct request *request)
 {
     struct buffer *out = &request->reply.body;
+    const se_settings *settings = config_now(&request->service->config)->settings;
     se_setting_info info;
     se_error err;
     if (!query_check(request, ""))
         return;
     buffer_init(out, MAX_REPLY);
     int status = buffer_append(out, "{", 1, &err);
-    for (size_t i = 0;
-         status == SE_OK && se_settings_at(request->service->settings, i, &info) == SE_OK; i++)
+    for (size_t i = 0; status == SE_OK && se_settings_at(settings, i, &info) == SE_OK; i++)
         status = append_setting(out, &info, i == 0, &err);
     if (status == SE_OK)
         status = buffer_append(out, "}\n", 2, &err);
@@ -90,6 +90,7 @@ const struct route request_routes[] = {
     {"GET", "/", ACCESS_OPEN, false, routes_page},
     {"GET", "/page/{file}", ACCESS_OPEN, false, routes_page_file},
     {"GET", "/openapi.json", ACCESS_OPEN, false, routes_openapi},
+    {"POST", "/v1/pair", ACCESS_OPEN, false, routes_pair},
     {"GET", "/health/live", ACCESS_OPEN, false, live},
     {"GET", "/health/ready", ACCESS_OPEN, false, ready},
     {"POST", "/v1/read", ACCESS_READ, true, routes_read},

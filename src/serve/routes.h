@@ -17,6 +17,9 @@ void routes_batch(struct request *request);
 void routes_page(struct request *request);
 void routes_page_file(struct request *request);
 
+/* A key for the code that the service's terminal shows. */
+void routes_pair(struct request *request);
+
 /* What the routes are, for programs: OpenAPI 3.1. */
 void routes_openapi(struct request *request);
 /* Counts and gauges for Prometheus. */

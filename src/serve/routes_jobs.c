@@ -65,7 +65,7 @@ static void add_in_store(struct request *request)
         .pictures = request->new_pictures,
         .count = request->new_count,
         .options = request->work.options,
-        .max_waiting = service->config.max_jobs,
+        .max_waiting = config_now(&service->config)->max_jobs,
     };
     int status = store_add_job(service->store, &wish, &job, &existed, &err);
     if (status != SE_OK) {

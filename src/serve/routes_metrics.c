@@ -126,7 +126,8 @@ static int append_workers(const struct engine_numbers *numbers, struct buffer *o
 
 /* ---- queue and store ------------------------------------------------------------------------ */
 
-static int append_queue(const struct engine_numbers *numbers, const struct serve_config *config,
+static int append_queue(const struct engine_numbers *numbers,
+                        const struct admission_numbers *admitted, const struct serve_config *config,
                         struct buffer *out, se_error *err)
 {
     const struct {
@@ -138,11 +139,13 @@ static int append_queue(const struct engine_numbers *numbers, const struct serve
         {"serialeye_pictures_running", "gauge", "Pictures that are being read.",
          (double)numbers->running},
         {"serialeye_requests_admitted", "gauge", "Requests with pictures in work or waiting.",
-         numbers->admitted},
-        {"serialeye_request_bytes_admitted", "gauge", "Their bodies.",
-         (double)numbers->admitted_bytes},
+         admitted->seats},
+        {"serialeye_requests_uploading", "gauge", "Requests whose pictures are being sent.",
+         admitted->uploading},
+        {"serialeye_request_bytes_admitted", "gauge", "The bodies of both.",
+         (double)admitted->bytes},
         {"serialeye_overloads_total", "counter", "Requests refused because too much waits.",
-         (double)numbers->overloads},
+         (double)admitted->overloads},
         {"serialeye_workers", "gauge", "Worker processes that there should be.", config->workers},
         {"serialeye_workers_ready", "gauge", "Worker processes that are ready.",
          numbers->workers_ready},
@@ -178,8 +181,10 @@ static void make_reply(struct request *request)
     struct service *service = request->service;
     struct buffer *out = &request->reply.body;
     struct engine_numbers numbers;
+    struct admission_numbers admitted;
     se_error err;
     engine_numbers(service->engine, &numbers);
+    admission_numbers(service->admission, &admitted);
     buffer_init(out, MAX_REPLY);
     int status = buffer_printf(out, &err,
                                "# HELP serialeye_build_info The program.\n"
@@ -189,7 +194,7 @@ static void make_reply(struct request *request)
     if (status == SE_OK)
         status = metrics_append(service->metrics, out, &err);
     if (status == SE_OK)
-        status = append_queue(&numbers, &service->config, out, &err);
+        status = append_queue(&numbers, &admitted, config_now(&service->config), out, &err);
     if (status == SE_OK)
         status = append_one(out, "serialeye_connections", "gauge", "Open connections.",
                             (double)slow_guard_connections(service->guard), &err);

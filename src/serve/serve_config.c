@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "serve/store.h"
 
 enum { MAX_DEFAULT_WORKERS = 8 };
 
@@ -37,6 +38,7 @@ static void settle_workers(struct serve_config *config, const se_settings *setti
 int serve_config_read(struct serve_config *config, const se_settings *settings, se_error *err)
 {
     *config = (struct serve_config){
+        .settings = settings,
         .host = se_settings_get(settings, "host"),
         .port = number(settings, "port"),
         .queue = number(settings, "queue"),
@@ -52,13 +54,55 @@ int serve_config_read(struct serve_config *config, const se_settings *settings, 
         .key_on_loopback = flag(settings, "key_on_loopback"),
         .store = se_settings_get(settings, "store"),
         .keys = se_settings_get(settings, "keys"),
+        .tls_cert = se_settings_get(settings, "tls_cert"),
+        .tls_key = se_settings_get(settings, "tls_key"),
         .max_jobs = number(settings, "max_jobs"),
         .keep_days = number(settings, "keep_days"),
         .connections = number(settings, "connections"),
         .per_address = number(settings, "connections_per_address"),
     };
     settle_workers(config, settings);
+    config->place = store_is_server(config->store) ? "" : config->store;
+    const char *tls = se_settings_get(settings, "tls");
+    config->tls = strcmp(tls, "auto") == 0    ? TLS_AUTO
+                  : strcmp(tls, "files") == 0 ? TLS_FILES
+                                              : TLS_OFF;
+    RETURN_ERROR_IF(config->tls == TLS_FILES && !(*config->tls_cert && *config->tls_key), err,
+                    SE_ERR_SETTING, "tls = files needs tls_cert and tls_key");
+    RETURN_ERROR_IF(config->tls != TLS_FILES && (*config->tls_cert || *config->tls_key), err,
+                    SE_ERR_SETTING, "tls_cert and tls_key are for tls = files");
     RETURN_ERROR_IF(config->body_bytes > config->queue_bytes, err, SE_ERR_SETTING,
                     "body_mb is larger than queue_mb: no such request could ever be taken");
     return SE_OK;
+}
+
+static bool keep_text(const char **now, const char *old)
+{
+    const bool differs = strcmp(*now, old) != 0;
+    *now = old;
+    return differs;
+}
+
+static bool keep_number(int *now, int old)
+{
+    const bool differs = *now != old;
+    *now = old;
+    return differs;
+}
+
+bool serve_config_keep_fixed(struct serve_config *config, const struct serve_config *old)
+{
+    bool differs = keep_text(&config->host, old->host);
+    differs |= keep_text(&config->store, old->store);
+    differs |= keep_text(&config->keys, old->keys);
+    differs |= keep_text(&config->tls_cert, old->tls_cert);
+    differs |= keep_text(&config->tls_key, old->tls_key);
+    differs |= config->tls != old->tls;
+    config->tls = old->tls;
+    config->place = old->place;
+    differs |= keep_number(&config->port, old->port);
+    differs |= keep_number(&config->workers, old->workers);
+    differs |= keep_number(&config->connections, old->connections);
+    differs |= keep_number(&config->per_address, old->per_address);
+    return differs;
 }

@@ -4,14 +4,19 @@
 #ifndef SE_SERVE_CONFIG_H
 #define SE_SERVE_CONFIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
 
+/* Choices of the setting "tls", in this order. */
+enum tls_mode { TLS_OFF, TLS_AUTO, TLS_FILES };
+
 struct serve_config {
-    const char *host; /* belongs to the settings */
+    const se_settings *settings;
+    const char *host; /* texts belong to the settings */
     int port;         /* 0: any that is free */
     int workers;      /* processes that read, >= 1 */
     int worker_threads;
@@ -26,10 +31,29 @@ struct serve_config {
     bool key_on_loopback;         /* clients on this machine need a key, too */
     const char *store;            /* path of the database, "": the usual one */
     const char *keys;             /* path of the API keys, "": beside the database */
-    int max_jobs;                 /* not finished */
-    int keep_days;                /* 0: for ever */
-    int connections, per_address; /* at once */
+    const char *place;            /* "" or a file, beside which the service's others are */
+    enum tls_mode tls;
+    const char *tls_cert, *tls_key; /* files, for TLS_FILES */
+    int max_jobs;                   /* not finished */
+    int keep_days;                  /* 0: for ever */
+    int connections, per_address;   /* at once */
 };
+
+/*
+ * The settings in force, for all threads. New ones take the place of old ones as a whole; the old
+ * ones live as long as the service, for whoever still reads them.
+ */
+struct config_slot {
+    _Atomic(const struct serve_config *) now;
+};
+
+static inline const struct serve_config *config_now(const struct config_slot *slot)
+{
+    return atomic_load(&slot->now);
+}
+
+/* Keeps of `old` what cannot change while the service runs; true when `config` had it otherwise. */
+bool serve_config_keep_fixed(struct serve_config *config, const struct serve_config *old);
 
 /* Reads them; the table has checked each value. SE_ERR_SETTING when two of them contradict each
  * other. */

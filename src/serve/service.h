@@ -8,19 +8,22 @@
 #include <stdbool.h>
 
 #include "serve/access.h"
+#include "serve/admission.h"
 #include "serve/engine.h"
 #include "serve/events.h"
 #include "serve/keeper.h"
 #include "serve/linger.h"
 #include "serve/metrics.h"
+#include "serve/pairing.h"
 #include "serve/serve_config.h"
 #include "serve/slow_guard.h"
 #include "serve/store.h"
+#include "serve/tls.h"
 
 struct service {
-    struct serve_config config;
-    const se_settings *settings;
+    struct config_slot config;
     struct access *access;
+    struct admission *admission;
     struct engine *engine;
     struct slow_guard *guard;
     struct linger_set *linger;
@@ -28,15 +31,22 @@ struct service {
     struct keeper *keeper;
     struct metrics *metrics;
     struct events *events;
+    struct tls tls;
+    struct pairing *pairing; /* NULL: none */
     atomic_bool draining;
 };
 
+/* Where the settings come from: at the start, and again at SIGHUP. */
+struct service_source {
+    void *context;
+    int (*settings)(void *context, se_settings **out, se_error *err);
+};
+
 /*
- * Serves until SIGTERM or SIGINT, then lets the requests in work come to their end. `worker` is the
- * command line that makes this program a worker (see worker.h), name first, NULL last. Prints the
- * address to standard output once it listens. SE_ERR_IO when it cannot listen, SE_ERR_MODEL when no
- * worker starts.
+ * Serves until SIGTERM or SIGINT, then lets the requests in work come to their end; takes the
+ * settings anew at SIGHUP. Prints the address to standard output once it listens. SE_ERR_IO when it
+ * cannot listen, SE_ERR_MODEL when no worker starts.
  */
-int service_run(const se_settings *settings, char *const *worker, se_error *err);
+int service_run(const struct service_source *source, se_error *err);
 
 #endif

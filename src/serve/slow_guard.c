@@ -22,12 +22,12 @@ struct slow_guard_entry {
 
 struct slow_guard {
     pthread_mutex_t mutex;
-    const struct serve_config *config;
+    const struct config_slot *config;
     struct slow_guard_entry *first;
     size_t count;
 };
 
-int slow_guard_create(struct slow_guard **out, const struct serve_config *config, se_error *err)
+int slow_guard_create(struct slow_guard **out, const struct config_slot *config, se_error *err)
 {
     struct slow_guard *guard = *out = calloc(1, sizeof(*guard));
     if (!guard)
@@ -135,7 +135,7 @@ size_t slow_guard_check(struct slow_guard *guard)
     size_t cut = 0;
     pthread_mutex_lock(&guard->mutex);
     for (struct slow_guard_entry *entry = guard->first; entry; entry = entry->next)
-        if (!entry->cut && is_too_slow(guard->config, entry, now)) {
+        if (!entry->cut && is_too_slow(config_now(guard->config), entry, now)) {
             entry->cut = true;
             shutdown(entry->socket, SHUT_RDWR); /* the HTTP thread sees the end and closes it */
             cut++;

@@ -19,7 +19,7 @@ struct slow_guard_entry;
 
 enum slow_phase { SLOW_HEADERS, SLOW_BODY, SLOW_REPLY };
 
-int slow_guard_create(struct slow_guard **out, const struct serve_config *config, se_error *err);
+int slow_guard_create(struct slow_guard **out, const struct config_slot *config, se_error *err);
 void slow_guard_free(struct slow_guard *guard);
 
 /* A connection has begun; NULL when memory is spent. */

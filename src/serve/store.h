@@ -5,9 +5,9 @@
  *     └────< readings     one for each picture that was read or failed, also of requests without a
  * job
  *
- * SQLite in WAL mode, one connection, one lock: every function may be called by any thread and is
- * atomic. A job that was added is on the disk. SE_ERR_IO is what the disk or another process does
- * (full, locked); the store goes on.
+ * SQLite in WAL mode, or PostgreSQL; one connection, one lock: every function may be called by any
+ * thread and is atomic. A job that was added is on the disk. SE_ERR_IO is what the disk or another
+ * process does (full, locked); the store goes on.
  */
 #ifndef SE_SERVE_STORE_H
 #define SE_SERVE_STORE_H
@@ -26,9 +26,11 @@ enum {
 
 struct store;
 
-/* Opens the file at `path` (it is made, readable by its owner alone). SE_ERR_IO names what is
- * wrong, also another service that uses it. */
-int store_open(struct store **out, const char *path, se_error *err);
+/* Is this the address of a server (postgresql://…), not a file? */
+bool store_is_server(const char *place);
+/* Opens the file at `place` (it is made, readable by its owner alone), or the server. SE_ERR_IO
+ * names what is wrong, also another service that uses it. */
+int store_open(struct store **out, const char *place, se_error *err);
 void store_close(struct store *store);
 
 /* ---- jobs ----------------------------------------------------------------------------------- */

@@ -15,37 +15,36 @@
     "id, client, created, started, finished, total, done, failed, lines, time_limit_ms,"           \
     " pattern"
 
-static void copy_text(char *out, size_t size, sqlite3_stmt *row, int column)
+static void copy_text(char *out, size_t size, struct store_rows *row, int column)
 {
-    const unsigned char *text = sqlite3_column_text(row, column);
-    snprintf(out, size, "%s", text ? (const char *)text : "");
+    const char *text = rows_text(row, column);
+    snprintf(out, size, "%s", text ? text : "");
 }
 
 /* Reads the row of JOB_COLUMNS. */
-static void take_job(sqlite3_stmt *row, struct store_job *job)
+static void take_job(struct store_rows *row, struct store_job *job)
 {
     copy_text(job->id, sizeof(job->id), row, 0);
     copy_text(job->client, sizeof(job->client), row, 1);
     copy_text(job->created, sizeof(job->created), row, 2);
     copy_text(job->started, sizeof(job->started), row, 3);
     copy_text(job->finished, sizeof(job->finished), row, 4);
-    job->total = sqlite3_column_int(row, 5);
-    job->done = sqlite3_column_int(row, 6);
-    job->failed = sqlite3_column_int(row, 7);
-    job->options.lines = sqlite3_column_int(row, 8);
-    job->options.time_limit_ms = sqlite3_column_int(row, 9);
-    job->options.has_pattern = sqlite3_column_type(row, 10) != SQLITE_NULL;
+    job->total = (int)rows_whole(row, 5);
+    job->done = (int)rows_whole(row, 6);
+    job->failed = (int)rows_whole(row, 7);
+    job->options.lines = (int)rows_whole(row, 8);
+    job->options.time_limit_ms = (int)rows_whole(row, 9);
+    job->options.has_pattern = !rows_null(row, 10);
     copy_text(job->options.pattern, sizeof(job->options.pattern), row, 10);
 }
 
-/* Takes the first row of a statement, if any, and ends it. */
-static int take_one_job(struct store *store, sqlite3_stmt *statement, struct store_job *job,
-                        bool *found, se_error *err)
+/* Takes the first row of a rows, if any, and ends it. */
+static int take_one_job(struct store_rows *rows, struct store_job *job, bool *found, se_error *err)
 {
-    const int status = store_step(store, statement, found, err);
+    const int status = store_step(rows, found, err);
     if (status == SE_OK && *found)
-        take_job(statement, job);
-    sqlite3_finalize(statement);
+        take_job(rows, job);
+    store_rows_end(rows);
     return status;
 }
 
@@ -77,37 +76,37 @@ static void hash_request(const struct store_new_job *wish, uint8_t hash[SHA256_D
 static int find_by_key(struct store *store, const struct store_new_job *wish, const uint8_t *hash,
                        struct store_job *job, bool *found, se_error *err)
 {
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     *found = false;
     if (!wish->idempotency_key)
         return SE_OK;
-    FORWARD_IF_ERROR(store_prepare(store, &statement, err,
-                                   "SELECT " JOB_COLUMNS ", request_hash FROM jobs WHERE client = ?"
-                                   " AND idempotency_key = ?",
-                                   "tt", wish->client, wish->idempotency_key));
-    int status = store_step(store, statement, found, err);
+    FORWARD_IF_ERROR(store_query(store, &rows, err,
+                                 "SELECT " JOB_COLUMNS ", request_hash FROM jobs WHERE client = ?"
+                                 " AND idempotency_key = ?",
+                                 "tt", wish->client, wish->idempotency_key));
+    int status = store_step(rows, found, err);
     if (status == SE_OK && *found) {
-        take_job(statement, job);
-        const void *earlier = sqlite3_column_blob(statement, 11);
-        if (!earlier || sqlite3_column_bytes(statement, 11) != SHA256_DIGEST_SIZE ||
-            memcmp(earlier, hash, SHA256_DIGEST_SIZE) != 0)
+        take_job(rows, job);
+        size_t size;
+        const void *earlier = rows_bytes(rows, 11, &size);
+        if (size != SHA256_DIGEST_SIZE || memcmp(earlier, hash, SHA256_DIGEST_SIZE) != 0)
             status = se_fail(err, SE_ERR_ARGUMENT,
                              "this idempotency key was used before, with another request");
     }
-    sqlite3_finalize(statement);
+    store_rows_end(rows);
     return status;
 }
 
 static int check_waiting(struct store *store, int max, se_error *err)
 {
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     bool row;
-    FORWARD_IF_ERROR(store_prepare(store, &statement, err,
-                                   "SELECT count(*) FROM jobs WHERE finished IS NULL", ""));
-    int status = store_step(store, statement, &row, err);
-    if (status == SE_OK && sqlite3_column_int64(statement, 0) >= max)
+    FORWARD_IF_ERROR(
+        store_query(store, &rows, err, "SELECT count(*) FROM jobs WHERE finished IS NULL", ""));
+    int status = store_step(rows, &row, err);
+    if (status == SE_OK && rows_whole(rows, 0) >= max)
         status = se_fail(err, SE_ERR_LIMIT, "%d jobs are not finished yet; try again later", max);
-    sqlite3_finalize(statement);
+    store_rows_end(rows);
     return status;
 }
 
@@ -159,12 +158,12 @@ int store_add_job(struct store *store, const struct store_new_job *wish, struct 
 int store_find_job(struct store *store, const char *id, struct store_job *job, bool *found,
                    se_error *err)
 {
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     pthread_mutex_lock(&store->mutex);
-    int status = store_prepare(store, &statement, err,
-                               "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?", "t", id);
+    int status =
+        store_query(store, &rows, err, "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?", "t", id);
     if (status == SE_OK)
-        status = take_one_job(store, statement, job, found, err);
+        status = take_one_job(rows, job, found, err);
     pthread_mutex_unlock(&store->mutex);
     return status;
 }
@@ -191,20 +190,20 @@ static int append_job(const struct store_job *job, struct buffer *out, se_error 
 int store_list_jobs(struct store *store, const char *before, int limit, struct buffer *out,
                     se_error *err)
 {
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     struct store_job job;
     bool row = true, first = true;
     pthread_mutex_lock(&store->mutex);
-    int status = store_prepare(store, &statement, err,
-                               "SELECT " JOB_COLUMNS " FROM jobs WHERE ?1 IS NULL OR created <"
-                               " (SELECT created FROM jobs WHERE id = ?1)"
-                               " ORDER BY created DESC LIMIT ?2",
-                               "ti", before, (int64_t)limit);
+    int status = store_query(store, &rows, err,
+                             "SELECT " JOB_COLUMNS " FROM jobs WHERE ?1 IS NULL OR created <"
+                             " (SELECT created FROM jobs WHERE id = ?1)"
+                             " ORDER BY created DESC LIMIT ?2",
+                             "ti", before, (int64_t)limit);
     while (status == SE_OK && row) {
-        status = store_step(store, statement, &row, err);
+        status = store_step(rows, &row, err);
         if (status != SE_OK || !row)
             break;
-        take_job(statement, &job);
+        take_job(rows, &job);
         if (!first)
             status = buffer_append(out, ",", 1, err);
         first = false;
@@ -213,7 +212,7 @@ int store_list_jobs(struct store *store, const char *before, int limit, struct b
         if (status == SE_OK)
             status = buffer_append(out, "}", 1, err);
     }
-    sqlite3_finalize(statement);
+    store_rows_end(rows);
     pthread_mutex_unlock(&store->mutex);
     return status;
 }
@@ -222,17 +221,17 @@ int store_list_jobs(struct store *store, const char *before, int limit, struct b
 static int append_results(struct store *store, const struct store_job *job, struct buffer *out,
                           se_error *err)
 {
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     bool row = true;
     int next = 0;
-    FORWARD_IF_ERROR(store_prepare(store, &statement, err,
-                                   "SELECT position, file, error, message, result, id FROM readings"
-                                   " WHERE job = ? ORDER BY position",
-                                   "t", job->id));
+    FORWARD_IF_ERROR(store_query(store, &rows, err,
+                                 "SELECT position, file, error, message, result, id FROM readings"
+                                 " WHERE job = ? ORDER BY position",
+                                 "t", job->id));
     int status = buffer_printf(out, err, ",\"results\":[");
     while (status == SE_OK && row) {
-        status = store_step(store, statement, &row, err);
-        const int position = status == SE_OK && row ? sqlite3_column_int(statement, 0) : job->total;
+        status = store_step(rows, &row, err);
+        const int position = status == SE_OK && row ? (int)rows_whole(rows, 0) : job->total;
         for (; status == SE_OK && next < position; next++)
             status = buffer_printf(out, err, "%snull", next > 0 ? "," : "");
         if (status != SE_OK || !row)
@@ -240,12 +239,10 @@ static int append_results(struct store *store, const struct store_job *job, stru
         if (next++ > 0)
             status = buffer_append(out, ",", 1, err);
         if (status == SE_OK)
-            status = outcome_json_append(out, (const char *)sqlite3_column_text(statement, 1),
-                                         (const char *)sqlite3_column_text(statement, 2),
-                                         (const char *)sqlite3_column_text(statement, 3),
-                                         (const char *)sqlite3_column_text(statement, 4), err);
+            status = outcome_json_append(out, rows_text(rows, 1), rows_text(rows, 2),
+                                         rows_text(rows, 3), rows_text(rows, 4), err);
     }
-    sqlite3_finalize(statement);
+    store_rows_end(rows);
     return status == SE_OK ? buffer_append(out, "]", 1, err) : status;
 }
 
@@ -266,7 +263,7 @@ int store_delete_job(struct store *store, const char *id, bool *found, se_error 
 {
     FORWARD_IF_ERROR(store_begin(store, err));
     const int status = store_do(store, err, "DELETE FROM jobs WHERE id = ?", "t", id);
-    *found = sqlite3_changes(store->db) > 0;
+    *found = store->backend->changes(store) > 0;
     return store_end(store, status, err);
 }
 
@@ -274,17 +271,17 @@ int store_delete_job(struct store *store, const char *id, bool *found, se_error 
 
 int store_claim_job(struct store *store, struct store_job *job, bool *found, se_error *err)
 {
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     char now[STORE_TIME_SIZE];
     FORWARD_IF_ERROR(store_begin(store, err));
-    int status = store_prepare(store, &statement, err,
-                               "SELECT " JOB_COLUMNS " FROM jobs AS a WHERE finished IS NULL AND"
-                               " NOT claimed ORDER BY (SELECT count(*) FROM jobs AS b WHERE"
-                               " b.claimed AND b.finished IS NULL AND b.client = a.client),"
-                               " created LIMIT 1",
-                               "");
+    int status = store_query(store, &rows, err,
+                             "SELECT " JOB_COLUMNS " FROM jobs AS a WHERE finished IS NULL AND"
+                             " claimed = 0 ORDER BY (SELECT count(*) FROM jobs AS b WHERE"
+                             " b.claimed = 1 AND b.finished IS NULL AND b.client = a.client),"
+                             " created LIMIT 1",
+                             "");
     if (status == SE_OK)
-        status = take_one_job(store, statement, job, found, err);
+        status = take_one_job(rows, job, found, err);
     if (status == SE_OK && *found) {
         store_now(store, now);
         status = store_do(store, err,
@@ -307,23 +304,22 @@ int store_pictures(struct store *store, const char *id,
                                size_t size, se_error *err),
                    void *context, se_error *err)
 {
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     bool row = true;
     pthread_mutex_lock(&store->mutex);
-    int status = store_prepare(store, &statement, err,
-                               "SELECT position, name, bytes FROM pictures WHERE job = ?"
-                               " ORDER BY position",
-                               "t", id);
+    int status = store_query(store, &rows, err,
+                             "SELECT position, name, bytes FROM pictures WHERE job = ?"
+                             " ORDER BY position",
+                             "t", id);
     while (status == SE_OK && row) {
-        status = store_step(store, statement, &row, err);
+        status = store_step(rows, &row, err);
         if (status != SE_OK || !row)
             break;
-        const void *bytes = sqlite3_column_blob(statement, 2);
-        status = take(context, sqlite3_column_int(statement, 0),
-                      (const char *)sqlite3_column_text(statement, 1), bytes ? bytes : "",
-                      (size_t)sqlite3_column_bytes(statement, 2), err);
+        size_t size;
+        const void *bytes = rows_bytes(rows, 2, &size);
+        status = take(context, (int)rows_whole(rows, 0), rows_text(rows, 1), bytes, size, err);
     }
-    sqlite3_finalize(statement);
+    store_rows_end(rows);
     pthread_mutex_unlock(&store->mutex);
     return status;
 }

@@ -2,6 +2,7 @@
  * Readings of the store.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "serve/json_text.h"
@@ -36,7 +37,7 @@ static int insert_reading(struct store *store, const struct store_outcome *outco
         *picture->name ? picture->name : NULL, hash, columns->text, columns->printed, columns->kind,
         columns->format, columns->score, columns->status, failed ? code : NULL,
         failed ? message : NULL, failed ? NULL : picture->text));
-    *added = sqlite3_changes(store->db) > 0;
+    *added = store->backend->changes(store) > 0;
     return SE_OK;
 }
 
@@ -76,38 +77,55 @@ int store_add_outcomes(struct store *store, struct store_outcome *outcomes, size
 {
     FORWARD_IF_ERROR(store_begin(store, err));
     int status = SE_OK;
-    for (size_t i = 0; i < count && status == SE_OK; i++)
+    int64_t last = 0;
+    for (size_t i = 0; i < count && status == SE_OK; i++) {
         status = add_outcome(store, &outcomes[i], err);
+        last = outcomes[i].id > last ? outcomes[i].id : last;
+    }
+    if (status == SE_OK && count > 0)
+        status = store->backend->remember_id(store, last, err);
     return store_end(store, status, err);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
-static const char *text_at(sqlite3_stmt *row, int column)
-{
-    return (const char *)sqlite3_column_text(row, column);
-}
-
-static void take_reading(sqlite3_stmt *row, struct store_reading *reading)
+static void take_reading(struct store_rows *row, struct store_reading *reading)
 {
     *reading = (struct store_reading){
-        .id = sqlite3_column_int64(row, 0),
-        .at = text_at(row, 1),
-        .job = text_at(row, 2),
-        .client = text_at(row, 3),
-        .file = text_at(row, 4),
-        .hash = text_at(row, 5),
-        .text = text_at(row, 6),
-        .printed = text_at(row, 7),
-        .kind = text_at(row, 8),
-        .format = text_at(row, 9),
-        .score = sqlite3_column_type(row, 10) == SQLITE_NULL ? -1 : sqlite3_column_double(row, 10),
-        .status = text_at(row, 11),
-        .corrected = text_at(row, 12),
-        .error = text_at(row, 13),
-        .message = text_at(row, 14),
-        .result = text_at(row, 15),
+        .id = rows_whole(row, 0),
+        .at = rows_text(row, 1),
+        .job = rows_text(row, 2),
+        .client = rows_text(row, 3),
+        .file = rows_text(row, 4),
+        .hash = rows_text(row, 5),
+        .text = rows_text(row, 6),
+        .printed = rows_text(row, 7),
+        .kind = rows_text(row, 8),
+        .format = rows_text(row, 9),
+        .score = rows_null(row, 10) ? -1 : rows_real(row, 10),
+        .status = rows_text(row, 11),
+        .corrected = rows_text(row, 12),
+        .error = rows_text(row, 13),
+        .message = rows_text(row, 14),
+        .result = rows_text(row, 15),
     };
+}
+
+/* What LIKE takes for "has `words` in it", '!' being its escape; NULL: no memory. */
+static char *search_pattern(const char *words)
+{
+    char *pattern = malloc(2 * strlen(words) + 3), *out = pattern;
+    if (!pattern)
+        return NULL;
+    *out++ = '%';
+    for (; *words; words++) {
+        if (strchr("!%_", *words))
+            *out++ = '!';
+        *out++ = *words;
+    }
+    *out++ = '%';
+    *out = '\0';
+    return pattern;
 }
 
 int store_readings(struct store *store, const struct store_filter *filter,
@@ -119,28 +137,32 @@ int store_readings(struct store *store, const struct store_filter *filter,
         " corrected, error, message, result FROM readings"
         " WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at < ?2)"
         " AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR status = ?4)"
-        " AND (?5 IS NULL OR instr(upper(coalesce(text, '') || ' ' || coalesce(corrected, '')"
-        " || ' ' || coalesce(file, '')), upper(?5)) > 0)"
+        " AND (?5 IS NULL OR upper(coalesce(text, '') || ' ' || coalesce(corrected, '')"
+        " || ' ' || coalesce(file, '')) LIKE upper(?5) ESCAPE '!')"
         " AND (?6 IS NULL OR job = ?6) AND (?7 = 0 OR id > ?7) AND (?8 = 0 OR id < ?8)"
         " ORDER BY id";
     char sql[sizeof(select) + 32];
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     struct store_reading reading;
     bool row = true;
+    char *search = filter->search ? search_pattern(filter->search) : NULL;
+    if (filter->search && !search)
+        return se_fail_memory(err, "a search", strlen(filter->search));
     snprintf(sql, sizeof(sql), "%s%s LIMIT ?9", select, filter->oldest_first ? "" : " DESC");
     pthread_mutex_lock(&store->mutex);
-    int status = store_prepare(store, &statement, err, sql, "ttttttiii", filter->from, filter->to,
-                               filter->kind, filter->status, filter->search, filter->job,
-                               filter->after, filter->before, (int64_t)filter->limit);
+    int status = store_query(store, &rows, err, sql, "ttttttiii", filter->from, filter->to,
+                             filter->kind, filter->status, search, filter->job, filter->after,
+                             filter->before, (int64_t)filter->limit);
     while (status == SE_OK && row) {
-        status = store_step(store, statement, &row, err);
+        status = store_step(rows, &row, err);
         if (status == SE_OK && row) {
-            take_reading(statement, &reading);
+            take_reading(rows, &reading);
             status = take(context, &reading, err);
         }
     }
-    sqlite3_finalize(statement);
+    store_rows_end(rows);
     pthread_mutex_unlock(&store->mutex);
+    free(search);
     return status;
 }
 
@@ -149,7 +171,7 @@ int store_correct(struct store *store, int64_t id, const char *text, bool *found
     FORWARD_IF_ERROR(store_begin(store, err));
     const int status =
         store_do(store, err, "UPDATE readings SET corrected = ? WHERE id = ?", "ti", text, id);
-    *found = sqlite3_changes(store->db) > 0;
+    *found = store->backend->changes(store) > 0;
     return store_end(store, status, err);
 }
 
@@ -159,43 +181,42 @@ int store_correct(struct store *store, int64_t id, const char *text, bool *found
 static int append_counts(struct store *store, const char *name, const char *sql, struct buffer *out,
                          se_error *err)
 {
-    sqlite3_stmt *statement;
+    struct store_rows *rows;
     bool row = true, first = true;
-    FORWARD_IF_ERROR(store_prepare(store, &statement, err, sql, ""));
+    FORWARD_IF_ERROR(store_query(store, &rows, err, sql, ""));
     int status = buffer_printf(out, err, ",\"%s\":{", name);
     while (status == SE_OK && row) {
-        status = store_step(store, statement, &row, err);
+        status = store_step(rows, &row, err);
         if (status != SE_OK || !row)
             break;
         if (!first)
             status = buffer_append(out, ",", 1, err);
         first = false;
         if (status == SE_OK)
-            status = json_text_append(out, text_at(statement, 0), err);
+            status = json_text_append(out, rows_text(rows, 0), err);
         if (status == SE_OK)
-            status =
-                buffer_printf(out, err, ":%lld", (long long)sqlite3_column_int64(statement, 1));
+            status = buffer_printf(out, err, ":%lld", (long long)rows_whole(rows, 1));
     }
-    sqlite3_finalize(statement);
+    store_rows_end(rows);
     return status == SE_OK ? buffer_append(out, "}", 1, err) : status;
 }
 
 int store_waiting(struct store *store, int64_t *jobs, int64_t *pictures, se_error *err)
 {
-    sqlite3_stmt *statement = NULL;
+    struct store_rows *rows = NULL;
     bool row = false;
     pthread_mutex_lock(&store->mutex);
-    int status = store_prepare(store, &statement, err,
-                               "SELECT count(*), total(total - done) FROM jobs"
-                               " WHERE finished IS NULL",
-                               "");
+    int status = store_query(store, &rows, err,
+                             "SELECT count(*), coalesce(sum(total - done), 0) FROM jobs"
+                             " WHERE finished IS NULL",
+                             "");
     if (status == SE_OK)
-        status = store_step(store, statement, &row, err);
+        status = store_step(rows, &row, err);
     if (status == SE_OK && row) {
-        *jobs = sqlite3_column_int64(statement, 0);
-        *pictures = sqlite3_column_int64(statement, 1);
+        *jobs = rows_whole(rows, 0);
+        *pictures = rows_whole(rows, 1);
     }
-    sqlite3_finalize(statement);
+    store_rows_end(rows);
     pthread_mutex_unlock(&store->mutex);
     return status;
 }
@@ -206,22 +227,20 @@ int store_stats(struct store *store, struct buffer *out, se_error *err)
         "SELECT (SELECT count(*) FROM readings), (SELECT count(*) FROM readings WHERE error IS NOT"
         " NULL), (SELECT count(*) FROM readings WHERE corrected IS NOT NULL), (SELECT count(*) FROM"
         " jobs), (SELECT count(*) FROM jobs WHERE finished IS NULL)";
-    sqlite3_stmt *statement = NULL;
+    struct store_rows *rows = NULL;
     bool row = false;
     pthread_mutex_lock(&store->mutex);
-    int status = store_prepare(store, &statement, err, totals, "");
+    int status = store_query(store, &rows, err, totals, "");
     if (status == SE_OK)
-        status = store_step(store, statement, &row, err);
+        status = store_step(rows, &row, err);
     if (status == SE_OK && row)
         status = buffer_printf(out, err,
                                "{\"readings\":%lld,\"failed\":%lld,\"corrected\":%lld,"
                                "\"jobs\":%lld,\"jobs_open\":%lld",
-                               (long long)sqlite3_column_int64(statement, 0),
-                               (long long)sqlite3_column_int64(statement, 1),
-                               (long long)sqlite3_column_int64(statement, 2),
-                               (long long)sqlite3_column_int64(statement, 3),
-                               (long long)sqlite3_column_int64(statement, 4));
-    sqlite3_finalize(statement);
+                               (long long)rows_whole(rows, 0), (long long)rows_whole(rows, 1),
+                               (long long)rows_whole(rows, 2), (long long)rows_whole(rows, 3),
+                               (long long)rows_whole(rows, 4));
+    store_rows_end(rows);
     if (status == SE_OK)
         status = append_counts(store, "kinds",
                                "SELECT kind, count(*) FROM readings WHERE kind IS NOT NULL"
