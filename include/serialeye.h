@@ -140,11 +140,13 @@ typedef struct se_read_options {
                             setting; "": anything. SE_ERR_SETTING for one not understood */
     const char *preset;  /* what kind of picture it is, as the setting "preset"; NULL: the setting.
                             SE_ERR_SETTING for one that does not exist */
+    const char *known; /* name of a list in the folder of the setting "known_lists"; NULL: the list
+                          of the setting "known". SE_ERR_SETTING when there is no such list */
 } se_read_options;
 
 #define SE_READ_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        sizeof(se_read_options), NULL, 0, -1, NULL, 0, NULL, NULL                                  \
+        sizeof(se_read_options), NULL, 0, -1, NULL, 0, NULL, NULL, NULL                                 \
     }
 
 /* Reads one picture: the bytes of a JPEG, PNG, WebP or HEIC file. */

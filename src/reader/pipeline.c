@@ -298,7 +298,7 @@ static int search_picture(struct search *search, const struct pipeline_input *in
     search->merge.formats = search->reader->formats.rows;
     search->merge.format_count = search->reader->formats.count;
     search->merge.pattern = input->pattern;
-    search->merge.known = search->reader->known;
+    search->merge.known = input->known;
     search->merge.strips = input->strips;
     FORWARD_IF_ERROR(input->lines ? all_lines(search, input->preset, err)
                                   : escalating_looks(search, input->preset, err));

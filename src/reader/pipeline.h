@@ -18,6 +18,7 @@ struct pipeline_input {
     bool strips;  /* keep what readings were read from, as result->found */
     enum setting_preset preset;
     const struct automaton *pattern; /* what the serial number looks like; NULL: anything */
+    const struct known_list *known;  /* those there are; NULL: any */
 };
 
 /* Reads the picture into `result` (readings, lines, size, looks). Errors are those of the picture,

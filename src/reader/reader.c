@@ -70,6 +70,7 @@ static int open_reader(struct se_reader *reader, const se_settings *settings, se
         FORWARD_IF_ERROR(pattern_compile(&reader->pattern, reader->values.pattern, err));
     if (*reader->values.known)
         FORWARD_IF_ERROR(known_list_open(&reader->known, reader->values.known, err));
+    FORWARD_IF_ERROR(known_lists_create(&reader->lists, reader->values.known_lists, err));
     if (*reader->values.formats)
         FORWARD_IF_ERROR(format_set_load(&reader->formats, reader->values.formats, err));
     FORWARD_IF_ERROR(open_models(reader, err));
@@ -103,6 +104,7 @@ void se_close(se_reader *reader)
     format_set_free(&reader->formats);
     pattern_free(reader->pattern);
     known_list_free(reader->known);
+    known_lists_free(reader->lists);
     se_settings_free(reader->settings);
     free(reader);
 }
@@ -183,12 +185,21 @@ static int choose_preset(const se_reader *reader, const struct se_read_options *
     return options->preset ? settings_preset_of(options->preset, preset, err) : SE_OK;
 }
 
+/* The list of one call; it lives as long as the reader. */
+static int choose_known(const se_reader *reader, const struct se_read_options *options,
+                        const struct known_list **known, se_error *err)
+{
+    *known = reader->known;
+    return options->known ? known_lists_get(reader->lists, options->known, known, err) : SE_OK;
+}
+
 static int read_into_result(se_reader *reader, struct pipeline_input *input,
                             const se_read_options *options, se_result **out, se_error *err)
 {
     struct se_result *result;
     struct pattern *own;
     FORWARD_IF_ERROR(choose_preset(reader, options, &input->preset, err));
+    FORWARD_IF_ERROR(choose_known(reader, options, &input->known, err));
     FORWARD_IF_ERROR(choose_pattern(reader, options, &own, &input->pattern, err));
     int status = result_create(&result, options->name, err);
     if (status == SE_OK)
@@ -285,6 +296,7 @@ struct batch {
     const struct automaton *pattern;
     bool strips; /* results keep what they were read from */
     enum setting_preset preset;
+    const struct known_list *known;
     int *finish; /* [count] status of writing the JSON */
 };
 
@@ -301,7 +313,8 @@ static void read_batch_piece(void *context, size_t i, int thread)
                                          .explain = options.explain != 0,
                                          .strips = batch->strips,
                                          .preset = batch->preset,
-                                         .pattern = batch->pattern};
+                                         .pattern = batch->pattern,
+                                         .known = batch->known};
     se_error failure;
     if (read_one(batch->reader, &input, &options, batch->count > 1, batch->results[i], &failure))
         result_set_failure(batch->results[i], &failure);
@@ -342,6 +355,8 @@ int reader_read_batch(struct se_reader *reader, const se_picture *pictures, size
                               : se_fail_memory(err, "a batch", count * sizeof(*batch.finish));
     if (status == SE_OK)
         status = choose_pattern(reader, options, &own, &batch.pattern, err);
+    if (status == SE_OK)
+        status = choose_known(reader, options, &batch.known, err);
     if (status == SE_OK)
         status = read_batch(&batch, err);
     pattern_free(own);

@@ -5,6 +5,7 @@
 #define SE_READER_READER_H
 
 #include "ocr/recognize.h"
+#include "reader/known_lists.h"
 #include "reader/result.h"
 #include "reader/settings.h"
 #include "reader/slots.h"
@@ -21,6 +22,7 @@ struct se_reader {
     struct format_set formats; /* the user's own */
     struct pattern *pattern;   /* NULL: none */
     struct known_list *known;  /* NULL: none */
+    struct known_lists *lists; /* those with names */
     int jobs;                  /* pictures side by side in se_read_batch */
 };
 

@@ -10,6 +10,7 @@
  *   batch_size                          recognize_params.batch_size
  *   max_pixels, max_side                img_limits
  *   time_limit_ms                       budget of a call
+ *   known_lists                         reader/known_lists.c
  *   pattern, known                      se_open, for ser_input.pattern and .known
  *   formats                             format_set_load, for ser_input.formats
  *   max_error                           below which probability of error a reading is sure
@@ -84,6 +85,9 @@ static const struct setting_row rows[] = {
      SETTING_TEXT, AT(pattern), 0, 0, NULL, NULL},
     {"known", "", "a file", "list of the serial numbers that there are, one a line", SETTING_TEXT,
      AT(known), 0, 0, NULL, NULL},
+    {"known_lists", "", "a folder",
+     "lists of known serial numbers, chosen by name for each picture", SETTING_TEXT,
+     AT(known_lists), 0, 0, NULL, NULL},
     {"formats", "", "a file",
      "formats of identifiers besides those that \"serialeye formats\" lists", SETTING_TEXT,
      AT(formats), 0, 0, NULL, NULL},
@@ -185,6 +189,19 @@ static const struct setting_row rows[] = {
      SERVICE_NUMBER, 1, 1e6, NULL, NULL},
     {"keep_days", "30", "0..36500", "serve: days after which readings are forgotten; 0: never",
      SETTING_WHOLE, SERVICE_NUMBER, 0, 36500, NULL, NULL},
+    {"webhook_secret", "", "a file", "serve: secret that signs webhooks of jobs; empty: none",
+     SETTING_TEXT, SERVICE_TEXT, 0, 0, NULL, NULL},
+    {"webhook_private", "false", "true|false",
+     "serve: whether webhooks may lead to addresses that are not public", SETTING_BOOL,
+     SERVICE_FLAG, 0, 0, NULL, NULL},
+    {"webhook_tries", "8", "1..30", "serve: attempts to deliver a webhook", SETTING_WHOLE,
+     SERVICE_NUMBER, 1, 30, NULL, NULL},
+    {"webhook_retry_s", "5", "0..3600",
+     "serve: seconds before the second attempt; each later pause is twice as long", SETTING_WHOLE,
+     SERVICE_NUMBER, 0, 3600, NULL, NULL},
+    {"keep_pictures", "false", "true|false",
+     "serve: whether pictures are kept, as long as what was read of them", SETTING_BOOL,
+     SERVICE_FLAG, 0, 0, NULL, NULL},
     {"drain_s", "30", "0..3600", "serve: seconds for the requests in work when it is told to end",
      SETTING_WHOLE, SERVICE_NUMBER, 0, 3600, NULL, NULL},
 };

@@ -53,16 +53,17 @@ struct settings_values {
     enum nn_backend_kind backend;
     enum nn_cpu_tier cpu;
     enum setting_gpu use_gpu;
-    const char *pattern; /* see serial/pattern.h; "": none */
-    const char *known;   /* path of a list, see serial/known_list.h; "": none */
-    int threads;         /* of one picture; 0: as many as the machine grants */
-    int jobs;            /* pictures side by side; 0: as many as the machine grants */
-    int batch_size;      /* 1 … 64 */
-    int max_pixels;      /* width × height of a picture */
-    int max_side;        /* pixels */
-    int time_limit_ms;   /* 0: none */
-    double max_error;    /* a reading is sure when its error is less likely, 0 … 0.5 */
-    int arena_mb;        /* MiB for the plans and tensors of one network in one slot */
+    const char *pattern;     /* see serial/pattern.h; "": none */
+    const char *known_lists; /* folder of lists with names; "": none */
+    const char *known;       /* path of a list, see serial/known_list.h; "": none */
+    int threads;             /* of one picture; 0: as many as the machine grants */
+    int jobs;                /* pictures side by side; 0: as many as the machine grants */
+    int batch_size;          /* 1 … 64 */
+    int max_pixels;          /* width × height of a picture */
+    int max_side;            /* pixels */
+    int time_limit_ms;       /* 0: none */
+    double max_error;        /* a reading is sure when its error is less likely, 0 … 0.5 */
+    int arena_mb;            /* MiB for the plans and tensors of one network in one slot */
     bool barcodes;
     int detect_side; /* longer side of the first look, pixels */
     double upscale_scale;

@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
 #include "serve/keeper.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "base/budget.h"
@@ -14,6 +16,7 @@
 
 enum {
     MAX_RECORDS = 100000, /* waiting for the store; more of requests without a job are dropped */
+    MAX_FILES = 256,      /* of pictures to be kept among those */
     RECORDS_AT_ONCE = 256,
     RETRY_MS = 1000,
     IDLE_MS = 60000
@@ -27,7 +30,8 @@ struct record {
     int position;
     char job[STORE_ID_SIZE]; /* "": none */
     char client[WORK_CLIENT_SIZE];
-    struct work_picture picture; /* without its file */
+    bool keep;                   /* the picture, too */
+    struct work_picture picture; /* its file -1, unless it is to be kept and has no job */
 };
 
 /* A job whose pictures are with the engine. */
@@ -64,8 +68,20 @@ static void free_record(struct record *record)
     free(record);
 }
 
-static struct record *make_record(int64_t id, const char *job, int position, const char *client,
-                                  const struct work_picture *picture)
+/* The picture's file for a record that keeps it; -1 when there are too many. */
+static int file_to_keep(struct keeper *keeper, const struct work_picture *picture)
+{
+    pthread_mutex_lock(&keeper->mutex);
+    const bool full = keeper->record_count >= MAX_FILES;
+    pthread_mutex_unlock(&keeper->mutex);
+    const int file = full ? -1 : fcntl(picture->file, F_DUPFD_CLOEXEC, 0);
+    if (file < 0)
+        journal_event(JOURNAL_WARNING, "store", "a picture is not kept: too many wait");
+    return file;
+}
+
+static struct record *make_record(struct keeper *keeper, int64_t id, const char *job, int position,
+                                  const char *client, const struct work_picture *picture)
 {
     struct record *record = calloc(1, sizeof(*record));
     if (!record)
@@ -75,12 +91,14 @@ static struct record *make_record(int64_t id, const char *job, int position, con
     snprintf(record->job, sizeof(record->job), "%s", job ? job : "");
     snprintf(record->client, sizeof(record->client), "%s", client);
     record->picture = *picture;
-    record->picture.file = -1;
+    record->keep = config_now(&keeper->service->config)->keep_pictures;
     record->picture.text = strdup(picture->text ? picture->text : "");
     if (!record->picture.text) {
         free(record);
         return NULL;
     }
+    record->picture.file =
+        record->keep && !job && picture->file >= 0 ? file_to_keep(keeper, picture) : -1;
     return record;
 }
 
@@ -109,7 +127,7 @@ static void add_record(struct keeper *keeper, struct record *record)
 void keeper_record(struct keeper *keeper, int64_t id, const char *client,
                    const struct work_picture *picture)
 {
-    add_record(keeper, make_record(id, NULL, 0, client, picture));
+    add_record(keeper, make_record(keeper, id, NULL, 0, client, picture));
 }
 
 /* Takes up to RECORDS_AT_ONCE records off the list. */
@@ -148,6 +166,33 @@ static void count_picture(struct keeper *keeper, const struct store_outcome *out
     metrics_picture(keeper->service->metrics, *outcome->status ? outcome->status : failure);
 }
 
+/* What the store is told; its texts are the record's. */
+static void fill_outcome(struct store_outcome *outcome, const struct record *record)
+{
+    const struct work_picture *picture = &record->picture;
+    *outcome = (struct store_outcome){.id = record->id,
+                                      .job = *record->job ? record->job : NULL,
+                                      .position = record->position,
+                                      .client = record->client,
+                                      .picture = picture,
+                                      .keep_picture = record->keep};
+    if (picture->file < 0 || picture->size == 0)
+        return;
+    void *bytes = mmap(NULL, picture->size, PROT_READ, MAP_PRIVATE, picture->file, 0);
+    if (bytes == MAP_FAILED) {
+        journal_event(JOURNAL_WARNING, "store", "a picture is not kept: out of memory");
+        return;
+    }
+    outcome->bytes = bytes;
+    outcome->size = picture->size;
+}
+
+static void unmap_picture(const struct store_outcome *outcome)
+{
+    if (outcome->bytes)
+        munmap((void *)(uintptr_t)outcome->bytes, outcome->size);
+}
+
 /* Writes all records; false when the store does not take them now. */
 static bool write_records(struct keeper *keeper)
 {
@@ -157,11 +202,11 @@ static bool write_records(struct keeper *keeper)
     while ((count = take_records(keeper, taken)) > 0) {
         se_error err;
         for (size_t i = 0; i < count; i++)
-            outcomes[i] =
-                (struct store_outcome){taken[i]->id,       *taken[i]->job ? taken[i]->job : NULL,
-                                       taken[i]->position, taken[i]->client,
-                                       &taken[i]->picture, ""};
-        if (store_add_outcomes(keeper->service->store, outcomes, count, &err) != SE_OK) {
+            fill_outcome(&outcomes[i], taken[i]);
+        const int status = store_add_outcomes(keeper->service->store, outcomes, count, &err);
+        for (size_t i = 0; i < count; i++)
+            unmap_picture(&outcomes[i]);
+        if (status != SE_OK) {
             put_records_back(keeper, taken, count);
             if (!keeper->store_fails)
                 journal_event(JOURNAL_ERROR, "store", err.message);
@@ -170,8 +215,10 @@ static bool write_records(struct keeper *keeper)
         }
         for (size_t i = 0; i < count; i++) {
             count_picture(keeper, &outcomes[i]);
-            if (*taken[i]->job)
+            if (*taken[i]->job) {
                 events_tell(keeper->service->events, taken[i]->job);
+                courier_kick(keeper->service->courier);
+            }
             free_record(taken[i]);
         }
     }
@@ -200,8 +247,9 @@ static void on_picture(struct work *work, size_t index)
     const struct work_picture *picture = &work->pictures[index];
     if (strcmp(picture->code, "draining") == 0 || strcmp(picture->code, "cancelled") == 0)
         return;
-    add_record(run->keeper, make_record(store_next_id(run->keeper->service->store), run->job.id,
-                                        run->positions[index], run->job.client, picture));
+    add_record(run->keeper,
+               make_record(run->keeper, store_next_id(run->keeper->service->store), run->job.id,
+                           run->positions[index], run->job.client, picture));
 }
 
 static void on_done(struct work *work)

@@ -43,6 +43,8 @@ int reading_json_append(struct buffer *out, const struct store_reading *reading,
     } else {
         FORWARD_IF_ERROR(buffer_printf(out, err, ",\"error\":null"));
     }
+    FORWARD_IF_ERROR(
+        buffer_printf(out, err, ",\"picture\":%s", reading->has_picture ? "true" : "false"));
     if (result && reading->result) {
         FORWARD_IF_ERROR(buffer_printf(out, err, ",\"result\":"));
         FORWARD_IF_ERROR(buffer_append(out, reading->result, strlen(reading->result), err));

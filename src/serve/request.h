@@ -66,6 +66,7 @@ struct request {
     struct work work;
     struct store_new_picture *new_pictures; /* of a new job; owned, with the names */
     size_t new_count;
+    char webhook[STORE_URL_SIZE];   /* of a new job; "": none */
     char times[2][STORE_TIME_SIZE]; /* of a filter: from, to */
     struct keeper_errand errand;
     void (*on_errand)(struct request *request);

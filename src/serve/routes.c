@@ -48,9 +48,11 @@ static void health(struct request *request)
         request,
         buffer_printf(&request->reply.body, &err,
                       "{\"status\":\"%s\",\"version\":\"%s\",\"workers\":%d,"
-                      "\"workers_ready\":%d,\"pictures_waiting\":%zu,\"pictures_running\":%zu}\n",
+                      "\"workers_ready\":%d,\"pictures_waiting\":%zu,\"pictures_running\":%zu,"
+                      "\"keeps_pictures\":%s}\n",
                       status, se_version(), config_now(&request->service->config)->workers,
-                      numbers.workers_ready, numbers.waiting, numbers.running),
+                      numbers.workers_ready, numbers.waiting, numbers.running,
+                      config_now(&request->service->config)->keep_pictures ? "true" : "false"),
         &err);
 }
 
@@ -61,7 +63,9 @@ static int append_setting(struct buffer *out, const se_setting_info *info, bool 
         FORWARD_IF_ERROR(buffer_append(out, ",", 1, err));
     FORWARD_IF_ERROR(json_text_append(out, info->name, err));
     FORWARD_IF_ERROR(buffer_printf(out, err, ":{\"value\":"));
-    FORWARD_IF_ERROR(json_text_append(out, info->value, err));
+    /* The address of a server may have a password in it. */
+    const char *value = store_is_server(info->value) ? "(a server)" : info->value;
+    FORWARD_IF_ERROR(json_text_append(out, value, err));
     FORWARD_IF_ERROR(buffer_printf(out, err, ",\"origin\":"));
     FORWARD_IF_ERROR(json_text_append(out, info->origin, err));
     FORWARD_IF_ERROR(buffer_printf(out, err, ",\"description\":"));
@@ -102,6 +106,7 @@ const struct route request_routes[] = {
     {"GET", "/v1/jobs/{id}/events", ACCESS_JOBS, false, routes_job_events},
     {"GET", "/v1/readings", ACCESS_JOBS, false, routes_reading_list},
     {"GET", "/v1/readings/{id}", ACCESS_JOBS, false, routes_reading_get},
+    {"GET", "/v1/readings/{id}/picture", ACCESS_JOBS, false, routes_reading_picture},
     {"PUT", "/v1/readings/{id}/correction", ACCESS_JOBS, false, routes_reading_correct},
     {"GET", "/v1/export", ACCESS_JOBS, false, routes_export},
     {"GET", "/v1/stats", ACCESS_JOBS, false, routes_stats},

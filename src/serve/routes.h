@@ -35,6 +35,8 @@ void routes_job_events(struct request *request);
 
 void routes_reading_list(struct request *request);
 void routes_reading_get(struct request *request);
+/* The picture, where it was kept. */
+void routes_reading_picture(struct request *request);
 /* What a person says the number is. */
 void routes_reading_correct(struct request *request);
 void routes_stats(struct request *request);

@@ -65,6 +65,7 @@ static void add_in_store(struct request *request)
         .pictures = request->new_pictures,
         .count = request->new_count,
         .options = request->work.options,
+        .webhook = *request->webhook ? request->webhook : NULL,
         .max_waiting = config_now(&service->config)->max_jobs,
     };
     int status = store_add_job(service->store, &wish, &job, &existed, &err);

@@ -104,6 +104,46 @@ void routes_reading_get(struct request *request)
     request_errand(request, get_from_store);
 }
 
+/* ---- the picture ---------------------------------------------------------------------------- */
+
+/* By its first bytes; what is none of these is not shown by a browser. */
+static const char *picture_type(const struct buffer *bytes)
+{
+    const char *data = bytes->data ? bytes->data : "";
+    const size_t size = bytes->size;
+    if (size > 3 && memcmp(data, "\xff\xd8\xff", 3) == 0)
+        return "image/jpeg";
+    if (size > 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0)
+        return "image/png";
+    if (size > 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0)
+        return "image/webp";
+    if (size > 12 && memcmp(data + 4, "ftyp", 4) == 0)
+        return memcmp(data + 8, "avif", 4) == 0 ? "image/avif" : "image/heic";
+    return "application/octet-stream";
+}
+
+static void picture_from_store(struct request *request)
+{
+    struct buffer *out = &request->reply.body;
+    se_error err;
+    bool found = false;
+    if (!query_check(request, ""))
+        return;
+    buffer_init(out, MAX_REPLY);
+    if (store_kept_picture(request->service->store, path_id(request), out, &found, &err) != SE_OK)
+        request_fail_error(request, &err);
+    else if (!found)
+        request_fail(request, "not_found", "no picture was kept of the reading %.60s",
+                     request->path_part);
+    else
+        request_succeed(request, 200, picture_type(out));
+}
+
+void routes_reading_picture(struct request *request)
+{
+    request_errand(request, picture_from_store);
+}
+
 /* ---- corrections ---------------------------------------------------------------------------- */
 
 /* Is this something that can stand on a label: printable ASCII, no space at its ends? */

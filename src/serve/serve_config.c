@@ -56,6 +56,11 @@ int serve_config_read(struct serve_config *config, const se_settings *settings, 
         .keys = se_settings_get(settings, "keys"),
         .tls_cert = se_settings_get(settings, "tls_cert"),
         .tls_key = se_settings_get(settings, "tls_key"),
+        .webhook_secret = se_settings_get(settings, "webhook_secret"),
+        .webhook_private = flag(settings, "webhook_private"),
+        .webhook_tries = number(settings, "webhook_tries"),
+        .webhook_retry_s = number(settings, "webhook_retry_s"),
+        .keep_pictures = flag(settings, "keep_pictures"),
         .max_jobs = number(settings, "max_jobs"),
         .keep_days = number(settings, "keep_days"),
         .connections = number(settings, "connections"),
@@ -97,6 +102,7 @@ bool serve_config_keep_fixed(struct serve_config *config, const struct serve_con
     differs |= keep_text(&config->keys, old->keys);
     differs |= keep_text(&config->tls_cert, old->tls_cert);
     differs |= keep_text(&config->tls_key, old->tls_key);
+    differs |= keep_text(&config->webhook_secret, old->webhook_secret);
     differs |= config->tls != old->tls;
     config->tls = old->tls;
     config->place = old->place;

@@ -34,9 +34,13 @@ struct serve_config {
     const char *place;            /* "" or a file, beside which the service's others are */
     enum tls_mode tls;
     const char *tls_cert, *tls_key; /* files, for TLS_FILES */
-    int max_jobs;                   /* not finished */
-    int keep_days;                  /* 0: for ever */
-    int connections, per_address;   /* at once */
+    const char *webhook_secret;     /* file of the secret; "": no webhooks */
+    bool webhook_private;           /* also addresses that are not public */
+    int webhook_tries, webhook_retry_s;
+    bool keep_pictures;           /* as long as what was read of them */
+    int max_jobs;                 /* not finished */
+    int keep_days;                /* 0: for ever */
+    int connections, per_address; /* at once */
 };
 
 /*

@@ -42,9 +42,10 @@ static void reload(struct service *service, struct generation **newest,
     engine_configure(service->engine, (*newest)->worker_line);
     journal_event(JOURNAL_INFO, "reload", "the settings were read again");
     if (kept)
-        journal_event(JOURNAL_WARNING, "reload",
-                      "host, port, workers, connections, store, keys and tls stay as they are "
-                      "until the next start");
+        journal_event(
+            JOURNAL_WARNING, "reload",
+            "host, port, workers, connections, store, keys, tls and webhook_secret stay as "
+            "they are until the next start");
 }
 
 /* Waits for SIGTERM or SIGINT. SE_ERR_MODEL when the workers do not come up. */
@@ -108,7 +109,10 @@ static int serve(struct service *service, struct generation **newest,
         close(socket);
         return status;
     }
-    status = keeper_start(&service->keeper, service, err);
+    /* Before the keeper, which kicks it. */
+    status = courier_start(&service->courier, service, err);
+    if (status == SE_OK)
+        status = keeper_start(&service->keeper, service, err);
     if (status == SE_OK)
         status = http_start(&http, service, socket, err);
     else
@@ -122,6 +126,7 @@ static int serve(struct service *service, struct generation **newest,
     /* First those that wake the connections that sleep, then the server, which calls them. */
     engine_stop(service->engine);
     keeper_stop(service->keeper);
+    courier_stop(service->courier);
     events_close(service->events);
     http_stop(http);
     keeper_free(service->keeper);

@@ -9,6 +9,7 @@
 
 #include "serve/access.h"
 #include "serve/admission.h"
+#include "serve/courier.h"
 #include "serve/engine.h"
 #include "serve/events.h"
 #include "serve/keeper.h"
@@ -29,6 +30,7 @@ struct service {
     struct linger_set *linger;
     struct store *store;
     struct keeper *keeper;
+    struct courier *courier; /* NULL: no webhooks */
     struct metrics *metrics;
     struct events *events;
     struct tls tls;

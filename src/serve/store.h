@@ -21,7 +21,8 @@
 enum {
     STORE_ID_SIZE = 33,   /* 32 hexadecimal digits */
     STORE_TIME_SIZE = 25, /* "2026-01-31T12:00:00.123Z", always UTC: compares as text */
-    STORE_LIMIT = 1000    /* rows of one list */
+    STORE_LIMIT = 1000,   /* rows of one list */
+    STORE_URL_SIZE = 2001 /* of a webhook */
 };
 
 struct store;
@@ -41,6 +42,9 @@ struct store_job {
     char created[STORE_TIME_SIZE], started[STORE_TIME_SIZE], finished[STORE_TIME_SIZE]; /* or "" */
     int total, done, failed;
     struct work_options options;
+    char webhook[STORE_URL_SIZE]; /* "": none */
+    char notify_state[16];        /* "waiting", "delivered", "given_up" */
+    int notify_tries;
 };
 
 struct store_new_picture {
@@ -56,7 +60,8 @@ struct store_new_job {
     const struct store_new_picture *pictures;
     size_t count;
     struct work_options options;
-    int max_waiting; /* jobs that are not finished; more are refused */
+    const char *webhook; /* told when the job is done; NULL: none */
+    int max_waiting;     /* jobs that are not finished; more are refused */
 };
 
 /*
@@ -91,6 +96,20 @@ int store_pictures(struct store *store, const char *id,
                                size_t size, se_error *err),
                    void *context, se_error *err);
 
+/* A webhook that is due. */
+struct store_notice {
+    char job[STORE_ID_SIZE], url[STORE_URL_SIZE];
+    int tries; /* this one included */
+};
+
+/* Takes the one that is due first; it is due again in `lease_s` seconds if nothing is heard of it.
+ */
+int store_next_notice(struct store *store, int lease_s, struct store_notice *notice, bool *found,
+                      se_error *err);
+/* What came of it: due again in `again_s` seconds, never when that is negative. */
+int store_notified(struct store *store, const char *job, bool delivered, int64_t again_s,
+                   se_error *err);
+
 /* ---- readings ------------------------------------------------------------------------------- */
 
 /* What came of one picture. */
@@ -100,6 +119,9 @@ struct store_outcome {
     int position;
     const char *client;
     const struct work_picture *picture;
+    bool keep_picture; /* those of a job are in the store already; else they are these bytes: */
+    const void *bytes; /* NULL: not kept */
+    size_t size;
     char status[16]; /* filled: of the first reading, "none", or "" when the picture failed */
 };
 
@@ -130,6 +152,7 @@ struct store_reading {
     double score; /* < 0: none */
     const char *corrected, *error, *message;
     const char *result; /* JSON; NULL when it failed */
+    bool has_picture;
 };
 
 int store_readings(struct store *store, const struct store_filter *filter,
@@ -137,6 +160,9 @@ int store_readings(struct store *store, const struct store_filter *filter,
                    void *context, se_error *err);
 /* Sets what a person says the number is; NULL takes it back. */
 int store_correct(struct store *store, int64_t id, const char *text, bool *found, se_error *err);
+/* Appends the picture that was kept of a reading; *found says whether there is one. */
+int store_kept_picture(struct store *store, int64_t id, struct buffer *out, bool *found,
+                       se_error *err);
 /* Counts as a JSON object. */
 int store_stats(struct store *store, struct buffer *out, se_error *err);
 

@@ -12,8 +12,9 @@
 #include "serve/store_sql.h"
 
 #define JOB_COLUMNS                                                                                \
-    "id, client, created, started, finished, total, done, failed, lines, time_limit_ms,"           \
-    " pattern"
+    "id, client, created, started, finished, total, done, failed, lines, time_limit_ms, pattern,"  \
+    " known, webhook, notified, notify_at, notify_tries"
+enum { JOB_COLUMN_COUNT = 16 };
 
 static void copy_text(char *out, size_t size, struct store_rows *row, int column)
 {
@@ -36,6 +37,13 @@ static void take_job(struct store_rows *row, struct store_job *job)
     job->options.time_limit_ms = (int)rows_whole(row, 9);
     job->options.has_pattern = !rows_null(row, 10);
     copy_text(job->options.pattern, sizeof(job->options.pattern), row, 10);
+    copy_text(job->options.known, sizeof(job->options.known), row, 11);
+    copy_text(job->webhook, sizeof(job->webhook), row, 12);
+    snprintf(job->notify_state, sizeof(job->notify_state), "%s",
+             !rows_null(row, 13)                      ? "delivered"
+             : !*job->finished || !rows_null(row, 14) ? "waiting"
+                                                      : "given_up");
+    job->notify_tries = (int)rows_whole(row, 15);
 }
 
 /* Takes the first row of a rows, if any, and ends it. */
@@ -61,6 +69,11 @@ static void hash_request(const struct store_new_job *wish, uint8_t hash[SHA256_D
         snprintf(text, sizeof(text), "%d %d%s%s", options->lines, options->time_limit_ms,
                  options->has_pattern ? " " : "", options->has_pattern ? options->pattern : "");
     sha256_update(&context, (size_t)length + 1, (const uint8_t *)text);
+    /* Only where they are, so that keys from before there were such options still hold. */
+    if (*options->known)
+        sha256_update(&context, strlen(options->known) + 1, (const uint8_t *)options->known);
+    if (wish->webhook)
+        sha256_update(&context, strlen(wish->webhook) + 1, (const uint8_t *)wish->webhook);
     for (size_t i = 0; i < wish->count; i++) {
         const struct store_new_picture *picture = &wish->pictures[i];
         const char *name = picture->name ? picture->name : "";
@@ -88,7 +101,7 @@ static int find_by_key(struct store *store, const struct store_new_job *wish, co
     if (status == SE_OK && *found) {
         take_job(rows, job);
         size_t size;
-        const void *earlier = rows_bytes(rows, 11, &size);
+        const void *earlier = rows_bytes(rows, JOB_COLUMN_COUNT, &size);
         if (size != SHA256_DIGEST_SIZE || memcmp(earlier, hash, SHA256_DIGEST_SIZE) != 0)
             status = se_fail(err, SE_ERR_ARGUMENT,
                              "this idempotency key was used before, with another request");
@@ -120,15 +133,18 @@ static int insert_job(struct store *store, const struct store_new_job *wish, con
     for (size_t i = 0; i < sizeof(random); i++)
         snprintf(job->id + 2 * i, 3, "%02x", random[i]);
     snprintf(job->client, sizeof(job->client), "%s", wish->client);
+    snprintf(job->webhook, sizeof(job->webhook), "%s", wish->webhook ? wish->webhook : "");
+    snprintf(job->notify_state, sizeof(job->notify_state), "waiting");
     store_now(store, job->created);
     FORWARD_IF_ERROR(store_do(store, err,
                               "INSERT INTO jobs(id, client, idempotency_key, request_hash, created,"
-                              " total, lines, time_limit_ms, pattern)"
-                              " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                              "tttbtiiit", job->id, wish->client, wish->idempotency_key, hash,
+                              " total, lines, time_limit_ms, pattern, known, webhook)"
+                              " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "tttbtiiittt", job->id, wish->client, wish->idempotency_key, hash,
                               (size_t)SHA256_DIGEST_SIZE, job->created, (int64_t)wish->count,
                               (int64_t)wish->options.lines, (int64_t)wish->options.time_limit_ms,
-                              wish->options.has_pattern ? wish->options.pattern : NULL));
+                              wish->options.has_pattern ? wish->options.pattern : NULL,
+                              *wish->options.known ? wish->options.known : NULL, wish->webhook));
     for (size_t i = 0; i < wish->count; i++) {
         const struct store_new_picture *picture = &wish->pictures[i];
         FORWARD_IF_ERROR(store_do(
@@ -184,7 +200,13 @@ static int append_job(const struct store_job *job, struct buffer *out, se_error 
                                    job->id, state, job->total, job->done, job->failed));
     FORWARD_IF_ERROR(append_text(out, "created", job->created, err));
     FORWARD_IF_ERROR(append_text(out, "started", job->started, err));
-    return append_text(out, "finished", job->finished, err);
+    FORWARD_IF_ERROR(append_text(out, "finished", job->finished, err));
+    if (!*job->webhook)
+        return buffer_printf(out, err, ",\"webhook\":null");
+    FORWARD_IF_ERROR(buffer_printf(out, err, ",\"webhook\":{\"url\":"));
+    FORWARD_IF_ERROR(json_text_append(out, job->webhook, err));
+    return buffer_printf(out, err, ",\"state\":\"%s\",\"tries\":%d}", job->notify_state,
+                         job->notify_tries);
 }
 
 int store_list_jobs(struct store *store, const char *before, int limit, struct buffer *out,

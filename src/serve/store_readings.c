@@ -50,8 +50,24 @@ static int count_in_job(struct store *store, const struct store_outcome *outcome
                               "ti", outcome->job, (int64_t)outcome->position));
     return store_do(store, err,
                     "UPDATE jobs SET done = done + 1, failed = failed + ?2,"
-                    " finished = CASE WHEN done + 1 = total THEN ?3 END WHERE id = ?1",
+                    " finished = CASE WHEN done + 1 = total THEN ?3 END,"
+                    " notify_at = CASE WHEN done + 1 = total AND webhook IS NOT NULL THEN ?3 END"
+                    " WHERE id = ?1",
                     "tit", outcome->job, (int64_t)(*outcome->picture->code != '\0'), now);
+}
+
+/* Keeps the picture beside its reading. */
+static int keep_picture(struct store *store, const struct store_outcome *outcome, se_error *err)
+{
+    if (!outcome->keep_picture || (!outcome->job && !outcome->bytes))
+        return SE_OK;
+    if (!outcome->job)
+        return store_do(store, err, "INSERT INTO kept(reading, bytes) VALUES(?, ?)", "ib",
+                        outcome->id, outcome->bytes, outcome->size);
+    return store_do(store, err,
+                    "INSERT INTO kept(reading, bytes) SELECT ?, bytes FROM pictures"
+                    " WHERE job = ? AND position = ?",
+                    "iti", outcome->id, outcome->job, (int64_t)outcome->position);
 }
 
 /* In a transaction. */
@@ -66,6 +82,8 @@ static int add_outcome(struct store *store, struct store_outcome *outcome, se_er
         snprintf(outcome->status, sizeof(outcome->status), "%s",
                  columns.status ? columns.status : "none");
     int status = insert_reading(store, outcome, &columns, &nonsense, &added, err);
+    if (status == SE_OK && added)
+        status = keep_picture(store, outcome, err);
     if (status == SE_OK && added && outcome->job)
         status = count_in_job(store, outcome, err);
     json_decref(columns.root);
@@ -108,6 +126,7 @@ static void take_reading(struct store_rows *row, struct store_reading *reading)
         .error = rows_text(row, 13),
         .message = rows_text(row, 14),
         .result = rows_text(row, 15),
+        .has_picture = rows_whole(row, 16) != 0,
     };
 }
 
@@ -134,7 +153,8 @@ int store_readings(struct store *store, const struct store_filter *filter,
 {
     static const char select[] =
         "SELECT id, at, job, client, file, hash, text, printed, kind, format, score, status,"
-        " corrected, error, message, result FROM readings"
+        " corrected, error, message, result, CASE WHEN EXISTS(SELECT 1 FROM kept"
+        " WHERE kept.reading = readings.id) THEN 1 ELSE 0 END FROM readings"
         " WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at < ?2)"
         " AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR status = ?4)"
         " AND (?5 IS NULL OR upper(coalesce(text, '') || ' ' || coalesce(corrected, '')"
@@ -173,6 +193,25 @@ int store_correct(struct store *store, int64_t id, const char *text, bool *found
         store_do(store, err, "UPDATE readings SET corrected = ? WHERE id = ?", "ti", text, id);
     *found = store->backend->changes(store) > 0;
     return store_end(store, status, err);
+}
+
+int store_kept_picture(struct store *store, int64_t id, struct buffer *out, bool *found,
+                       se_error *err)
+{
+    struct store_rows *rows;
+    pthread_mutex_lock(&store->mutex);
+    int status =
+        store_query(store, &rows, err, "SELECT bytes FROM kept WHERE reading = ?", "i", id);
+    if (status == SE_OK)
+        status = store_step(rows, found, err);
+    if (status == SE_OK && *found) {
+        size_t size;
+        const void *bytes = rows_bytes(rows, 0, &size);
+        status = buffer_append(out, bytes, size, err);
+    }
+    store_rows_end(rows);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
 }
 
 /* ---- counts --------------------------------------------------------------------------------- */

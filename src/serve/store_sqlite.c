@@ -23,8 +23,8 @@ static const char schema[] =
     " id TEXT PRIMARY KEY, client TEXT NOT NULL, idempotency_key TEXT, request_hash BLOB NOT NULL,"
     " created TEXT NOT NULL, started TEXT, finished TEXT, claimed INTEGER NOT NULL DEFAULT 0,"
     " total INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,"
-    " lines INTEGER NOT NULL, time_limit_ms INTEGER NOT NULL, pattern TEXT,"
-    " webhook TEXT, notify_at TEXT, notify_tries INTEGER NOT NULL DEFAULT 0,"
+    " lines INTEGER NOT NULL, time_limit_ms INTEGER NOT NULL, pattern TEXT, known TEXT,"
+    " webhook TEXT, notified TEXT, notify_at TEXT, notify_tries INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE(client, idempotency_key)) WITHOUT ROWID;"
     "CREATE INDEX jobs_created ON jobs(created);"
     "CREATE INDEX jobs_open ON jobs(claimed, created) WHERE finished IS NULL;"
@@ -47,7 +47,9 @@ static const char schema[] =
 static const char *const upgrades[STORE_SCHEMA_VERSION] = {
     NULL,
     "ALTER TABLE jobs ADD COLUMN pattern TEXT;",
+    "ALTER TABLE jobs ADD COLUMN known TEXT;"
     "ALTER TABLE jobs ADD COLUMN webhook TEXT;"
+    "ALTER TABLE jobs ADD COLUMN notified TEXT;"
     "ALTER TABLE jobs ADD COLUMN notify_at TEXT;"
     "ALTER TABLE jobs ADD COLUMN notify_tries INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX jobs_notify ON jobs(notify_at) WHERE notify_at IS NOT NULL;"

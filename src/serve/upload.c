@@ -1,9 +1,12 @@
 #include "serve/upload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/courier.h"
 #include "serve/multipart.h"
+#include "serve/routes.h"
 
 enum { MAX_TIME_LIMIT_MS = 3600000 };
 
@@ -35,6 +38,31 @@ static bool take_pattern(const char *text, struct work_options *options)
     return true;
 }
 
+/* A file name without a folder, which names no hidden file. */
+static bool take_known(const char *text, struct work_options *options)
+{
+    const size_t length = strlen(text);
+    if (length == 0 || length >= sizeof(options->known) || *text == '.' || strchr(text, '/'))
+        return false;
+    memcpy(options->known, text, length + 1);
+    return true;
+}
+
+/* Where the end of a job is told. */
+static bool take_webhook(struct request *request, const char *text)
+{
+    const char *why = NULL;
+    if (request->route->handle != routes_job_add)
+        why = "only jobs have one";
+    else if (!request->service->courier)
+        why = "this service has none: the setting webhook_secret is not set";
+    else if (courier_takes(text, &why))
+        snprintf(request->webhook, sizeof(request->webhook), "%s", text);
+    if (why)
+        request_fail(request, "parameter", "webhook: %s", why);
+    return !why;
+}
+
 /* Takes one option; false when the reply says what is wrong with it. */
 static bool take_option(struct request *request, const char *name, const char *value)
 {
@@ -45,6 +73,10 @@ static bool take_option(struct request *request, const char *name, const char *v
         good = parse_milliseconds(value, &request->work.options.time_limit_ms);
     else if (strcmp(name, "pattern") == 0)
         good = take_pattern(value, &request->work.options);
+    else if (strcmp(name, "known") == 0)
+        good = take_known(value, &request->work.options);
+    else if (strcmp(name, "webhook") == 0)
+        good = take_webhook(request, value);
     else
         request_fail(request, "parameter", "there is no option \"%.60s\"", name);
     if (!good && !request->reply.code)
@@ -70,7 +102,7 @@ static enum MHD_Result take_query(void *context, enum MHD_ValueKind kind, const 
 /* A part without a file name is an option. */
 static bool take_field(struct request *request, const struct multipart_part *part)
 {
-    char value[WORK_PATTERN_SIZE];
+    char value[STORE_URL_SIZE];
     if (part->size >= sizeof(value) || memchr(part->data, '\0', part->size)) {
         request_fail(request, "parameter", "the value of \"%s\" is too long", part->name);
         return false;

@@ -18,7 +18,8 @@ enum {
     WORK_CLIENT_SIZE = 64,
     WORK_NAME_SIZE = 256,
     WORK_CODE_SIZE = 32,
-    WORK_PATTERN_SIZE = 256
+    WORK_PATTERN_SIZE = 256,
+    WORK_KNOWN_SIZE = 65
 };
 
 /* How pictures are to be read, as in se_read_options. */
@@ -26,6 +27,7 @@ struct work_options {
     int lines, time_limit_ms;
     bool has_pattern; /* false: the setting's */
     char pattern[WORK_PATTERN_SIZE];
+    char known[WORK_KNOWN_SIZE]; /* name of a list of known_lists; "": the setting known */
 };
 
 /* One picture and, in the end, what came of it. */

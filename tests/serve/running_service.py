@@ -19,7 +19,7 @@ import unittest
 PROGRAM, PICTURE_PATH, TEXT = sys.argv[1:4]
 PICTURE_PATH = os.path.abspath(PICTURE_PATH)
 PICTURE = pathlib.Path(PICTURE_PATH).read_bytes()
-PATIENCE = 300  # seconds after which something will never happen
+PATIENCE = int(os.environ.get("PATIENCE", 300))  # seconds after which something will never happen
 
 
 def until(condition, what):
@@ -49,13 +49,15 @@ class Answer:
 class Server:
     """A running service on a port of its own."""
 
-    def __init__(self, *settings, workers=1, ready=True, folder=None):
+    def __init__(self, *settings, workers=1, ready=True, folder=None, config=None):
         self.folder = folder or tempfile.mkdtemp(prefix="serialeye-serve-")
         self.keeps_folder = folder is not None
         self.log_path = os.path.join(self.folder, "log")
         arguments = [PROGRAM, "serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)]
         for setting in ("time_limit_ms=0", "deadline_ms=3600000", f"store={self.folder}/service.db", *settings):
             arguments += ["--set", setting]
+        if config:
+            arguments += ["--config", config]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.process.stdout.readline()

@@ -557,7 +557,10 @@ class Killed(unittest.TestCase):
             job = server.request("POST", "/v1/jobs", b"text").json()["id"]
             self.assertEqual(server.stop(), 0)
             with contextlib.closing(sqlite3.connect(folder + "/service.db")) as store:
-                store.executescript("ALTER TABLE jobs DROP COLUMN pattern; PRAGMA user_version = 1")
+                store.executescript("ALTER TABLE jobs DROP COLUMN pattern; DROP TABLE kept; DROP INDEX jobs_notify;"
+                                    + "".join(f"ALTER TABLE jobs DROP COLUMN {name};" for name in
+                                              ("known", "webhook", "notified", "notify_at", "notify_tries"))
+                                    + "PRAGMA user_version = 1")
             server = Server(folder=folder)
             until(lambda: server.get("/v1/jobs/" + job).json()["state"] == "done", "the end of the job")
             self.assertEqual(server.request("POST", "/v1/jobs?pattern=A", b"text").status, 202)

@@ -1,0 +1,233 @@
+"""TLS, keys for telephones, and settings that change while the service runs.
+
+usage: settings_test.py PROGRAM PICTURE TEXT
+"""
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+
+from running_service import PATIENCE, PICTURE, PROGRAM, TEXT, Answer, Server, main, until
+
+
+class WithFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="serialeye-serve-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def refused(self, *settings):
+        """What a service says that does not start."""
+        arguments = [flag for one in (f"store={self.folder}/x.db", *settings) for flag in ("--set", one)]
+        run = subprocess.run([PROGRAM, "serve", "--host", "127.0.0.1", "--port", "0", *arguments],
+                             capture_output=True, text=True, timeout=PATIENCE, check=False)
+        self.assertEqual((run.returncode, run.stdout), (2, ""))
+        return run.stderr
+
+
+class Tls(WithFolder):
+    def start(self, *settings):
+        server = Server("tls=auto", "key_on_loopback=true", *settings, folder=self.folder, ready=False)
+        self.addCleanup(server.stop)
+        return server
+
+    def secure(self, server, method, path, body=None, host="localhost", ca="tls.crt", **headers):
+        context = ssl.create_default_context(cafile=os.path.join(self.folder, ca))
+        connection = http.client.HTTPSConnection(host, server.port, timeout=PATIENCE, context=context)
+        try:
+            connection.request(method, path, body, headers)
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def code(self, server):
+        line = server.process.stdout.readline()
+        self.assertRegex(line, rf"^For a telephone, once: https://[^/]+:{server.port}/#code=[0-9a-f]{{32}}$")
+        picture = [server.process.stdout.readline() for _ in range(2)]
+        self.assertTrue(all("█" in row or "▀" in row for row in picture), picture)
+        while "\033[97" in picture[-1] and len(picture) < 19:
+            picture.append(server.process.stdout.readline())
+        self.assertEqual(len({len(row) for row in picture}), 1)
+        return line.rsplit("=", 1)[1].strip()
+
+    def pair(self, server, code):
+        return self.secure(server, "POST", "/v1/pair", json.dumps({"code": code}))
+
+    def test_certificate_of_its_own(self):
+        server = self.start()
+        until(lambda: self.secure(server, "GET", "/health/ready").status == 200, "ready")
+        self.assertEqual(self.secure(server, "GET", "/health/live", host="127.0.0.1").status, 200)
+        self.assertEqual(stat.S_IMODE(os.stat(self.folder + "/tls.key").st_mode), 0o600)
+        with self.assertRaises((http.client.BadStatusLine, ConnectionError)):
+            server.get("/health/live")
+        for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(self.folder + "/tls.crt")
+            context.minimum_version, context.maximum_version = ssl.TLSVersion.MINIMUM_SUPPORTED, version
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            with self.assertRaises((ssl.SSLError, ConnectionError)), socket.create_connection(
+                    ("localhost", server.port)) as raw:
+                context.wrap_socket(raw, server_hostname="localhost")
+        before = pathlib.Path(self.folder, "tls.crt").read_bytes()
+        self.assertEqual(server.stop(), 0)
+        server = self.start()
+        self.assertEqual(pathlib.Path(self.folder, "tls.crt").read_bytes(), before, "the certificate is kept")
+        server.stop()
+        pathlib.Path(self.folder, "tls.crt").write_bytes(b"nonsense")
+        server = self.start()
+        self.assertEqual(self.secure(server, "GET", "/health/live").status, 200)
+
+    def test_a_code_is_a_key_once(self):
+        server = self.start()
+        until(lambda: self.secure(server, "GET", "/health/ready").status == 200, "ready")
+        code = self.code(server)
+        for wrong in ("", "0" * 32, code[:-1], code + "0"):
+            answer = self.pair(server, wrong)
+            self.assertEqual((answer.status, answer.code()), (403, "forbidden"))
+        self.assertEqual(self.secure(server, "POST", "/v1/pair", b'{"code": 1}').code(), "body")
+        self.assertEqual(self.secure(server, "POST", "/v1/pair", bytes(100000)).code(), "too_large")
+        self.assertEqual(self.secure(server, "POST", "/v1/read", PICTURE).code(), "unauthorized")
+        key = self.pair(server, code).json()["key"]
+        self.assertEqual(self.pair(server, code).code(), "forbidden")
+        bearer = {"Authorization": "Bearer " + key}
+        answer = until(lambda: (one := self.secure(server, "POST", "/v1/read", PICTURE, **bearer)).status == 200 and one,
+                       "the key")
+        self.assertEqual(answer.json()["readings"][0]["text"], TEXT)
+        self.assertEqual(self.secure(server, "GET", "/v1/config", **bearer).code(), "forbidden")
+        second = self.code(server)
+        self.assertNotEqual(second, code)
+        self.assertEqual(self.pair(server, second).status, 200)
+
+    def test_no_codes_without_tls(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        answer = server.request("POST", "/v1/pair", b'{"code": "x"}')
+        self.assertEqual((answer.status, answer.code()), (404, "not_found"))
+
+    def test_large_bodies_and_clients_that_leave(self):
+        server = self.start("body_mb=1", "key_on_loopback=false")
+        until(lambda: self.secure(server, "GET", "/health/ready").status == 200, "ready")
+        self.assertEqual(self.secure(server, "POST", "/v1/read", bytes(900000)).code(), "unknown_type")
+        pid = server.signal_worker(signal.SIGSTOP)
+        context = ssl.create_default_context(cafile=self.folder + "/tls.crt")
+        connection = http.client.HTTPSConnection("localhost", server.port, timeout=PATIENCE, context=context)
+        connection.request("POST", "/v1/read", PICTURE)
+        time.sleep(0.3)
+        connection.close()
+        until(lambda: "client_left" in server.log() or "cancelled" in server.log(), "the end of its request")
+        with contextlib.suppress(ProcessLookupError): # one that does not give up is replaced
+            os.kill(pid, signal.SIGCONT)
+
+    def test_files(self):
+        other = tempfile.mkdtemp(prefix="serialeye-serve-")
+        self.addCleanup(shutil.rmtree, other, ignore_errors=True)
+        server = self.start()
+        server.stop()
+        shutil.copy(self.folder + "/tls.key", other + "/first.key")
+        for name in ("tls.key", "tls.crt"):
+            os.remove(os.path.join(self.folder, name))
+        self.start().stop()
+        pair = (f"tls_cert={self.folder}/tls.crt", f"tls_key={self.folder}/tls.key")
+        server = Server("tls=files", *pair, ready=False)
+        self.addCleanup(server.stop)
+        self.assertEqual(self.secure(server, "GET", "/health/live").status, 200)
+        self.assertIn("certificate and key", self.refused("tls=files", pair[0], f"tls_key={other}/first.key"))
+        self.assertIn("/nowhere", self.refused("tls=files", pair[0], "tls_key=/nowhere"))
+        self.assertIn("needs tls_cert", self.refused("tls=files"))
+        self.assertIn("for tls = files", self.refused(*pair))
+
+
+class Reload(WithFolder):
+    def start(self, text, workers=1):
+        self.file = os.path.join(self.folder, "serialeye.ini")
+        pathlib.Path(self.file).write_text(text, encoding="utf-8")
+        server = Server(folder=self.folder, workers=workers, config=self.file)
+        self.addCleanup(server.stop)
+        return server
+
+    def reload(self, server, text, words):
+        """Waits until the log says `words` once more."""
+        before = server.log().count(words)
+        pathlib.Path(self.file).write_text(text, encoding="utf-8")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: server.log().count(words) > before, words)
+
+    def test_settings_of_reading(self):
+        shape = re.sub("[0-9]", "[0-9]", re.sub("[A-Z]", "[A-Z]", TEXT))
+        server = self.start("", workers=2)
+        before = set(server.workers())
+        self.assertNotIn("matches_pattern", server.read().json()["readings"][0])
+        self.reload(server, f"pattern = {shape}\n", "all workers have the new settings")
+        self.assertTrue(server.read().json()["readings"][0]["matches_pattern"])
+        self.assertFalse(before & set(server.workers()))
+        self.assertEqual(server.get("/v1/config").json()["pattern"]["value"], shape)
+
+    def test_settings_of_the_service(self):
+        server = self.start("")
+        self.assertEqual(server.read(bytes(2 << 20)).code(), "unknown_type")
+        self.reload(server, "body_mb = 1\nkeep_pictures = true\n", "all workers have the new settings")
+        self.assertEqual(server.read(bytes(2 << 20)).code(), "too_large")
+        self.assertTrue(server.get("/health").json()["keeps_pictures"])
+        self.reload(server, "body_mb = 2\nconnections = 100\n", "until the next start")
+
+    def test_no_request_is_lost(self):
+        server = self.start("", workers=2)
+        for limit in range(5, 9):
+            self.reload(server, f"batch_size = {limit}\n", "the settings were read again")
+            self.assertEqual(server.read().json()["readings"][0]["text"], TEXT)
+
+    def test_what_is_not_understood_changes_nothing(self):
+        server = self.start("body_mb = 3\n")
+        pid = server.worker()
+        self.reload(server, "body_mb = much\n", '"level":"error","event":"reload"')
+        self.assertEqual(server.worker(), pid)
+        self.assertEqual(server.get("/v1/config").json()["body_mb"]["value"], "3")
+
+    def test_settings_that_no_worker_starts_with(self):
+        server = self.start("", workers=2)
+        self.reload(server, "detector = /nowhere\n", "those before stay")
+        self.assertEqual(server.read().json()["readings"][0]["text"], TEXT)
+        until(lambda: server.get("/health").json()["workers_ready"] == 2, "two workers")
+
+
+class Known(WithFolder):
+    def test_lists_by_name(self):
+        lists = pathlib.Path(self.folder, "lists")
+        lists.mkdir()
+        (lists / "has").write_text(TEXT + "\n", encoding="utf-8")
+        (lists / "near").write_text(TEXT[:-1] + ("X" if TEXT[-1] != "X" else "K") + "\n", encoding="utf-8")
+        pathlib.Path(self.folder, "outside").write_text(TEXT + "\n", encoding="utf-8")
+        server = Server(f"known_lists={lists}", folder=self.folder)
+        self.addCleanup(server.stop)
+        self.assertEqual(server.read(query="?known=has").json()["readings"][0]["known"], "exact")
+        self.assertIn(server.read(query="?known=near").json()["readings"][0]["known"], ("new", "nearest"))
+        self.assertNotIn("known", server.read().json()["readings"][0])
+        job = server.request("POST", "/v1/jobs?known=has", PICTURE).json()["id"]
+        done = until(lambda: (one := server.get("/v1/jobs/" + job).json())["state"] == "done" and one, "the job")
+        self.assertEqual(done["results"][0]["readings"][0]["known"], "exact")
+        answer = server.read(query="?known=other")
+        self.assertEqual((answer.status, answer.code()), (400, "setting"))
+        for name in ("", "..%2Foutside", "..", ".hidden", "a" * 65, "%2Fetc%2Fpasswd"):
+            answer = server.read(query="?known=" + name)
+            self.assertEqual((answer.status, answer.code()), (400, "parameter"), name)
+
+    def test_without_lists(self):
+        server = Server(folder=self.folder)
+        self.addCleanup(server.stop)
+        answer = server.read(query="?known=has")
+        self.assertEqual((answer.status, answer.code()), (400, "setting"))
+        self.assertIn("known_lists", answer.json()["detail"])
+
+
+if __name__ == "__main__":
+    main()
