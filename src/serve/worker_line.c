@@ -11,6 +11,8 @@ enum { MAX_TEXT = 5000 };
 static bool is_not_for_workers(const se_setting_info *info)
 {
     static const char of_service[] = "serve: ";
+    if (strcmp(info->name, "sandbox") == 0)
+        return false;
     return strcmp(info->origin, "default") == 0 || strcmp(info->name, "jobs") == 0 ||
            strcmp(info->name, "threads") == 0 ||
            strncmp(info->description, of_service, sizeof(of_service) - 1) == 0;

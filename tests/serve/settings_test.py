@@ -200,6 +200,27 @@ class Reload(WithFolder):
         until(lambda: server.get("/health").json()["workers_ready"] == 2, "two workers")
 
 
+class Sandbox(WithFolder):
+    def seccomp(self, server):
+        pid = server.worker()
+        return {line.split()[1] for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+                for line in (task / "status").read_text(encoding="ascii").splitlines() if line.startswith("Seccomp:")}
+
+    def test_workers_are_locked_in(self):
+        server = Server(folder=self.folder)
+        self.addCleanup(server.stop)
+        self.assertEqual(self.seccomp(server), {"2"})
+        self.assertEqual(server.read().json()["readings"][0]["text"], TEXT)
+
+    def test_without(self):
+        with open("/proc/self/status", encoding="ascii") as status:
+            if "Seccomp:\t0" not in status.read():
+                self.skipTest("this test runs in a sandbox itself")
+        server = Server("sandbox=false", folder=self.folder)
+        self.addCleanup(server.stop)
+        self.assertEqual(self.seccomp(server), {"0"})
+
+
 class Known(WithFolder):
     def test_lists_by_name(self):
         lists = pathlib.Path(self.folder, "lists")
