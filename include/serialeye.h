@@ -146,7 +146,7 @@ typedef struct se_read_options {
 
 #define SE_READ_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        sizeof(se_read_options), NULL, 0, -1, NULL, 0, NULL, NULL, NULL                                 \
+        sizeof(se_read_options), NULL, 0, -1, NULL, 0, NULL, NULL, NULL                            \
     }
 
 /* Reads one picture: the bytes of a JPEG, PNG, WebP or HEIC file. */

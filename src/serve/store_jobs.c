@@ -13,8 +13,8 @@
 
 #define JOB_COLUMNS                                                                                \
     "id, client, created, started, finished, total, done, failed, lines, time_limit_ms, pattern,"  \
-    " known, webhook, notified, notify_at, notify_tries"
-enum { JOB_COLUMN_COUNT = 16 };
+    " known, webhook, notified, notify_at, notify_tries, preset"
+enum { JOB_COLUMN_COUNT = 17 };
 
 static void copy_text(char *out, size_t size, struct store_rows *row, int column)
 {
@@ -44,6 +44,7 @@ static void take_job(struct store_rows *row, struct store_job *job)
              : !*job->finished || !rows_null(row, 14) ? "waiting"
                                                       : "given_up");
     job->notify_tries = (int)rows_whole(row, 15);
+    copy_text(job->options.preset, sizeof(job->options.preset), row, 16);
 }
 
 /* Takes the first row of a rows, if any, and ends it. */
@@ -70,6 +71,8 @@ static void hash_request(const struct store_new_job *wish, uint8_t hash[SHA256_D
                  options->has_pattern ? " " : "", options->has_pattern ? options->pattern : "");
     sha256_update(&context, (size_t)length + 1, (const uint8_t *)text);
     /* Only where they are, so that keys from before there were such options still hold. */
+    if (*options->preset)
+        sha256_update(&context, strlen(options->preset) + 1, (const uint8_t *)options->preset);
     if (*options->known)
         sha256_update(&context, strlen(options->known) + 1, (const uint8_t *)options->known);
     if (wish->webhook)
@@ -138,13 +141,14 @@ static int insert_job(struct store *store, const struct store_new_job *wish, con
     store_now(store, job->created);
     FORWARD_IF_ERROR(store_do(store, err,
                               "INSERT INTO jobs(id, client, idempotency_key, request_hash, created,"
-                              " total, lines, time_limit_ms, pattern, known, webhook)"
-                              " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                              "tttbtiiittt", job->id, wish->client, wish->idempotency_key, hash,
+                              " total, lines, time_limit_ms, pattern, known, webhook, preset)"
+                              " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "tttbtiiitttt", job->id, wish->client, wish->idempotency_key, hash,
                               (size_t)SHA256_DIGEST_SIZE, job->created, (int64_t)wish->count,
                               (int64_t)wish->options.lines, (int64_t)wish->options.time_limit_ms,
                               wish->options.has_pattern ? wish->options.pattern : NULL,
-                              *wish->options.known ? wish->options.known : NULL, wish->webhook));
+                              *wish->options.known ? wish->options.known : NULL, wish->webhook,
+                              *wish->options.preset ? wish->options.preset : NULL));
     for (size_t i = 0; i < wish->count; i++) {
         const struct store_new_picture *picture = &wish->pictures[i];
         FORWARD_IF_ERROR(store_do(

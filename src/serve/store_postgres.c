@@ -37,7 +37,7 @@ static const char schema[] =
     " created TEXT COLLATE \"C\" NOT NULL, started TEXT COLLATE \"C\", finished TEXT COLLATE \"C\","
     " claimed BIGINT NOT NULL DEFAULT 0,"
     " total BIGINT NOT NULL, done BIGINT NOT NULL DEFAULT 0, failed BIGINT NOT NULL DEFAULT 0,"
-    " lines BIGINT NOT NULL, time_limit_ms BIGINT NOT NULL, pattern TEXT, known TEXT,"
+    " lines BIGINT NOT NULL, time_limit_ms BIGINT NOT NULL, pattern TEXT, preset TEXT, known TEXT,"
     " webhook TEXT, notified TEXT, notify_at TEXT COLLATE \"C\", notify_tries BIGINT NOT NULL "
     "DEFAULT 0,"
     " UNIQUE(client, idempotency_key));"

@@ -23,7 +23,8 @@ static const char schema[] =
     " id TEXT PRIMARY KEY, client TEXT NOT NULL, idempotency_key TEXT, request_hash BLOB NOT NULL,"
     " created TEXT NOT NULL, started TEXT, finished TEXT, claimed INTEGER NOT NULL DEFAULT 0,"
     " total INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,"
-    " lines INTEGER NOT NULL, time_limit_ms INTEGER NOT NULL, pattern TEXT, known TEXT,"
+    " lines INTEGER NOT NULL, time_limit_ms INTEGER NOT NULL, pattern TEXT, preset TEXT, known "
+    "TEXT,"
     " webhook TEXT, notified TEXT, notify_at TEXT, notify_tries INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE(client, idempotency_key)) WITHOUT ROWID;"
     "CREATE INDEX jobs_created ON jobs(created);"
@@ -47,6 +48,7 @@ static const char schema[] =
 static const char *const upgrades[STORE_SCHEMA_VERSION] = {
     NULL,
     "ALTER TABLE jobs ADD COLUMN pattern TEXT;",
+    "ALTER TABLE jobs ADD COLUMN preset TEXT;"
     "ALTER TABLE jobs ADD COLUMN known TEXT;"
     "ALTER TABLE jobs ADD COLUMN webhook TEXT;"
     "ALTER TABLE jobs ADD COLUMN notified TEXT;"

@@ -38,6 +38,16 @@ static bool take_pattern(const char *text, struct work_options *options)
     return true;
 }
 
+/* The reader knows which there are. */
+static bool take_preset(const char *text, struct work_options *options)
+{
+    const size_t length = strlen(text);
+    if (length == 0 || length >= sizeof(options->preset))
+        return false;
+    memcpy(options->preset, text, length + 1);
+    return true;
+}
+
 /* A file name without a folder, which names no hidden file. */
 static bool take_known(const char *text, struct work_options *options)
 {
@@ -73,6 +83,8 @@ static bool take_option(struct request *request, const char *name, const char *v
         good = parse_milliseconds(value, &request->work.options.time_limit_ms);
     else if (strcmp(name, "pattern") == 0)
         good = take_pattern(value, &request->work.options);
+    else if (strcmp(name, "preset") == 0)
+        good = take_preset(value, &request->work.options);
     else if (strcmp(name, "known") == 0)
         good = take_known(value, &request->work.options);
     else if (strcmp(name, "webhook") == 0)

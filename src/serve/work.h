@@ -19,7 +19,8 @@ enum {
     WORK_NAME_SIZE = 256,
     WORK_CODE_SIZE = 32,
     WORK_PATTERN_SIZE = 256,
-    WORK_KNOWN_SIZE = 65
+    WORK_KNOWN_SIZE = 65,
+    WORK_PRESET_SIZE = 33
 };
 
 /* How pictures are to be read, as in se_read_options. */
@@ -27,7 +28,8 @@ struct work_options {
     int lines, time_limit_ms;
     bool has_pattern; /* false: the setting's */
     char pattern[WORK_PATTERN_SIZE];
-    char known[WORK_KNOWN_SIZE]; /* name of a list of known_lists; "": the setting known */
+    char preset[WORK_PRESET_SIZE]; /* "": the setting's */
+    char known[WORK_KNOWN_SIZE];   /* name of a list of known_lists; "": the setting known */
 };
 
 /* One picture and, in the end, what came of it. */

@@ -44,6 +44,7 @@ static int read_picture(struct worker *worker, const struct link_message *task, 
     options.lines = task->options.lines;
     options.time_limit_ms = task->options.time_limit_ms;
     options.pattern = task->options.has_pattern ? task->options.pattern : NULL;
+    options.preset = *task->options.preset ? task->options.preset : NULL;
     options.known = *task->options.known ? task->options.known : NULL;
     options.cancel = cancel;
     const size_t size = (size_t)task->size;

@@ -122,6 +122,15 @@ class Reading(WithServer):
         self.assertEqual(self.server.request("POST", "/v1/jobs", body, {**headers, **key}).status, 202)
         self.expect_problem(self.server.request("POST", "/v1/jobs", again, {**headers, **key}), 422, "idempotency")
 
+    def test_preset(self):
+        self.assertEqual(self.server.read(query="?preset=sticker").json()["readings"][0]["text"], TEXT)
+        self.expect_problem(self.server.read(query="?preset=none-such"), 400, "setting")
+        for query in ("?preset=", "?preset=" + 33 * "a"):
+            self.expect_problem(self.server.read(query=query), 400, "parameter")
+        job = self.server.request("POST", "/v1/jobs?preset=none-such", PICTURE).json()["id"]
+        until(lambda: self.server.get("/v1/jobs/" + job).json()["state"] == "done", "the end of the job")
+        self.assertEqual(self.server.get("/v1/jobs/" + job).json()["results"][0]["error"]["code"], "setting")
+
     def test_too_large(self):
         # The reply arrives although the client is still sending when it is refused.
         self.expect_problem(self.server.read(bytes(20 << 20)), 413, "too_large")
@@ -559,7 +568,7 @@ class Killed(unittest.TestCase):
             with contextlib.closing(sqlite3.connect(folder + "/service.db")) as store:
                 store.executescript("ALTER TABLE jobs DROP COLUMN pattern; DROP TABLE kept; DROP INDEX jobs_notify;"
                                     + "".join(f"ALTER TABLE jobs DROP COLUMN {name};" for name in
-                                              ("known", "webhook", "notified", "notify_at", "notify_tries"))
+                                              ("preset", "known", "webhook", "notified", "notify_at", "notify_tries"))
                                     + "PRAGMA user_version = 1")
             server = Server(folder=folder)
             until(lambda: server.get("/v1/jobs/" + job).json()["state"] == "done", "the end of the job")
