@@ -1,8 +1,10 @@
 /*
  * Times a network on the CPU backend.
  *
- *   nn_bench MODEL HxW [--tier portable|avx2|avx512] [--threads N] [--runs N] [--steps] [--check]
+ *   nn_bench MODEL HxW [--tier portable|avx2|avx512] [--int8] [--threads N] [--runs N] [--steps]
+ *            [--check]
  *
+ *   --int8    in 8 bits where PP-OCRv6's small detector has ranges for it
  *   --steps   time and speed of every step beside the machine's peak
  *   --check   largest difference from the reference backend, and whether 1 and 2 threads agree
  *
@@ -16,13 +18,14 @@
 
 #include "base/budget.h"
 #include "nn/nn.h"
+#include "ocr/int8_table.h"
 
 struct settings {
     const char *model;
     int64_t input[4]; /* n, h, w, c */
     enum nn_cpu_tier tier;
     int threads, runs;
-    bool steps, check;
+    bool int8, steps, check;
 };
 
 static bool parse(struct settings *s, int argc, char **argv)
@@ -32,7 +35,9 @@ static bool parse(struct settings *s, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         long h, w;
-        if (strcmp(argv[i], "--steps") == 0) {
+        if (strcmp(argv[i], "--int8") == 0) {
+            s->int8 = true;
+        } else if (strcmp(argv[i], "--steps") == 0) {
             s->steps = true;
         } else if (strcmp(argv[i], "--check") == 0) {
             s->check = true;
@@ -67,7 +72,12 @@ struct session {
 static int open_session(struct session *session, const struct settings *s,
                         enum nn_backend_kind backend, int threads, se_error *err)
 {
-    const struct nn_model_options options = {.backend = backend, .cpu = s->tier};
+    struct nn_model_options options = {.backend = backend, .cpu = s->tier};
+    if (s->int8 && backend == NN_BACKEND_CPU) {
+        const struct int8_model *int8 = int8_model_find(INT8_DETECTOR);
+        options.ranges = int8->ranges;
+        options.range_count = int8->range_count;
+    }
     *session = (struct session){0};
     FORWARD_IF_ERROR(nn_model_load(&session->model, s->model, &options, err));
     FORWARD_IF_ERROR(pool_create(&session->pool, threads, err));
@@ -141,12 +151,12 @@ static int time_model(const struct settings *s, se_error *err)
         const double peak = nn_model_peak_gflops(session.model);
         const double gflop = 1e-9 * nn_exec_flop(session.exec);
         qsort(ms, (size_t)s->runs, sizeof(*ms), by_size);
-        printf("%s, %lld x %lld, %s, %d thread(s): shortest %.2f ms, median %.2f ms, processor "
+        printf("%s, %lld x %lld, %s, %s, %d thread(s): shortest %.2f ms, median %.2f ms, processor "
                "time %.2f ms; %.2f GFLOP, "
                "%.1f GFLOP/s, peak of a core %.1f\n",
                s->model, (long long)s->input[1], (long long)s->input[2],
-               nn_model_backend_name(session.model), s->threads, ms[0], ms[s->runs / 2], cpu, gflop,
-               gflop / ms[0] * 1e3, peak);
+               nn_model_backend_name(session.model), nn_model_precision_name(session.model),
+               s->threads, ms[0], ms[s->runs / 2], cpu, gflop, gflop / ms[0] * 1e3, peak);
         if (s->steps)
             status = print_steps(&session, s, peak, err);
     }
@@ -196,8 +206,8 @@ int main(int argc, char **argv)
     struct settings settings;
     se_error err;
     if (!parse(&settings, argc, argv)) {
-        fprintf(stderr, "usage: nn_bench MODEL HxW [--tier portable|avx2|avx512] [--threads N] "
-                        "[--runs N] [--steps] [--check]\n");
+        fprintf(stderr, "usage: nn_bench MODEL HxW [--tier portable|avx2|avx512] [--int8] "
+                        "[--threads N] [--runs N] [--steps] [--check]\n");
         return 2;
     }
     int status = time_model(&settings, &err);

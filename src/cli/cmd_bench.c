@@ -139,11 +139,12 @@ static bool parse_side(const char **text, char end, int *side)
 static int print_network(const struct bench_request *request, const struct bench_network *bench)
 {
     if (!request->json) {
-        printf("%s %dx%d, %s, %d %s: shortest %.2f ms, median %.2f ms of %d; %.2f GFLOP, "
+        printf("%s %dx%d, %s, %s, %d %s: shortest %.2f ms, median %.2f ms of %d; %.2f GFLOP, "
                "%.1f GFLOP/s, %.0f %% of the peak\n",
-               request->network, bench->height, bench->width, bench->backend, bench->threads,
-               bench->threads == 1 ? "thread" : "threads", bench->ms_min, bench->ms_median,
-               bench->iterations, bench->gflop, bench->gflops, bench->percent_of_peak);
+               request->network, bench->height, bench->width, bench->backend, bench->precision,
+               bench->threads, bench->threads == 1 ? "thread" : "threads", bench->ms_min,
+               bench->ms_median, bench->iterations, bench->gflop, bench->gflops,
+               bench->percent_of_peak);
         return cli_flush_stdout();
     }
     char shape[40];
@@ -152,6 +153,7 @@ static int print_network(const struct bench_request *request, const struct bench
     int failed = json_object_set_new(all, "name", json_string(request->network));
     failed |= json_object_set_new(all, "shape", json_string(shape));
     failed |= json_object_set_new(all, "backend", json_string(bench->backend));
+    failed |= json_object_set_new(all, "precision", json_string(bench->precision));
     failed |= json_object_set_new(all, "threads", json_integer(bench->threads));
     failed |= json_object_set_new(all, "iterations", json_integer(bench->iterations));
     failed |= json_object_set_new(all, "ms_min", json_real(bench->ms_min));
@@ -193,6 +195,7 @@ struct tally {
     size_t count, failed;
     double peak; /* GFLOP/s */
     int threads, iterations;
+    const char *precision; /* of the detector */
 };
 
 struct row {
@@ -252,9 +255,9 @@ static double median_ms(const struct tally *tally)
 
 static int print_plain(const struct tally *tally, const struct row rows[ROW_COUNT])
 {
-    printf("%zu %s, fastest of %d runs, %d %s, peak %.1f GFLOP/s\n\n", tally->count,
+    printf("%zu %s, fastest of %d runs, %d %s, detector %s, peak %.1f GFLOP/s\n\n", tally->count,
            tally->count == 1 ? "picture" : "pictures", tally->iterations, tally->threads,
-           tally->threads == 1 ? "thread" : "threads", tally->peak);
+           tally->threads == 1 ? "thread" : "threads", tally->precision, tally->peak);
     printf("%-10s%10s%8s%10s%10s%10s\n", "stage", "ms", "share", "GFLOP/s", "% of peak", "GB/s");
     for (int i = 0; i < ROW_COUNT; i++) {
         printf("%-10s%10.2f%6.1f %%", rows[i].name, rows[i].ms,
@@ -277,6 +280,7 @@ static int print_json(const struct tally *tally, const struct row rows[ROW_COUNT
     failed |= json_object_set_new(all, "failed", json_integer((json_int_t)tally->failed));
     failed |= json_object_set_new(all, "iterations", json_integer(tally->iterations));
     failed |= json_object_set_new(all, "threads", json_integer(tally->threads));
+    failed |= json_object_set_new(all, "detector_precision", json_string(tally->precision));
     failed |= json_object_set_new(all, "peak_gflops", json_real(tally->peak));
     failed |= json_object_set_new(all, "ms_median", json_real(median_ms(tally)));
     failed |= json_object_set_new(all, "ms_mean", json_real(rows[ROW_TOTAL].ms));
@@ -380,6 +384,7 @@ static int time_list(const struct bench_request *request, se_settings *settings,
         fputs("serialeye: interrupted\n", stderr);
         status = STATUS_SOME_FAILED;
     } else {
+        tally.precision = bench_precision(reader);
         status = report(&tally, request->json);
     }
     free(tally.ms);

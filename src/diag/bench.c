@@ -12,6 +12,8 @@
 #include "nn/cpu/cpu_detect.h"
 #include "nn/cpu/kernels.h"
 #include "reader/models.h"
+#include "reader/precision.h"
+#include "reader/reader.h"
 #include "reader/result.h"
 
 enum {
@@ -138,16 +140,21 @@ int bench_network(const se_settings *settings, struct bench_network *bench,
                   const struct se_cancel *cancel, se_error *err)
 {
     const struct settings_values *values = settings_values_of(settings);
-    const struct nn_model_options options = {.backend = values->backend, .cpu = values->cpu};
     struct model_paths paths;
     struct nn_model *model;
     double peak = 0;
     bench->threads = bench_threads(settings);
     FORWARD_IF_ERROR(models_find(values, &paths, err));
-    int status =
-        nn_model_load(&model, bench->recognizer ? paths.recognizer : paths.detector, &options, err);
+    struct nn_model_options options = {.backend = values->backend, .cpu = values->cpu};
+    int status = SE_OK;
+    if (!bench->recognizer)
+        status = precision_detector(values, paths.detector, &options, err);
+    if (status == SE_OK)
+        status = nn_model_load(&model, bench->recognizer ? paths.recognizer : paths.detector,
+                               &options, err);
     model_paths_free(&paths);
     FORWARD_IF_ERROR(status);
+    snprintf(bench->precision, sizeof(bench->precision), "%s", nn_model_precision_name(model));
     snprintf(bench->backend, sizeof(bench->backend), "%s", nn_model_backend_name(model));
     status = bench_peak(settings, bench->threads, &peak, err);
     if (status == SE_OK)
@@ -177,6 +184,11 @@ int bench_picture(se_reader *reader, const void *bytes, size_t size, int iterati
         se_result_free(result);
     }
     return SE_OK;
+}
+
+const char *bench_precision(const se_reader *reader)
+{
+    return nn_model_precision_name(reader->detector);
 }
 
 int bench_make_picture(struct buffer *png, se_error *err)

@@ -31,6 +31,7 @@ struct bench_network {
     int iterations; /* >= 1, after one that does not count */
     /* Found: */
     char backend[64];
+    char precision[64]; /* "fp32", "int8 avx2" */
     int threads;
     double ms_min, ms_median;
     double gflop;           /* of one run */
@@ -54,6 +55,9 @@ struct bench_picture {
  * fastest. Errors: those of se_read. */
 int bench_picture(se_reader *reader, const void *bytes, size_t size, int iterations,
                   const struct se_cancel *cancel, struct bench_picture *out, se_error *err);
+
+/* In which precision the detector of an open reader runs: "fp32", "int8 avx2". Static storage. */
+const char *bench_precision(const se_reader *reader);
 
 /* A picture to measure with where none is given, as the bytes of a PNG: a drawn label. */
 int bench_make_picture(struct buffer *png, se_error *err);

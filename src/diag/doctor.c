@@ -16,6 +16,7 @@
 #include "image/decode.h"
 #include "nn/nn.h"
 #include "ocr/recognize.h"
+#include "reader/precision.h"
 
 enum { ARENA_BYTES = 1 << 20 };
 
@@ -59,13 +60,20 @@ static int add_model_file(struct doctor_report *report, const se_settings *setti
     return SE_OK;
 }
 
-static int load_detector(const struct settings_values *values, const char *path, char *backend,
-                         size_t size, se_error *err)
+/* What runs the networks; static storage. backend NULL: nothing can. */
+struct doctor_networks {
+    const char *backend, *precision;
+};
+
+static int load_detector(const struct settings_values *values, const char *path,
+                         struct doctor_networks *networks, se_error *err)
 {
     struct nn_model *model;
-    const struct nn_model_options options = {.backend = values->backend, .cpu = values->cpu};
+    struct nn_model_options options;
+    FORWARD_IF_ERROR(precision_detector(values, path, &options, err));
     FORWARD_IF_ERROR(nn_model_load(&model, path, &options, err));
-    snprintf(backend, size, "%s", nn_model_backend_name(model));
+    networks->backend = nn_model_backend_name(model);
+    networks->precision = nn_model_precision_name(model);
     nn_model_free(model);
     return SE_OK;
 }
@@ -84,24 +92,24 @@ static int load_recognizer(const struct settings_values *values, const char *pat
     return SE_OK;
 }
 
-/* Loads both as se_open does; `backend` becomes what runs them, "" when nothing can. */
+/* Loads both as se_open does. */
 static void add_loading(struct doctor_report *report, const struct settings_values *values,
-                        char *backend, size_t size)
+                        struct doctor_networks *networks)
 {
     struct model_paths paths;
     se_error err;
-    backend[0] = '\0';
+    *networks = (struct doctor_networks){0};
     if (models_find(values, &paths, &err) != SE_OK) {
         doctor_add(report, DOCTOR_FAULT, "models", "loading", "%s", err.message);
         return;
     }
-    int status = load_detector(values, paths.detector, backend, size, &err);
+    int status = load_detector(values, paths.detector, networks, &err);
     if (status == SE_OK)
         status = load_recognizer(values, paths.recognizer, &err);
     if (status == SE_OK) {
         doctor_add(report, DOCTOR_OK, "models", "loading", "both are understood");
     } else {
-        backend[0] = '\0';
+        networks->backend = NULL;
         doctor_add(report, DOCTOR_FAULT, "models", "loading", "%s", err.message);
     }
     model_paths_free(&paths);
@@ -131,7 +139,7 @@ static void add_libraries(struct doctor_report *report)
 /* ---- use ------------------------------------------------------------------------------------ */
 
 static void add_use(struct doctor_report *report, const struct settings_values *values,
-                    const char *backend, int nvidia)
+                    const struct doctor_networks *networks, int nvidia)
 {
     const int cpus = pool_default_threads();
     if (nvidia > 0)
@@ -139,10 +147,13 @@ static void add_use(struct doctor_report *report, const struct settings_values *
     if (values->use_gpu == SETTING_TRUE)
         doctor_add(report, DOCTOR_FAULT, "use", "setting use_gpu",
                    "true, but this build has no GPU support: use auto or false");
-    if (backend[0])
-        doctor_add(report, DOCTOR_OK, "use", "networks", "%s: %s", backend,
+    if (networks->backend) {
+        doctor_add(report, DOCTOR_OK, "use", "networks", "%s: %s", networks->backend,
                    values->cpu == NN_CPU_AUTO ? "the fastest that this processor runs"
                                               : "by the setting cpu");
+        doctor_add(report, DOCTOR_OK, "use", "precision", "detector %s, recognizer fp32",
+                   networks->precision);
+    }
     doctor_add(report, DOCTOR_OK, "use", "one picture", "%d threads (%s)",
                values->threads ? values->threads : cpus,
                values->threads ? "setting threads" : "cores granted");
@@ -156,7 +167,7 @@ int doctor_examine(const se_settings *settings, const char *root, struct doctor_
                    se_error *err)
 {
     const struct settings_values *values = settings_values_of(settings);
-    char backend[64];
+    struct doctor_networks networks;
     *out = (struct doctor_report){.count = 0};
     arena_init(&out->arena, ARENA_BYTES);
     doctor_add(out, DOCTOR_OK, "program", "version", "%s", se_version());
@@ -165,9 +176,9 @@ int doctor_examine(const se_settings *settings, const char *root, struct doctor_
     for (int model = 0; model < MODEL_COUNT && status == SE_OK; model++)
         status = add_model_file(out, settings, model, err);
     if (status == SE_OK) {
-        add_loading(out, values, backend, sizeof(backend));
+        add_loading(out, values, &networks);
         add_libraries(out);
-        add_use(out, values, backend, doctor_add_gpus(out, root));
+        add_use(out, values, &networks, doctor_add_gpus(out, root));
     }
     if (status == SE_OK && out->incomplete)
         status = se_fail_memory(err, "the report", 0);

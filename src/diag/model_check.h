@@ -4,19 +4,9 @@
 #ifndef SE_DIAG_MODEL_CHECK_H
 #define SE_DIAG_MODEL_CHECK_H
 
-#include <stdio.h>
-
 #include "base/status.h"
+#include "reader/file_hash.h"
 #include "reader/models.h"
-
-enum { SHA256_HEX_SIZE = 65 };
-
-/* SHA-256 (FIPS 180-4) of all that is left in `file`, as lower case hexadecimal. SE_ERR_IO. `name`
- * is for messages. */
-int sha256_of_stream(FILE *file, const char *name, char hex[SHA256_HEX_SIZE], uint64_t *size,
-                     se_error *err);
-/* The same of the file at `path`. */
-int sha256_of_file(const char *path, char hex[SHA256_HEX_SIZE], uint64_t *size, se_error *err);
 
 enum model_state {
     MODEL_STATE_OK,

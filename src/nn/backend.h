@@ -84,6 +84,7 @@ struct nn_plan {
      * left out. A backend may leave out a tensor that one other step of its group alone reads. */
     int32_t output_buffer;
     void *state; /* the backend's own, for the plan as a whole; NULL at first */
+    const struct nn_observer *observer; /* of the run; NULL: none */
 };
 
 struct nn_backend {
@@ -107,6 +108,8 @@ struct nn_backend {
                se_error *err);
     /* As nn_model_peak_gflops says; NULL: not known. */
     double (*peak_gflops)(void);
+    /* What runs nodes in 8 bits, for people: "int8 avx2". NULL: the backend has float32 alone. */
+    const char *(*int8_name)(void);
 };
 
 /* Plain C, double accumulation, any strides: the oracle. Never fails. */

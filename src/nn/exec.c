@@ -28,6 +28,7 @@ struct nn_exec {
     bool current; /* is plans[0] the current plan, bound to the arena? */
     void *arena;
     size_t arena_bytes;
+    const struct nn_observer *observer;
 };
 
 static int create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
@@ -193,6 +194,7 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
 {
     RETURN_ERROR_IF(!exec->current, err, SE_ERR_ARGUMENT, "%s: run without prepare",
                     exec->model->name);
+    exec->plans[0]->plan.observer = exec->observer;
     return exec->model->backend->run(&exec->plans[0]->plan, exec->pool, budget, err);
 }
 
@@ -233,6 +235,11 @@ const struct nn_planned *nn_exec_planned(const struct nn_exec *exec)
 size_t nn_exec_value_count(const struct nn_exec *exec)
 {
     return exec->current && exec->keep_all ? (size_t)exec->model->graph.value_count : 0;
+}
+
+void nn_exec_observe(struct nn_exec *exec, const struct nn_observer *observer)
+{
+    exec->observer = observer;
 }
 
 /* Index 0 is the input; the values before it in the graph move up by one. */

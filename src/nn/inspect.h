@@ -7,6 +7,20 @@
 #include "nn/nn.h"
 #include "nn/plan.h"
 
+/* What GEMM and FFN steps meet, as an 8-bit step would round it. */
+enum nn_observed { NN_OBSERVED_X, NN_OBSERVED_HIDDEN };
+
+struct nn_observer {
+    /* x: [rows, c], rows `pitch` floats apart. Called by the threads that compute. */
+    void (*see)(void *context, const struct nn_node *node, enum nn_observed what, const float *x,
+                size_t rows, size_t c, ptrdiff_t pitch);
+    void *context;
+};
+
+/* Shows the operands of all later runs to `observer` (NULL: no more), which outlives them. The CPU
+ * backend alone does so. */
+void nn_exec_observe(struct nn_exec *exec, const struct nn_observer *observer);
+
 /* As nn_exec_create without a bound, but every tensor stays in memory of its own after a run. Under
  * AddressSanitizer the memory between tensors is forbidden. */
 int nn_exec_create_inspected(struct nn_exec **out, const struct nn_model *model, struct pool *pool,

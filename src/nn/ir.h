@@ -120,6 +120,12 @@ struct nn_weight {
     int64_t dims[4];
 };
 
+/* Between what a node's channels lie, where it is to be computed in 8 bits. */
+struct nn_quant {
+    const int16_t *x; /* [2·ci] as in struct nn_range; NULL: in float32. Valid while packing */
+    const int16_t *hidden; /* FFN: [2·hidden] */
+};
+
 /* Input slots of a node and of a step. */
 enum nn_input {
     NN_IN_X,        /* the operand */
@@ -157,6 +163,7 @@ struct nn_node {
     struct nn_attr attr;
     struct nn_shape_attr shape;
     struct nn_weight weight[NN_WEIGHTS];
+    struct nn_quant quant;
 };
 
 enum nn_type { NN_TYPE_FLOAT, NN_TYPE_INT64 };

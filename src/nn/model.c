@@ -23,6 +23,48 @@ static int choose_backend(const struct nn_model_options *options, const struct n
     return se_fail(err, SE_ERR_ARGUMENT, "backend %d", (int)options->backend);
 }
 
+/* The node named `name` that a backend computes; NULL when there is none. */
+static struct nn_node *find_node(struct nn_graph *graph, const char *name)
+{
+    for (int32_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i].op < NN_OP_BACKEND_END && strcmp(graph->nodes[i].name, name) == 0)
+            return &graph->nodes[i];
+    return NULL;
+}
+
+/* Is there a range for every channel that the weight in `slot` meets, and none empty? */
+static bool are_ranges(const struct nn_node *node, int slot, const int16_t *ranges, size_t size)
+{
+    const size_t numbers = 2 * (size_t)node->weight[slot].dims[1];
+    bool right = size == numbers * sizeof(*ranges);
+    for (size_t i = 0; right && i < numbers; i += 2)
+        right = ranges[i] <= 0 && ranges[i + 1] >= 0 && ranges[i] < ranges[i + 1];
+    return right;
+}
+
+static int set_ranges(struct nn_model *model, const struct nn_model_options *options, se_error *err)
+{
+    RETURN_ERROR_IF(options->range_count && !model->backend->int8_name, err, SE_ERR_UNSUPPORTED,
+                    "backend %s computes in fp32 alone", model->backend->name);
+    for (size_t i = 0; i < options->range_count; i++) {
+        const struct nn_range *range = &options->ranges[i];
+        struct nn_node *node = find_node(&model->graph, range->node);
+        RETURN_ERROR_IF(!node || (node->op != NN_OP_GEMM && node->op != NN_OP_FFN), err,
+                        SE_ERR_MODEL, "%s: has no linear layer %s that could be in 8 bits",
+                        model->name, range->node);
+        const bool right =
+            are_ranges(node, 0, range->x, range->x_size) &&
+            (node->op != NN_OP_FFN || are_ranges(node, 2, range->hidden, range->hidden_size));
+        RETURN_ERROR_IF(!right, err, SE_ERR_MODEL,
+                        "%s: the 8-bit ranges of node %s are not of its channels, or one is empty "
+                        "or without 0",
+                        model->name, range->node);
+        node->quant = (struct nn_quant){.x = range->x, .hidden = range->hidden};
+    }
+    model->int8 = options->range_count > 0;
+    return SE_OK;
+}
+
 static int pack(struct nn_model *model, se_error *err)
 {
     const size_t count = (size_t)model->graph.node_count;
@@ -58,6 +100,7 @@ static int load(struct nn_model *model, const void *bytes, size_t size, const ch
             nn_fuse_select(graph, options->head_columns, options->head_column_count, err));
     if (!options->no_fusion)
         FORWARD_IF_ERROR(nn_fuse(graph, err));
+    FORWARD_IF_ERROR(set_ranges(model, options, err));
     return pack(model, err);
 }
 
@@ -150,6 +193,11 @@ int64_t nn_model_output_columns(const struct nn_model *model)
 const char *nn_model_backend_name(const struct nn_model *model)
 {
     return model->backend ? model->backend->name : "none";
+}
+
+const char *nn_model_precision_name(const struct nn_model *model)
+{
+    return model->int8 ? model->backend->int8_name() : "fp32";
 }
 
 double nn_model_peak_gflops(const struct nn_model *model)

@@ -14,6 +14,7 @@ struct nn_model {
     const struct nn_backend *backend; /* NULL of a description */
     void **packed; /* [graph.node_count]; NULL entries where the backend needs nothing */
     size_t packed_bytes;
+    bool int8;              /* some nodes are in 8 bits */
     const char *name;       /* the file, for messages; NULL of a description */
     struct nn_shape output; /* as declared in the file, before any fusion */
 };

@@ -30,6 +30,21 @@ struct nn_shape {
     int64_t dims[NN_MAX_RANK];
 };
 
+enum { NN_RANGE_UNIT = 200 };
+
+/*
+ * Between which numbers the channels lie that a step meets, by the name of its node: what 8 bits
+ * have to hold. For every channel its least and its largest number, low ≤ 0 ≤ high, low < high, in
+ * units of 1 / NN_RANGE_UNIT. Lives as long as the model is being loaded.
+ */
+struct nn_range {
+    const char *node;
+    const int16_t *x;      /* [2·channels]: of its operand, scaled where there is a scale */
+    size_t x_size;         /* bytes */
+    const int16_t *hidden; /* of two linear layers in one step: between them; else NULL */
+    size_t hidden_size;
+};
+
 struct nn_model_options {
     enum nn_backend_kind backend;
     enum nn_cpu_tier cpu;
@@ -37,6 +52,10 @@ struct nn_model_options {
     /* Replaces the final MatMul + Softmax over all classes by nn_select (below) when count > 0. */
     const int32_t *head_columns;
     size_t head_column_count;
+    /* Nodes to be computed in 8 bits; none: all in float32. SE_ERR_MODEL when a node is missing or
+     * of another kind. Not with no_fusion, nor with the backend `ref` (SE_ERR_UNSUPPORTED). */
+    const struct nn_range *ranges;
+    size_t range_count;
 };
 
 /*
@@ -70,6 +89,8 @@ struct nn_shape nn_model_input_shape(const struct nn_model *model);
 int64_t nn_model_output_columns(const struct nn_model *model);
 /* What runs it, for people: "cpu avx2", "ref"; "none" of a description. Static storage. */
 const char *nn_model_backend_name(const struct nn_model *model);
+/* "fp32", or what runs the nodes in 8 bits: "int8 avx512vnni". Static storage. */
+const char *nn_model_precision_name(const struct nn_model *model);
 /* GFLOP/s at which one core does the fused multiply-adds of the model's kernels and nothing else:
  * what no step can pass. Measured here, in about 50 ms of processor time. 0: not known of this
  * backend. */

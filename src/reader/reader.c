@@ -10,6 +10,7 @@
 
 #include "reader/models.h"
 #include "reader/pipeline.h"
+#include "reader/precision.h"
 
 #define SE_STRING_(x) #x
 #define SE_STRING(x) SE_STRING_(x)
@@ -27,14 +28,16 @@ static int open_models(struct se_reader *reader, se_error *err)
     const struct settings_values *values = &reader->values;
     struct model_paths paths;
     FORWARD_IF_ERROR(models_find(values, &paths, err));
-    const struct nn_model_options options = {.backend = values->backend, .cpu = values->cpu};
+    struct nn_model_options options;
     const struct recognizer_options recognizer = {
         .model = paths.recognizer,
         .dictionary = values->dictionary[0] ? values->dictionary : NULL,
         .backend = values->backend,
         .cpu = values->cpu,
     };
-    int status = nn_model_load(&reader->detector, paths.detector, &options, err);
+    int status = precision_detector(values, paths.detector, &options, err);
+    if (status == SE_OK)
+        status = nn_model_load(&reader->detector, paths.detector, &options, err);
     if (status == SE_OK)
         status = recognizer_open(&reader->recognizer, &recognizer, err);
     model_paths_free(&paths);

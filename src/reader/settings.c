@@ -4,6 +4,7 @@
  * Who uses what:
  *   models, detector, recognizer        reader/models.c finds the files
  *   dictionary, backend, cpu            recognizer_options and nn_model_options
+ *   precision                           reader/precision.h
  *   use_gpu                             se_open refuses true
  *   profile, preset, looks              which looks are taken, see reader/treated.h
  *   threads, jobs, arena_mb             slots_create
@@ -95,6 +96,9 @@ static const struct setting_row rows[] = {
      SETTING_CHOICE, AT(backend), 0, 0, NULL, NULL},
     {"cpu", "auto", "auto|portable|avx2|avx512", "highest instruction set that may be used",
      SETTING_CHOICE, AT(cpu), 0, 0, NULL, NULL},
+    {"precision", "fp32", "auto|fp32|int8",
+     "of the detector; auto: int8 where it has ranges for it", SETTING_CHOICE, AT(precision), 0, 0,
+     NULL, NULL},
     {"use_gpu", "auto", "auto|true|false", "whether to compute on a GPU", SETTING_CHOICE,
      AT(use_gpu), 0, 0, NULL, NULL},
     {"profile", "cpu", "cpu|gpu", "gpu: the wide set of looks, whatever computes them",

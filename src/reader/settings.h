@@ -40,6 +40,9 @@ enum setting_preset {
     PRESET_SCREEN_GLARE
 };
 
+/* SETTING_PRECISION_AUTO: int8 for the networks that have ranges for it, see reader/precision.h. */
+enum setting_precision { SETTING_PRECISION_AUTO, SETTING_FP32, SETTING_INT8 };
+
 enum setting_gpu { SETTING_AUTO, SETTING_TRUE, SETTING_FALSE };
 
 /* Typed values. Strings belong to the settings and live until the next se_settings_set; "" is a
@@ -52,6 +55,7 @@ struct settings_values {
     const char *formats;    /* path of a file, see serial/format_file.h; "": none */
     enum nn_backend_kind backend;
     enum nn_cpu_tier cpu;
+    enum setting_precision precision;
     enum setting_gpu use_gpu;
     const char *pattern;     /* see serial/pattern.h; "": none */
     const char *known_lists; /* folder of lists with names; "": none */

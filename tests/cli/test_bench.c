@@ -40,6 +40,46 @@ static void test_network(void **state)
     program_run_free(&run);
 }
 
+static void test_precision(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"precision=fp32", "precision=int8", "precision=auto"};
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        const char *want = i == 0 ? "fp32" : "int8 ";
+        json_t *all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations",
+                               "1", "--json", "--set", settings[i], NULL);
+        assert_memory_equal(cli_string(all, "precision"), want, strlen(want));
+        json_decref(all);
+        all = cli_json(0, "bench", "--iterations", "1", "--json", "--set", settings[i], picture,
+                       NULL);
+        assert_memory_equal(cli_string(all, "detector_precision"), want, strlen(want));
+        json_decref(all);
+    }
+    /* Each tier has 8-bit kernels of its own. */
+    json_t *all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1",
+                           "--json", "--set", "precision=int8", "--set", "cpu=portable", NULL);
+    assert_string_equal(cli_string(all, "precision"), "int8 portable");
+    json_decref(all);
+    /* The recognizer stays in fp32. */
+    all = cli_json(0, "bench", "--network", "rec", "--shape", "48x32", "--iterations", "1",
+                   "--json", "--set", "precision=int8", NULL);
+    assert_string_equal(cli_string(all, "precision"), "fp32");
+    json_decref(all);
+    CLI_EXPECT_FAILURE(2, "backend ref", "bench", "--network", "det", "--set", "precision=int8",
+                       "--backend", "ref");
+    /* A model of the user's own is known by its bytes. */
+    scratch_write("own.onnx", "garbage", 7);
+    char own[300];
+    snprintf(own, sizeof(own), "detector=%s", scratch_path("own.onnx"));
+    CLI_EXPECT_FAILURE(2, "no 8-bit ranges for this model (SHA-256 ", "bench", "--network", "det",
+                       "--set", "precision=int8", "--set", own);
+    CLI_EXPECT_FAILURE(2, "own.onnx", "bench", "--network", "det", "--set", "precision=auto",
+                       "--set", own);
+    struct program_run run = cli_run(0, "doctor", "--set", "precision=int8", NULL);
+    assert_non_null(strstr(run.out, "detector int8 "));
+    program_run_free(&run);
+}
+
 static void test_pictures(void **state)
 {
     (void)state;
@@ -109,6 +149,7 @@ int main(int argc, char **argv)
         return CLI_EXIT_SKIP;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_network, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_precision, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_pictures, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_broken_pictures_are_passed_over, scratch_setup,
                                         scratch_teardown),

@@ -48,6 +48,7 @@ static void test_defaults(void **state)
     assert_string_equal(v->dictionary, "");
     assert_int_equal(v->backend, NN_BACKEND_CPU);
     assert_int_equal(v->cpu, NN_CPU_AUTO);
+    assert_int_equal(v->precision, SETTING_FP32);
     assert_int_equal(v->use_gpu, SETTING_AUTO);
     assert_int_equal(v->threads, 0);
     assert_int_equal(v->batch_size, 4);
@@ -99,6 +100,10 @@ static void test_values_are_parsed(void **state)
     const struct settings_values *v = settings_values_of(settings);
     assert_int_equal(se_settings_set(settings, "cpu", "avx512", NULL, NULL), SE_OK);
     assert_int_equal(v->cpu, NN_CPU_AVX512);
+    assert_int_equal(se_settings_set(settings, "precision", "int8", NULL, NULL), SE_OK);
+    assert_int_equal(v->precision, SETTING_INT8);
+    assert_int_equal(se_settings_set(settings, "precision", "auto", NULL, NULL), SE_OK);
+    assert_int_equal(v->precision, SETTING_PRECISION_AUTO);
     assert_int_equal(se_settings_set(settings, "backend", "ref", NULL, NULL), SE_OK);
     assert_int_equal(v->backend, NN_BACKEND_REF);
     assert_int_equal(se_settings_set(settings, "use_gpu", "false", NULL, NULL), SE_OK);
@@ -158,6 +163,8 @@ static void test_values_out_of_range_are_refused(void **state)
         {"cpu", "avx"},
         {"cpu", ""},
         {"cpu", "auto|portable"},
+        {"precision", "int4"},
+        {"precision", ""},
         {"try_rotations", ""},
         {"try_rotations", "0,,90"},
         {"try_rotations", "0,"},

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "nn/cpu/cpu_denormals.h"
 #include "nn/cpu/cpu_detect.h"
+#include "nn/cpu/cpu_int8.h"
 #include "nn/cpu/cpu_step.h"
 
 static const struct cpu_op *const cpu_ops[NN_OP_BACKEND_END] = {
@@ -55,6 +56,9 @@ static bool bytes_of(size_t floats, size_t *bytes)
 
 const struct cpu_op *cpu_op_of(const struct nn_step *step)
 {
+    const struct cpu_packed *packed = step->packed;
+    if (packed && packed->int8)
+        return step->op == NN_OP_FFN ? &cpu_op_int8_ffn : &cpu_op_int8_gemm;
     return cpu_ops[step->op];
 }
 
@@ -78,7 +82,7 @@ static int cpu_compile(const struct cpu_kernels *kernels, struct nn_plan *plan, 
     for (int32_t i = 0; i < plan->step_count; i++) {
         struct nn_step *step = &plan->steps[i];
         struct cpu_need need = {0};
-        cpu_ops[step->op]->plan(kernels, step, &need);
+        cpu_op_of(step)->plan(kernels, step, &need);
         FORWARD_IF_ERROR(cpu_set_scratch(plan, step, &need, err));
         step->tune[CPU_TUNE_PIECES] = (int64_t)need.pieces;
         step->tune[CPU_TUNE_ROWS] = need.rows;
@@ -99,7 +103,7 @@ static void cpu_piece(void *context, size_t piece, int thread)
     } else {
         if (scratch)
             scratch += tune[CPU_TUNE_SHARED_BYTES] + thread * tune[CPU_TUNE_THREAD_BYTES];
-        cpu_ops[job->step->op]->work(job, piece, (float *)(void *)scratch);
+        cpu_op_of(job->step)->work(job, piece, (float *)(void *)scratch);
     }
     cpu_restore_float_mode(mode);
 }
@@ -110,11 +114,12 @@ static int cpu_run(const struct cpu_kernels *kernels, const struct nn_plan *plan
     for (int32_t i = 0; i < plan->step_count; i += plan->steps[i].group) {
         const struct nn_step *step = &plan->steps[i], *last = step + step->group - 1;
         FORWARD_IF_ERROR(budget_check_cancel(budget, err));
-        struct cpu_job job = {.kernels = kernels, .step = step, .packed = step->packed};
+        struct cpu_job job = {
+            .kernels = kernels, .step = step, .packed = step->packed, .observer = plan->observer};
         pool_run(pool, cpu_piece, &job, (size_t)step->tune[CPU_TUNE_PIECES]);
         job.step = last; /* of a group, only the last step may have an end */
-        if (cpu_ops[last->op]->finish)
-            cpu_ops[last->op]->finish(&job);
+        if (cpu_op_of(last)->finish)
+            cpu_op_of(last)->finish(&job);
     }
     return SE_OK;
 }
@@ -157,6 +162,10 @@ static double cpu_peak(const struct cpu_kernels *kernels)
     {                                                                                              \
         return cpu_peak(&cpu_kernels_##tier);                                                      \
     }                                                                                              \
+    static const char *int8_name_##tier(void)                                                      \
+    {                                                                                              \
+        return cpu_int8_kernels_for(&cpu_kernels_##tier)->precision;                               \
+    }                                                                                              \
     static const struct nn_backend backend_##tier = {                                              \
         .name = "cpu " #tier,                                                                      \
         .owns_weights = true,                                                                      \
@@ -166,6 +175,7 @@ static double cpu_peak(const struct cpu_kernels *kernels)
         .compile = compile_##tier,                                                                 \
         .run = run_##tier,                                                                         \
         .peak_gflops = peak_##tier,                                                                \
+        .int8_name = int8_name_##tier,                                                             \
     };
 
 CPU_BACKEND(portable)

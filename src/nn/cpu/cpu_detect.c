@@ -61,3 +61,13 @@ bool cpu_has_tier(enum nn_cpu_tier tier, const char **missing)
 #endif
     return !*missing;
 }
+
+bool cpu_has_vnni(void)
+{
+#if defined(__x86_64__)
+    uint32_t a, b, c, d;
+    return !avx512_missing() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & bit_AVX512VNNI);
+#else
+    return false;
+#endif
+}

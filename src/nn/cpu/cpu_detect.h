@@ -12,4 +12,7 @@
  * messages; static storage. */
 bool cpu_has_tier(enum nn_cpu_tier tier, const char **missing);
 
+/* May kernels for AVX-512 use VNNI (products of 8 bits) besides? */
+bool cpu_has_vnni(void);
+
 #endif

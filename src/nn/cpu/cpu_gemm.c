@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "nn/cpu/cpu_step.h"
+#include "nn/inspect.h"
 
 enum {
     GEMM_BLOCK = 48,         /* rows of a piece, about */
@@ -19,24 +20,19 @@ enum {
     SELECT_BLOCK = 96,
 };
 
-/* Block of rows [row, row + rows) of an image. */
-struct block {
-    int64_t image, row, rows;
-};
-
 /* All blocks have tune[CPU_TUNE_ROWS] rows but the last, which also takes what is left over. */
 static int64_t blocks_an_image(int64_t rows, int64_t size)
 {
     return cpu_most(rows / size, 1);
 }
 
-static struct block block_of_piece(const struct nn_step *step, size_t piece)
+static struct cpu_block block_of_piece(const struct nn_step *step, size_t piece)
 {
     const int64_t m = step->in[NN_IN_X].dims[1], size = step->tune[CPU_TUNE_ROWS];
     const int64_t per_image = blocks_an_image(m, size);
     const int64_t image = (int64_t)piece / per_image, index = (int64_t)piece % per_image;
     const int64_t row = index * size;
-    return (struct block){image, row, index + 1 == per_image ? m - row : size};
+    return (struct cpu_block){image, row, index + 1 == per_image ? m - row : size};
 }
 
 /*
@@ -64,17 +60,11 @@ static size_t largest_block(const struct nn_step *step, const struct cpu_need *n
     return (size_t)(m - (blocks_an_image(m, need->rows) - 1) * need->rows);
 }
 
-static const float *block_at(const struct nn_tensor *t, const struct block *b)
-{
-    return t->data + b->image * t->strides[0] + b->row * t->strides[1];
-}
-
-/* Rows of x times the image's scale per channel, dense, in `scratch`; x itself without a scale. */
-static const float *block_scaled(const struct cpu_job *job, const struct block *b, float *scratch,
-                                 int64_t *pitch)
+const float *cpu_block_scaled(const struct cpu_job *job, const struct cpu_block *b, float *scratch,
+                              int64_t *pitch)
 {
     const struct nn_tensor *x = &job->step->in[NN_IN_X], *scale = &job->step->in[NN_IN_SCALE];
-    const float *in = block_at(x, b);
+    const float *in = cpu_block_at(x, b);
     *pitch = x->strides[1];
     if (!cpu_has(scale))
         return in;
@@ -96,9 +86,13 @@ static const float *block_scaled(const struct cpu_job *job, const struct block *
     return scratch;
 }
 
-static size_t scaled_floats(const struct nn_step *step, size_t rows)
+static void cpu_observe(const struct cpu_job *job, enum nn_observed what, const float *x,
+                        const struct cpu_block *b, ptrdiff_t pitch)
 {
-    return cpu_has(&step->in[NN_IN_SCALE]) ? rows * (size_t)step->in[NN_IN_X].dims[2] : 0;
+    if (!job->observer)
+        return;
+    const size_t c = job->packed->panels[what == NN_OBSERVED_X ? 0 : 1].k;
+    job->observer->see(job->observer->context, job->step->node, what, x, (size_t)b->rows, c, pitch);
 }
 
 /* --- GEMM --- */
@@ -119,7 +113,7 @@ static void gemm_plan(const struct cpu_kernels *kernels, const struct nn_step *s
     const size_t chunks = gemm_chunks(step);
     plan_blocks(step, &kernels->tile, packed->panels[0].k * packed->panels[0].n / chunks, need);
     need->pieces *= chunks;
-    need->per_thread = scaled_floats(step, largest_block(step, need));
+    need->per_thread = cpu_scaled_floats(step, largest_block(step, need));
 }
 
 static struct cpu_panels chunk_of(const struct cpu_kernels *kernels,
@@ -135,11 +129,12 @@ static void gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_step *step = job->step;
     const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
     const size_t chunks = gemm_chunks(step), chunk = piece % chunks;
-    const struct block b = block_of_piece(step, piece / chunks);
+    const struct cpu_block b = block_of_piece(step, piece / chunks);
     const struct cpu_panels panels = chunk_of(job->kernels, &job->packed->panels[0], chunk, chunks);
     const ptrdiff_t column = (ptrdiff_t)(chunk * GEMM_CHUNK_VECTORS * job->kernels->tile.vl);
     int64_t lda;
-    const float *a = block_scaled(job, &b, scratch, &lda);
+    const float *a = cpu_block_scaled(job, &b, scratch, &lda);
+    cpu_observe(job, NN_OBSERVED_X, a, &b, lda);
     struct cpu_gemm g = {
         .rows = (size_t)b.rows,
         .a = &a,
@@ -154,7 +149,7 @@ static void gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
         .act = step->attr.act,
     };
     if (g.residual_mode != NN_RESIDUAL_NONE) {
-        g.residual = block_at(residual, &b) + column;
+        g.residual = cpu_block_at(residual, &b) + column;
         g.ldr = residual->strides[1];
     }
     job->kernels->gemm(&g);
@@ -174,7 +169,7 @@ static void ffn_plan(const struct cpu_kernels *kernels, const struct nn_step *st
 {
     const struct cpu_panels *panels = ((const struct cpu_packed *)step->packed)->panels;
     plan_blocks(step, &kernels->tile, panels[0].k * panels[0].n + panels[1].k * panels[1].n, need);
-    need->per_thread = scaled_floats(step, largest_block(step, need)) +
+    need->per_thread = cpu_scaled_floats(step, largest_block(step, need)) +
                        largest_block(step, need) * (size_t)ffn_hidden_pitch(step->packed);
 }
 
@@ -182,10 +177,10 @@ static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
     const struct nn_step *step = job->step;
     const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
-    const struct block b = block_of_piece(step, piece);
+    const struct cpu_block b = block_of_piece(step, piece);
     int64_t lda;
-    const float *a = block_scaled(job, &b, scratch, &lda);
-    float *hidden = scratch + scaled_floats(step, (size_t)b.rows);
+    const float *a = cpu_block_scaled(job, &b, scratch, &lda);
+    float *hidden = scratch + cpu_scaled_floats(step, (size_t)b.rows);
     const struct cpu_gemm expand = {
         .rows = (size_t)b.rows,
         .a = &a,
@@ -198,6 +193,8 @@ static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
         .act = step->attr.hidden,
     };
     job->kernels->gemm(&expand);
+    cpu_observe(job, NN_OBSERVED_X, a, &b, lda);
+    cpu_observe(job, NN_OBSERVED_HIDDEN, hidden, &b, expand.ldc);
     struct cpu_gemm project = {
         .rows = (size_t)b.rows,
         .a = (const float *const *)&hidden,
@@ -214,7 +211,7 @@ static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
         project.residual = a;
         project.ldr = lda;
     } else if (project.residual_mode != NN_RESIDUAL_NONE) {
-        project.residual = block_at(residual, &b);
+        project.residual = cpu_block_at(residual, &b);
         project.ldr = residual->strides[1];
     }
     job->kernels->gemm(&project);

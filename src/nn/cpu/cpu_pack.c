@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "nn/cpu/cpu_int8.h"
 
 size_t cpu_panels_bias_floats(const struct cpu_tile *tile, size_t n)
 {
@@ -354,6 +355,8 @@ int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void
     *bytes = 0;
     if (!pack_has_weights(node->op))
         return SE_OK;
+    if (node->quant.x)
+        return cpu_int8_pack(kernels, node, packed, bytes, err);
     struct pack_context context = {.tile = &kernels->tile, .node = node};
     pack_node(&context);
     const size_t size = context.memory.used;

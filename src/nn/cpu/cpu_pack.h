@@ -28,6 +28,7 @@ struct cpu_packed {
     const float *weight, *bias;
     size_t c_padded;
     const int32_t *columns;
+    const struct cpu_int8_packed *int8; /* not NULL: in 8 bits, and nothing above (cpu_int8.h) */
 };
 
 /* Is this convolution done by Winograd's method? From its weights and attributes alone. */

@@ -19,7 +19,8 @@ enum { CPU_TUNE_PIECES, CPU_TUNE_SHARED_BYTES, CPU_TUNE_THREAD_BYTES, CPU_TUNE_R
 struct cpu_job {
     const struct cpu_kernels *kernels;
     const struct nn_step *step;
-    const struct cpu_packed *packed; /* NULL for steps without weights */
+    const struct cpu_packed *packed;    /* NULL for steps without weights */
+    const struct nn_observer *observer; /* usually NULL */
 };
 
 /* What a step needs, in floats; filled in by plan. */
@@ -94,5 +95,26 @@ static inline bool cpu_has(const struct nn_tensor *tensor)
 {
     return tensor->rank > 0;
 }
+
+/* Block of rows [row, row + rows) of an image of a GEMM or FFN. */
+struct cpu_block {
+    int64_t image, row, rows;
+};
+
+static inline const float *cpu_block_at(const struct nn_tensor *t, const struct cpu_block *b)
+{
+    return t->data + b->image * t->strides[0] + b->row * t->strides[1];
+}
+
+/* Floats that cpu_block_scaled needs for blocks of `rows` rows. */
+static inline size_t cpu_scaled_floats(const struct nn_step *step, size_t rows)
+{
+    return cpu_has(&step->in[NN_IN_SCALE]) ? rows * (size_t)step->in[NN_IN_X].dims[2] : 0;
+}
+
+/* Rows of x times the image's scale per channel, dense, in `scratch`; x itself without a scale
+ * (cpu_gemm.c). */
+const float *cpu_block_scaled(const struct cpu_job *job, const struct cpu_block *b, float *scratch,
+                              int64_t *pitch);
 
 #endif

@@ -179,8 +179,8 @@ INLINE void func_block(float *x, ptrdiff_t ldx, size_t rows, size_t c, enum nn_f
 }
 
 /* The same with one loop per function, so that none asks inside the loop. */
-static void act_block(float *x, ptrdiff_t ldx, size_t rows, size_t c,
-                      const struct nn_activation *act)
+__attribute__((unused)) static void act_block(float *x, ptrdiff_t ldx, size_t rows, size_t c,
+                                              const struct nn_activation *act)
 {
     const vf alpha = vf_set1(act->alpha), beta = vf_set1(act->beta);
     switch (act->func) {

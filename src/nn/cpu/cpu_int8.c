@@ -1,0 +1,309 @@
+#include "nn/cpu/cpu_int8.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "nn/cpu/cpu_detect.h"
+
+enum {
+    INT8_BLOCK = 48, /* rows of a piece */
+    INT8_PAD = 64,   /* bytes between rows of inputs: spreads cache sets */
+    INT8_TOP = 255,
+};
+
+const struct cpu_int8_kernels *cpu_int8_kernels_for(const struct cpu_kernels *kernels)
+{
+#if defined(__x86_64__)
+    if (kernels == &cpu_kernels_avx512 && cpu_has_vnni())
+        return &cpu_int8_kernels_avx512vnni;
+    if (kernels != &cpu_kernels_portable)
+        return &cpu_int8_kernels_avx2;
+#endif
+    (void)kernels;
+    return &cpu_int8_kernels_portable;
+}
+
+/* ---- packing -------------------------------------------------------------------------------- */
+
+static size_t round_up(size_t count, size_t step)
+{
+    return (count + step - 1) / step * step;
+}
+
+static size_t groups_of(size_t k)
+{
+    return (k + CPU_INT8_GROUP - 1) / CPU_INT8_GROUP;
+}
+
+/* Zeroed memory of a node, handed out in 64-byte steps. */
+struct int8_memory {
+    char *next;
+};
+
+static void *take(struct int8_memory *memory, size_t bytes)
+{
+    void *p = memory->next;
+    memory->next += round_up(bytes, 64);
+    return p;
+}
+
+/* Bytes of the two arrays of a range, and of a packed weight: b, start, scale and bias. */
+static size_t range_bytes(const struct cpu_tile *tile, size_t channels)
+{
+    return 2 * round_up(round_up(channels, tile->vl) * sizeof(float), 64);
+}
+
+static size_t panels_bytes(const struct cpu_tile *tile, size_t k, size_t n)
+{
+    const size_t columns = round_up(n, tile->vl);
+    return round_up(columns * groups_of(k) * CPU_INT8_GROUP, 64) +
+           3 * round_up(columns * sizeof(float), 64);
+}
+
+/* From ranges as in struct nn_range, moved so that 0 is at a whole number. */
+static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16_t *ranges,
+                                        size_t channels, struct int8_memory *memory)
+{
+    const size_t bytes = round_up(channels, tile->vl) * sizeof(float);
+    float *factor = take(memory, bytes), *offset = take(memory, bytes);
+    for (size_t i = 0; i < channels; i++) {
+        const float low = ranges[2 * i], width = (float)(ranges[2 * i + 1] - ranges[2 * i]);
+        factor[i] = INT8_TOP * (float)NN_RANGE_UNIT / width;
+        offset[i] = CPU_INT8_MAGIC + nearbyintf(-low * INT8_TOP / width);
+    }
+    return (struct cpu_int8_range){factor, offset};
+}
+
+/* A weight [n, k], its bias, and the activation that it meets. */
+struct int8_source {
+    const struct nn_weight *weight, *bias;
+    const struct cpu_int8_range *range;
+    size_t k, n;
+};
+
+/* Column j of a weight in 8 bits into its panel, where groups are `pitch` bytes apart. */
+static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_t pitch,
+                        float *scale, int32_t *start)
+{
+    const float *row = s->weight->data + j * s->k, *factor = s->range->factor;
+    float largest = 0;
+    for (size_t i = 0; i < s->k; i++)
+        largest = fmaxf(largest, fabsf(row[i] / factor[i]));
+    *scale = largest > 0 ? largest / 127 : 1;
+    *start = 0;
+    for (size_t i = 0; i < s->k; i++) {
+        const int8_t w = (int8_t)nearbyintf(row[i] / factor[i] / *scale);
+        to[i / CPU_INT8_GROUP * pitch + i % CPU_INT8_GROUP] = w;
+        *start -= (int32_t)(s->range->offset[i] - CPU_INT8_MAGIC) * w;
+    }
+}
+
+static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, const struct int8_source *s,
+                                          struct int8_memory *memory)
+{
+    const size_t columns = round_up(s->n, tile->vl), groups = groups_of(s->k);
+    int8_t *b = take(memory, columns * groups * CPU_INT8_GROUP);
+    int32_t *start = take(memory, columns * sizeof(int32_t));
+    float *scale = take(memory, columns * sizeof(float));
+    float *bias = take(memory, columns * sizeof(float));
+    const size_t all = columns / tile->vl;
+    for (size_t v = 0, vectors; v < all; v += vectors) {
+        vectors = cpu_int8_panel_vectors(tile, all - v);
+        const size_t first = v * tile->vl, width = vectors * tile->vl;
+        int8_t *panel = b + first * groups * CPU_INT8_GROUP;
+        for (size_t j = first; j < first + width && j < s->n; j++) {
+            fill_column(s, j, panel + (j - first) * CPU_INT8_GROUP, width * CPU_INT8_GROUP,
+                        &scale[j], &start[j]);
+            bias[j] = s->bias->data ? s->bias->data[j] : 0;
+        }
+    }
+    return (struct cpu_int8_panels){.k = s->k,
+                                    .n = s->n,
+                                    .groups = groups,
+                                    .vectors = all,
+                                    .b = b,
+                                    .start = start,
+                                    .scale = scale,
+                                    .bias = bias};
+}
+
+static int check_node(const struct nn_node *node, se_error *err)
+{
+    if (node->op != NN_OP_GEMM && node->op != NN_OP_FFN)
+        return cpu_unsupported(node, "this operation in 8 bits", err);
+    for (int slot = 0; slot < (node->op == NN_OP_FFN ? 4 : 2); slot += 2)
+        if (node->weight[slot].dims[1] > CPU_INT8_MAX_K)
+            return cpu_unsupported(node, "sums of more than 65536 products in 8 bits", err);
+    return SE_OK;
+}
+
+int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
+                  size_t *bytes, se_error *err)
+{
+    FORWARD_IF_ERROR(check_node(node, err));
+    const struct cpu_int8_kernels *int8 = cpu_int8_kernels_for(kernels);
+    const int16_t *const ranges[2] = {node->quant.x, node->quant.hidden};
+    const int products = node->op == NN_OP_FFN ? 2 : 1;
+    size_t size =
+        round_up(sizeof(struct cpu_packed), 64) + round_up(sizeof(struct cpu_int8_packed), 64);
+    for (int i = 0; i < products; i++) {
+        const int64_t *dims = node->weight[2 * i].dims;
+        size += range_bytes(&int8->tile, (size_t)dims[1]) +
+                panels_bytes(&int8->tile, (size_t)dims[1], (size_t)dims[0]);
+    }
+    struct int8_memory memory = {aligned_alloc(64, size)};
+    if (!memory.next)
+        return se_fail_memory(err, node->name, size);
+    memset(memory.next, 0, size);
+    struct cpu_packed *head = take(&memory, sizeof(*head));
+    struct cpu_int8_packed *p = take(&memory, sizeof(*p));
+    p->kernels = int8;
+    for (int i = 0; i < products; i++) {
+        struct int8_source source = {
+            .weight = &node->weight[2 * i],
+            .bias = &node->weight[2 * i + 1],
+            .range = &p->range[i],
+            .k = (size_t)node->weight[2 * i].dims[1],
+            .n = (size_t)node->weight[2 * i].dims[0],
+        };
+        p->range[i] = fill_range(&int8->tile, ranges[i], source.k, &memory);
+        p->panels[i] = fill_panels(&int8->tile, &source, &memory);
+    }
+    head->int8 = p;
+    *packed = head;
+    *bytes = size;
+    return SE_OK;
+}
+
+/* ---- running: a piece is a block of rows ---------------------------------------------------- */
+
+/*
+ * Scratch of a thread, in bytes, each part at a 64-byte boundary:
+ *   [scaled input, floats: only with a scale][input in 8 bits][hidden in 8 bits: FFN]
+ */
+struct int8_layout {
+    size_t input, hidden, end; /* offsets */
+    size_t input_pitch, hidden_pitch;
+};
+
+static struct int8_layout layout_of(const struct nn_step *step)
+{
+    const struct cpu_packed *packed = step->packed;
+    const struct cpu_int8_panels *panels = packed->int8->panels;
+    struct int8_layout l = {0};
+    if (cpu_has(&step->in[NN_IN_SCALE]))
+        l.input = round_up(cpu_scaled_floats(step, INT8_BLOCK) * sizeof(float), 64);
+    l.input_pitch = round_up(panels[0].groups * CPU_INT8_GROUP, 64) + INT8_PAD;
+    l.hidden = l.input + INT8_BLOCK * l.input_pitch;
+    l.hidden_pitch = round_up(panels[1].groups * CPU_INT8_GROUP, 64) + INT8_PAD;
+    l.end = l.hidden + (step->op == NN_OP_FFN ? INT8_BLOCK * l.hidden_pitch : 0);
+    return l;
+}
+
+static void int8_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                      struct cpu_need *need)
+{
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    (void)kernels;
+    need->pieces = (size_t)x->dims[0] * cpu_pieces_of(x->dims[1], INT8_BLOCK);
+    need->per_thread = layout_of(step).end / sizeof(float);
+}
+
+static struct cpu_block block_of_piece(const struct nn_tensor *x, size_t piece)
+{
+    const int64_t per_image = (x->dims[1] + INT8_BLOCK - 1) / INT8_BLOCK;
+    const int64_t image = (int64_t)piece / per_image;
+    const int64_t row = (int64_t)piece % per_image * INT8_BLOCK;
+    return (struct cpu_block){image, row, cpu_least(INT8_BLOCK, x->dims[1] - row)};
+}
+
+/* The input of a piece as it is, scaled, and in 8 bits. */
+struct int8_input {
+    struct cpu_block block;
+    const float *x;
+    int64_t pitch;
+    uint8_t *q;
+};
+
+static struct int8_input input_of_piece(const struct cpu_job *job, size_t piece, float *scratch)
+{
+    const struct nn_step *step = job->step;
+    const struct int8_layout l = layout_of(step);
+    struct int8_input in = {.block = block_of_piece(&step->in[NN_IN_X], piece)};
+    in.x = cpu_block_scaled(job, &in.block, scratch, &in.pitch);
+    in.q = (uint8_t *)scratch + l.input;
+    const struct cpu_int8_quantize quantize = {
+        .x = in.x,
+        .x_step = in.pitch,
+        .rows = (size_t)in.block.rows,
+        .c = (size_t)step->in[NN_IN_X].dims[2],
+        .q = in.q,
+        .q_step = (ptrdiff_t)l.input_pitch,
+        .range = job->packed->int8->range[0],
+    };
+    job->packed->int8->kernels->quantize(&quantize);
+    return in;
+}
+
+/* The last product of a step, to float32. */
+static struct cpu_int8_gemm product_to_output(const struct nn_step *step,
+                                              const struct int8_input *in)
+{
+    const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
+    struct cpu_int8_gemm g = {
+        .rows = (size_t)in->block.rows,
+        .c = step->out.data + in->block.image * step->out.strides[0] +
+             in->block.row * step->out.strides[1],
+        .ldc = step->out.strides[1],
+        .residual_mode = step->attr.residual,
+        .act = step->attr.act,
+    };
+    if (step->attr.residual_self) {
+        g.residual = in->x;
+        g.ldr = in->pitch;
+    } else if (g.residual_mode != NN_RESIDUAL_NONE) {
+        g.residual = cpu_block_at(residual, &in->block);
+        g.ldr = residual->strides[1];
+    }
+    return g;
+}
+
+static void int8_gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
+{
+    const struct cpu_int8_packed *packed = job->packed->int8;
+    const struct int8_input in = input_of_piece(job, piece, scratch);
+    struct cpu_int8_gemm g = product_to_output(job->step, &in);
+    g.a = in.q;
+    g.lda = (ptrdiff_t)layout_of(job->step).input_pitch;
+    g.b = &packed->panels[0];
+    packed->kernels->gemm(&g);
+}
+
+static void int8_ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
+{
+    const struct cpu_int8_packed *packed = job->packed->int8;
+    const struct int8_layout l = layout_of(job->step);
+    const struct int8_input in = input_of_piece(job, piece, scratch);
+    uint8_t *hidden = (uint8_t *)scratch + l.hidden;
+    const struct cpu_int8_gemm expand = {
+        .rows = (size_t)in.block.rows,
+        .a = in.q,
+        .lda = (ptrdiff_t)l.input_pitch,
+        .b = &packed->panels[0],
+        .act = job->step->attr.hidden,
+        .q = hidden,
+        .ldq = (ptrdiff_t)l.hidden_pitch,
+        .range = packed->range[1],
+    };
+    packed->kernels->gemm(&expand);
+    struct cpu_int8_gemm project = product_to_output(job->step, &in);
+    project.a = hidden;
+    project.lda = (ptrdiff_t)l.hidden_pitch;
+    project.b = &packed->panels[1];
+    packed->kernels->gemm(&project);
+}
+
+const struct cpu_op cpu_op_int8_gemm = {.plan = int8_plan, .work = int8_gemm_work};
+const struct cpu_op cpu_op_int8_ffn = {.plan = int8_plan, .work = int8_ffn_work};

@@ -1,0 +1,41 @@
+#include "reader/precision.h"
+
+#include "ocr/int8_table.h"
+#include "reader/file_hash.h"
+#include "reader/models.h"
+
+/* Of the file among the models the table is trusted, as when a reader is opened. */
+static int detector_hash(const struct settings_values *values, const char *path,
+                         char own[SHA256_HEX_SIZE], const char **out, se_error *err)
+{
+    uint64_t size;
+    *out = model_files[MODEL_DETECTOR].sha256;
+    if (!values->detector[0])
+        return SE_OK;
+    *out = own;
+    return sha256_of_file(path, own, &size, err);
+}
+
+int precision_detector(const struct settings_values *values, const char *path,
+                       struct nn_model_options *out, se_error *err)
+{
+    *out = (struct nn_model_options){.backend = values->backend, .cpu = values->cpu};
+    const bool fast = values->backend != NN_BACKEND_REF;
+    if (values->precision == SETTING_FP32 || (values->precision == SETTING_PRECISION_AUTO && !fast))
+        return SE_OK;
+    RETURN_ERROR_IF(!fast, err, SE_ERR_UNSUPPORTED,
+                    "precision = int8: the backend ref computes in fp32 alone");
+    char own[SHA256_HEX_SIZE];
+    const char *sha256;
+    FORWARD_IF_ERROR(detector_hash(values, path, own, &sha256, err));
+    const struct int8_model *model = int8_model_find(sha256);
+    RETURN_ERROR_IF(!model && values->precision == SETTING_INT8, err, SE_ERR_MODEL,
+                    "%s: precision = int8, but there are no 8-bit ranges for this model (SHA-256 "
+                    "%s): use fp32, or make some with tools/calibrate/int8.py",
+                    path, sha256);
+    if (model) {
+        out->ranges = model->ranges;
+        out->range_count = model->range_count;
+    }
+    return SE_OK;
+}

@@ -1,0 +1,246 @@
+/*
+ * The detector in 8 bits: the lines it finds beside those in float32, what is refused, and what an
+ * observer sees.
+ *
+ *   test_int8_detector PICTURE      models in $SERIALEYE_MODELS, else in the user's data folder
+ *
+ * Exit status 77 (skipped) without models.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "image/decode.h"
+#include "nn/inspect.h"
+#include "ocr/detect.h"
+#include "ocr/int8_table.h"
+
+static char detector[512];
+static const char *picture;
+
+static bool find_detector(void)
+{
+    const char *folder = getenv("SERIALEYE_MODELS"), *home = getenv("HOME");
+    struct stat info;
+    if (folder)
+        snprintf(detector, sizeof(detector), "%.400s/PP-OCRv6_det_small.onnx", folder);
+    else
+        snprintf(detector, sizeof(detector),
+                 "%.300s/.local/share/serialeye/models/PP-OCRv6_det_small.onnx", home ? home : "");
+    return stat(detector, &info) == 0;
+}
+
+static void load_picture(struct image *image)
+{
+    static const struct img_limits limits = {.max_pixels = 64000000, .max_side = 16384};
+    struct file_map map;
+    assert_int_equal(file_map_open(&map, picture, NULL), SE_OK);
+    assert_int_equal(img_decode(map.data, map.size, &limits, 0, NULL, image, NULL), SE_OK);
+    file_map_close(&map);
+}
+
+static struct nn_model_options int8_options(enum nn_cpu_tier cpu)
+{
+    const struct int8_model *int8 = int8_model_find(INT8_DETECTOR);
+    assert_non_null(int8);
+    return (struct nn_model_options){
+        .cpu = cpu, .ranges = int8->ranges, .range_count = int8->range_count};
+}
+
+/* Boxes in the picture; *map: a copy of the probability map, owned by the caller. */
+static struct text_boxes find_lines(const struct nn_model_options *options, int threads,
+                                    float **map, int64_t *count)
+{
+    struct image image;
+    struct text_boxes boxes;
+    struct nn_model *model;
+    struct nn_exec *exec;
+    struct pool *pool;
+    struct nn_shape shape;
+    se_error err = {0, ""};
+    load_picture(&image);
+    struct detect_params params = detect_defaults;
+    params.max_side = 640;
+    if (nn_model_load(&model, detector, options, &err) != SE_OK ||
+        pool_create(&pool, threads, &err) != SE_OK ||
+        nn_exec_create(&exec, model, pool, 0, &err) != SE_OK ||
+        ocr_detect(exec, &image, &params, NULL, &boxes, &err) != SE_OK)
+        fail_msg("%s", err.message);
+    const float *out = nn_exec_output(exec, &shape);
+    *count = shape.dims[1] * shape.dims[2];
+    *map = malloc((size_t)*count * sizeof(float));
+    assert_non_null(*map);
+    memcpy(*map, out, (size_t)*count * sizeof(float));
+    nn_exec_free(exec);
+    pool_free(pool);
+    nn_model_free(model);
+    image_free(&image);
+    return boxes;
+}
+
+static void test_finds_the_same_lines(void **state)
+{
+    static const enum nn_cpu_tier tiers[] = {NN_CPU_AUTO, NN_CPU_PORTABLE};
+    const struct nn_model_options fp32 = {.backend = NN_BACKEND_CPU};
+    float *expected, *map;
+    int64_t count, count8;
+    (void)state;
+    struct text_boxes want = find_lines(&fp32, 1, &expected, &count);
+    assert_true(want.count > 5);
+    for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
+        const struct nn_model_options options = int8_options(tiers[i]);
+        struct text_boxes got = find_lines(&options, 1, &map, &count8);
+        double total = 0;
+        assert_int_equal(count, count8);
+        for (int64_t k = 0; k < count; k++)
+            total += fabs((double)map[k] - (double)expected[k]);
+        /* Not the same numbers, or nothing ran in 8 bits; but close to them. */
+        if (!(total > 0 && total / (double)count < 0.01))
+            fail_msg("the map in 8 bits differs by %g on average", total / (double)count);
+        assert_int_equal(got.count, want.count);
+        for (int k = 0; k < got.count; k++)
+            for (int c = 0; c < 4; c++)
+                assert_true(hypotf(got.items[k].quad.p[c].x - want.items[k].quad.p[c].x,
+                                   got.items[k].quad.p[c].y - want.items[k].quad.p[c].y) < 8);
+        free(map);
+        text_boxes_free(&got);
+    }
+    text_boxes_free(&want);
+    free(expected);
+}
+
+static void test_threads_change_nothing(void **state)
+{
+    const struct nn_model_options options = int8_options(NN_CPU_AUTO);
+    float *one, *three;
+    int64_t count, count3;
+    (void)state;
+    struct text_boxes a = find_lines(&options, 1, &one, &count);
+    struct text_boxes b = find_lines(&options, 3, &three, &count3);
+    assert_int_equal(count, count3);
+    assert_memory_equal(one, three, (size_t)count * sizeof(float));
+    text_boxes_free(&a);
+    text_boxes_free(&b);
+    free(one);
+    free(three);
+}
+
+static void expect_refusal(const struct nn_model_options *options, int status, const char *words)
+{
+    struct nn_model *model;
+    se_error err;
+    assert_int_equal(nn_model_load(&model, detector, options, &err), status);
+    assert_null(model);
+    if (!strstr(err.message, words))
+        fail_msg("no \"%s\" in: %s", words, err.message);
+}
+
+static void test_refusals(void **state)
+{
+    static int16_t x[2 * 48], hidden[2 * 96], positive[2 * 48], none[2 * 48];
+    static const struct nn_range wrong[] = {
+        {"Conv.999", x, sizeof(x), hidden, sizeof(hidden)},             /* no such node */
+        {"Conv.5", x, sizeof(x), hidden, sizeof(hidden)},               /* depthwise */
+        {"Conv.9", positive, sizeof(positive), hidden, sizeof(hidden)}, /* without 0 */
+        {"Conv.9", none, sizeof(none), hidden, sizeof(hidden)},         /* empty */
+        {"Conv.9", x, sizeof(x), x, sizeof(x)},                         /* for too few channels */
+        {"Conv.9", x, sizeof(x), NULL, 0}, /* none between the layers */
+        {"Conv.9", x, sizeof(x) - 4, hidden, sizeof(hidden)},
+    };
+    static const char *const words[] = {"Conv.999", "Conv.5", "Conv.9", "Conv.9",
+                                        "Conv.9",   "Conv.9", "Conv.9"};
+    (void)state;
+    for (size_t i = 0; i < 2 * 96; i++) {
+        hidden[i] = (int16_t)(i % 2 ? 300 : -34);
+        x[i % (2 * 48)] = (int16_t)(i % 2 ? 300 : -300);
+        positive[i % (2 * 48)] = (int16_t)(i % 2 ? 300 : 100);
+    }
+    const struct nn_range right = {"Conv.9", x, sizeof(x), hidden, sizeof(hidden)};
+    const struct nn_model_options good = {.ranges = &right, .range_count = 1};
+    struct nn_model *model;
+    assert_int_equal(nn_model_load(&model, detector, &good, NULL), SE_OK);
+    nn_model_free(model);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        const struct nn_model_options options = {.ranges = &wrong[i], .range_count = 1};
+        expect_refusal(&options, SE_ERR_MODEL, words[i]);
+    }
+    struct nn_model_options options = int8_options(NN_CPU_AUTO);
+    options.backend = NN_BACKEND_REF;
+    expect_refusal(&options, SE_ERR_UNSUPPORTED, "fp32");
+    assert_null(int8_model_find("0"));
+}
+
+/* ---- observing ------------------------------------------------------------------------------ */
+
+struct seen {
+    size_t inputs, hidden;
+    float low, high;
+};
+
+static void see(void *context, const struct nn_node *node, enum nn_observed what, const float *x,
+                size_t rows, size_t c, ptrdiff_t pitch)
+{
+    struct seen *seen = context;
+    if (strcmp(node->name, "Conv.9") != 0)
+        return;
+    *(what == NN_OBSERVED_X ? &seen->inputs : &seen->hidden) += rows * c;
+    for (size_t i = 0; what == NN_OBSERVED_HIDDEN && i < rows * c; i++) {
+        const float v = x[(ptrdiff_t)(i / c) * pitch + (ptrdiff_t)(i % c)];
+        seen->low = fminf(seen->low, v);
+        seen->high = fmaxf(seen->high, v);
+    }
+}
+
+static void test_observer(void **state)
+{
+    const struct nn_model_options options = {.backend = NN_BACKEND_CPU};
+    const int64_t nhwc[4] = {1, 64, 96, 3};
+    struct seen seen = {0};
+    const struct nn_observer observer = {see, &seen};
+    struct nn_model *model;
+    struct nn_exec *exec;
+    (void)state;
+    assert_int_equal(nn_model_load(&model, detector, &options, NULL), SE_OK);
+    assert_int_equal(nn_exec_create(&exec, model, NULL, 0, NULL), SE_OK);
+    assert_int_equal(nn_exec_prepare(exec, nhwc, NULL), SE_OK);
+    for (int i = 0; i < 64 * 96 * 3; i++)
+        nn_exec_input(exec)[i] = (float)(i / 3 % 7) - 3;
+    nn_exec_observe(exec, &observer);
+    assert_int_equal(nn_exec_run(exec, NULL, NULL), SE_OK);
+    /* A quarter of the input's sides; 48 channels, twice as many between the layers. */
+    assert_int_equal(seen.inputs, 16 * 24 * 48);
+    assert_int_equal(seen.hidden, 16 * 24 * 96);
+    assert_true(seen.low < 0 && seen.low > -0.17001F && seen.high > 0); /* behind a GELU */
+    nn_exec_observe(exec, NULL);
+    assert_int_equal(nn_exec_run(exec, NULL, NULL), SE_OK);
+    assert_int_equal(seen.inputs, 16 * 24 * 48);
+    nn_exec_free(exec);
+    nn_model_free(model);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_finds_the_same_lines),
+        cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_observer),
+    };
+    if (argc != 2)
+        return 2;
+    picture = argv[1];
+    if (!find_detector()) {
+        printf("SKIP: no %s; fetch the models, or name their folder in SERIALEYE_MODELS\n",
+               detector);
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

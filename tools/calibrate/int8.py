@@ -1,0 +1,129 @@
+"""Writes the table of 8-bit ranges of the detector, from pictures that are rendered for it.
+
+    python3 tools/calibrate/int8.py --program build/bench/int8_ranges --model MODEL.onnx \\
+        --work build/int8 --table src/ocr/int8_table.c
+
+The pictures (--count, --seed) are looked at in float32 with the longer sides of --sides. A range is
+the one that rounds its channel with the least mean square error. Pictures that lie in --work from before are
+used again.
+"""
+import argparse
+import hashlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+
+UNIT = 200  # NN_RANGE_UNIT of src/nn/nn.h
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+HEAD = """\
+/*
+ * Written by tools/calibrate/int8.py: {count} rendered pictures, seed {seed}, longer side {sides}.
+ * Of every channel the least and the largest number.
+ */
+#include "ocr/int8_table.h"
+
+#include <string.h>
+
+/* clang-format off */
+"""
+
+TAIL = """\
+}};
+/* clang-format on */
+
+static const struct int8_model models[] = {{
+    {{"{sha256}", detector_ranges,
+     sizeof(detector_ranges) / sizeof(detector_ranges[0])}},
+}};
+
+const struct int8_model *int8_model_find(const char *sha256)
+{{
+    for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++)
+        if (strcmp(models[i].sha256, sha256) == 0)
+            return &models[i];
+    return NULL;
+}}
+"""
+
+
+def render(options):
+    """Paths of the pictures, rendered if they are not there."""
+    truth = options.work / "truth.tsv"
+    if not truth.is_file():
+        command = [sys.executable, ROOT / "tools/render/render.py", "--seed", str(options.seed),
+                   "--count", str(options.count), "--jobs", str(os.cpu_count()), "--out",
+                   options.work]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    rows = truth.read_text(encoding="utf-8").splitlines()[1:]
+    return [str(options.work / row.split("\t")[0]) for row in rows]
+
+
+def observe(options, pictures):
+    """Rows of int8_ranges: {node: {"x": [(low, high), …], "hidden": …}} in the network's order."""
+    command = [options.program, options.model, *options.sides.split(",")]
+    found = subprocess.run(command, check=True, input="\n".join(pictures) + "\n", text=True,
+                           stdout=subprocess.PIPE).stdout
+    nodes = {}
+    for row in found.splitlines():
+        node, what, decibels, *ranges = row.split(" ")
+        pairs = [tuple(float(number) for number in pair.split(":")) for pair in ranges]
+        print(f"{node:24} {what:6} {len(pairs):4} channels  {decibels} dB")
+        nodes.setdefault(node, {})[what] = pairs
+    return nodes
+
+
+def is_gate(ranges):
+    """Two layers with a ReLU between: they see one pixel a picture, 8 bits would gain nothing."""
+    return "hidden" in ranges and min(low for low, _ in ranges["hidden"]) >= 0
+
+
+def array(name, pairs):
+    """C text of an array of numbers in UNITs, none of the ranges empty."""
+    numbers = []
+    for low, high in pairs:
+        numbers += [round(low * UNIT), max(round(high * UNIT), round(low * UNIT) + 1, 1)]
+    lines = textwrap.wrap(", ".join(f"{number}" for number in numbers), 112)
+    lines = [line.replace(" ", "") for line in lines]
+    return f"static const int16_t {name}[] = {{\n    " + "\n    ".join(lines) + "};\n"
+
+
+def table(nodes):
+    """C text of the arrays and of the list of nodes."""
+    arrays, rows = [], []
+    for node, ranges in nodes.items():
+        name = re.sub(r"\W", "_", node).lower()
+        row = [f'"{node}"']
+        for what in ("x", "hidden"):
+            if what in ranges:
+                arrays.append(array(f"{name}_{what}", ranges[what]))
+                row += [f"{name}_{what}", f"sizeof({name}_{what})"]
+            else:
+                row += ["NULL", "0"]
+        rows.append(f"    {{{', '.join(row)}}},\n")
+    return "".join(arrays) + "\nstatic const struct nn_range detector_ranges[] = {\n" + "".join(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True, help="build/bench/int8_ranges")
+    parser.add_argument("--model", required=True, help="ONNX file of the detector")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the pictures")
+    parser.add_argument("--table", type=pathlib.Path, required=True, help="C file to be written")
+    parser.add_argument("--seed", type=int, default=52001)
+    parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--sides", default="640,1280", help="longer sides, separated by commas")
+    options = parser.parse_args()
+    nodes = observe(options, render(options))
+    sha256 = hashlib.sha256(pathlib.Path(options.model).read_bytes()).hexdigest()
+    text = HEAD.format(count=options.count, seed=options.seed,
+                       sides=options.sides.replace(",", " and "))
+    text += table({node: ranges for node, ranges in nodes.items() if not is_gate(ranges)})
+    options.table.write_text(text + TAIL.format(sha256=sha256), encoding="utf-8")
+
+
+main()
