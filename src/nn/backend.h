@@ -87,8 +87,28 @@ struct nn_plan {
     const struct nn_observer *observer; /* of the run; NULL: none */
 };
 
+/*
+ * For a backend whose tensors lie in memory of its own. The planner then works with addresses that
+ * nobody reads (struct nn_tensor's data): those of an arena that the backend made.
+ */
+struct nn_remote {
+    /* Memory for tensors that take `bytes` in the host's. SE_ERR_LIMIT: there is not so much. */
+    int (*arena_make)(size_t bytes, void **arena, se_error *err);
+    void (*arena_free)(void *arena); /* NULL is allowed */
+    /* After nn_plan_bind: makes the plan ready to run in this arena. Input and output are the
+     * plan's. Errors as arena_make; cheap when nothing has changed. */
+    int (*bind)(struct nn_plan *plan, const struct nn_tensor *input, const struct nn_tensor *output,
+                void *arena, se_error *err);
+    /* Host memory of a bound plan that run reads, and fills: contiguous floats. */
+    float *(*input)(const struct nn_plan *plan);
+    const float *(*output)(const struct nn_plan *plan);
+    /* Copies a tensor's elements, in the order of its dims, to out (tests). */
+    int (*fetch)(const struct nn_plan *plan, const struct nn_tensor *tensor, float *out,
+                 se_error *err);
+};
+
 struct nn_backend {
-    const char *name; /* "ref", "cpu avx2": static storage */
+    const char *name; /* "ref", "cpu avx2", "gpu 0": static storage */
     /* After pack, runs need nothing of node->weight: the engine may free those weights. */
     bool owns_weights;
     /* SE_OK, or SE_ERR_UNSUPPORTED naming node->name, node->type and what is not handled. */
@@ -110,6 +130,9 @@ struct nn_backend {
     double (*peak_gflops)(void);
     /* What runs nodes in 8 bits, for people: "int8 avx2". NULL: the backend has float32 alone. */
     const char *(*int8_name)(void);
+    const struct nn_remote *remote; /* NULL: tensors are in the host's memory */
+    /* Gives back what choosing the backend took; once for each model. NULL: nothing. */
+    void (*close)(void);
 };
 
 /* Plain C, double accumulation, any strides: the oracle. Never fails. */

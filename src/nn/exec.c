@@ -7,6 +7,7 @@
  * first.
  */
 #define _GNU_SOURCE
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@
 #include "nn/nn.h"
 #include "nn/plan.h"
 #include "nn/profile.h"
+#include "nn/tensor.h"
 
 enum { MAX_PLANS = 16, ARENA_ALIGN = 64, HUGE_PAGE = 2 << 20 };
 
@@ -29,6 +31,9 @@ struct nn_exec {
     void *arena;
     size_t arena_bytes;
     const struct nn_observer *observer;
+    struct nn_exec *spare; /* runs the model's spare; NULL: there is none */
+    bool on_spare;         /* is its plan the current one? */
+    struct nn_exec_runs runs;
 };
 
 static int create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
@@ -43,7 +48,13 @@ static int create(struct nn_exec **out, const struct nn_model *model, struct poo
     exec->pool = pool;
     exec->max_bytes = max_bytes;
     exec->keep_all = keep_all;
-    return SE_OK;
+    const int status =
+        model->spare ? create(&exec->spare, model->spare, pool, max_bytes, keep_all, err) : SE_OK;
+    if (status != SE_OK) {
+        free(exec);
+        *out = NULL;
+    }
+    return status;
 }
 
 int nn_exec_create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
@@ -63,15 +74,31 @@ void nn_exec_free(struct nn_exec *exec)
     if (!exec)
         return;
     nn_exec_trim(exec);
+    nn_exec_free(exec->spare);
     free(exec);
+}
+
+static const struct nn_remote *remote_of(const struct nn_exec *exec)
+{
+    return exec->model->backend->remote;
+}
+
+/* Forbids or allows the memory between tensors; a backend's own memory nobody reads anyway. */
+static void guard(const struct nn_exec *exec, bool forbid)
+{
+    if (exec->keep_all && !remote_of(exec))
+        nn_plan_guard(exec->plans[0], forbid);
 }
 
 static void free_arena(struct nn_exec *exec)
 {
-    if (exec->current && exec->keep_all)
-        nn_plan_guard(exec->plans[0], false);
+    if (exec->current)
+        guard(exec, false);
     exec->current = false;
-    free(exec->arena);
+    if (remote_of(exec))
+        remote_of(exec)->arena_free(exec->arena);
+    else
+        free(exec->arena);
     exec->arena = NULL;
     exec->arena_bytes = 0;
 }
@@ -82,11 +109,14 @@ void nn_exec_trim(struct nn_exec *exec)
     for (int i = 0; i < exec->plan_count; i++)
         nn_plan_free(exec->plans[i]);
     exec->plan_count = 0;
+    exec->on_spare = false;
+    if (exec->spare)
+        nn_exec_trim(exec->spare);
 }
 
 size_t nn_exec_bytes(const struct nn_exec *exec)
 {
-    size_t bytes = exec->arena_bytes;
+    size_t bytes = exec->arena_bytes + (exec->spare ? nn_exec_bytes(exec->spare) : 0);
     for (int i = 0; i < exec->plan_count; i++)
         bytes += exec->plans[i]->own_bytes;
     return bytes;
@@ -147,7 +177,46 @@ static size_t drop_oldest(struct nn_exec *exec)
     return arena_bytes;
 }
 
-int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+static int make_arena(struct nn_exec *exec, size_t bytes, se_error *err)
+{
+    free_arena(exec);
+    if (remote_of(exec)) {
+        FORWARD_IF_ERROR(remote_of(exec)->arena_make(bytes, &exec->arena, err));
+    } else {
+        exec->arena = alloc_arena(bytes);
+        if (!exec->arena)
+            return se_fail_memory(err, "tensors", bytes);
+    }
+    exec->arena_bytes = bytes;
+    return SE_OK;
+}
+
+/* An arena for all kept plans, or for the first alone where there is not so much memory. */
+static int make_room(struct nn_exec *exec, size_t wanted, se_error *err)
+{
+    const size_t least = exec->plans[0]->arena_bytes;
+    const int status = make_arena(exec, wanted, err);
+    if (status != SE_ERR_LIMIT || exec->plan_count == 1)
+        return status;
+    while (exec->plan_count > 1)
+        nn_plan_free(exec->plans[--exec->plan_count]);
+    se_error_clear(err);
+    return make_arena(exec, least, err);
+}
+
+/* Points the first plan into the arena. */
+static int bind_current(struct nn_exec *exec, se_error *err)
+{
+    struct nn_planned *planned = exec->plans[0];
+    if (planned->bound != exec->arena)
+        nn_plan_bind(planned, exec->arena);
+    if (!remote_of(exec))
+        return SE_OK;
+    return remote_of(exec)->bind(&planned->plan, &planned->input, &planned->output, exec->arena,
+                                 err);
+}
+
+static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
 {
     const int found = find_plan(exec, nhwc);
     if (found == 0 && exec->current)
@@ -159,8 +228,8 @@ int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
                                                 .max_bytes = exec->max_bytes};
         FORWARD_IF_ERROR(nn_plan_make(&made, exec->model, nhwc, &options, err));
     }
-    if (exec->current && exec->keep_all)
-        nn_plan_guard(exec->plans[0], false);
+    if (exec->current)
+        guard(exec, false);
     exec->current = false;
     if (made) {
         if (exec->plan_count == MAX_PLANS)
@@ -169,48 +238,119 @@ int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
     }
     to_front(exec, made ? exec->plan_count - 1 : found);
     const size_t wanted = drop_oldest(exec);
+    int status = SE_OK;
     if (exec->plans[0]->arena_bytes > exec->arena_bytes ||
         (exec->max_bytes && nn_exec_bytes(exec) > exec->max_bytes)) {
-        free_arena(exec);
-        exec->arena = alloc_arena(wanted);
-        if (!exec->arena)
-            return se_fail_memory(err, "tensors", wanted);
-        exec->arena_bytes = wanted;
+        status = make_room(exec, wanted, err);
     }
-    if (exec->plans[0]->bound != exec->arena)
-        nn_plan_bind(exec->plans[0], exec->arena);
+    if (status == SE_OK)
+        status = bind_current(exec, err);
+    if (status != SE_OK) {
+        /* A plan without room would stand in the way of smaller ones. */
+        nn_plan_free(exec->plans[0]);
+        memmove(&exec->plans[0], &exec->plans[1],
+                (size_t)--exec->plan_count * sizeof(exec->plans[0]));
+        return status;
+    }
     exec->current = true;
-    if (exec->keep_all)
-        nn_plan_guard(exec->plans[0], true);
+    guard(exec, true);
+    return SE_OK;
+}
+
+/* Is the spare to do what the GPU refused? More than one picture the caller can halve first. */
+static bool spare_helps(const struct nn_exec *exec, int status, const int64_t nhwc[4])
+{
+    return exec->spare && (status == SE_ERR_DEVICE || (status == SE_ERR_LIMIT && nhwc[0] == 1));
+}
+
+int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+{
+    exec->on_spare = false;
+    const int status = prepare(exec, nhwc, err);
+    if (!spare_helps(exec, status, nhwc))
+        return status;
+    se_error_clear(err);
+    FORWARD_IF_ERROR(prepare(exec->spare, nhwc, err));
+    exec->on_spare = true;
     return SE_OK;
 }
 
 float *nn_exec_input(struct nn_exec *exec)
 {
-    return exec->current ? exec->plans[0]->input.data : NULL;
+    if (exec->on_spare)
+        return nn_exec_input(exec->spare);
+    if (!exec->current)
+        return NULL;
+    return remote_of(exec) ? remote_of(exec)->input(&exec->plans[0]->plan)
+                           : exec->plans[0]->input.data;
 }
 
-int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err)
+static int run(const struct nn_exec *exec, const struct budget *budget, se_error *err)
 {
-    RETURN_ERROR_IF(!exec->current, err, SE_ERR_ARGUMENT, "%s: run without prepare",
-                    exec->model->name);
     exec->plans[0]->plan.observer = exec->observer;
     return exec->model->backend->run(&exec->plans[0]->plan, exec->pool, budget, err);
 }
 
+/* The GPU failed: the spare runs the input that is still there. Only then does a run allocate. */
+static int run_spare(struct nn_exec *exec, const struct budget *budget, se_error *err)
+{
+    const struct nn_planned *planned = exec->plans[0];
+    if (!exec->on_spare) {
+        const float *input = nn_exec_input(exec);
+        FORWARD_IF_ERROR(prepare(exec->spare, planned->input_dims, err));
+        memcpy(nn_exec_input(exec->spare), input,
+               (size_t)nn_tensor_count(&planned->input) * sizeof(*input));
+        exec->on_spare = true;
+    }
+    exec->runs.spare++;
+    return run(exec->spare, budget, err);
+}
+
+int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err)
+{
+    if (exec->on_spare)
+        return run_spare(exec, budget, err);
+    RETURN_ERROR_IF(!exec->current, err, SE_ERR_ARGUMENT, "%s: run without prepare",
+                    exec->model->name);
+    const int status = run(exec, budget, err);
+    if (status == SE_OK && remote_of(exec))
+        exec->runs.gpu++;
+    if (status != SE_ERR_DEVICE || !exec->spare)
+        return status;
+    se_error_clear(err);
+    return run_spare(exec, budget, err);
+}
+
+struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec)
+{
+    return exec->runs;
+}
+
+/* The exec whose plan is the current one. */
+static const struct nn_exec *active(const struct nn_exec *exec)
+{
+    return exec->on_spare ? exec->spare : exec;
+}
+
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
 {
+    exec = active(exec);
     *shape = exec->current ? exec->plans[0]->output_shape : (struct nn_shape){0};
-    return exec->current ? exec->plans[0]->output.data : NULL;
+    if (!exec->current)
+        return NULL;
+    return remote_of(exec) ? remote_of(exec)->output(&exec->plans[0]->plan)
+                           : exec->plans[0]->output.data;
 }
 
 double nn_exec_flop(const struct nn_exec *exec)
 {
+    exec = active(exec);
     return exec->current ? 2 * exec->plans[0]->macs : 0;
 }
 
 size_t nn_exec_step_count(const struct nn_exec *exec)
 {
+    exec = active(exec);
     return exec->current ? (size_t)exec->plans[0]->plan.step_count : 0;
 }
 
@@ -218,11 +358,15 @@ int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows
                     se_error *err)
 {
     *count = 0;
+    if (exec->on_spare)
+        return nn_exec_profile(exec->spare, runs, rows, count, err);
     RETURN_ERROR_IF(!exec->current || runs < 1, err, SE_ERR_ARGUMENT,
                     "%s: profile of %d runs, %s prepare", exec->model->name, runs,
                     exec->current ? "after" : "without");
-    return nn_profile_run(exec->model->backend, &exec->plans[0]->plan, exec->pool, runs, rows,
-                          count, err);
+    FORWARD_IF_ERROR(nn_profile_run(exec->model->backend, &exec->plans[0]->plan, exec->pool, runs,
+                                    rows, count, err));
+    /* Single steps of a GPU neither fetch its input nor hand over its output. */
+    return remote_of(exec) ? run(exec, NULL, err) : SE_OK;
 }
 
 /* ---- looking inside ------------------------------------------------------------------------- */
@@ -267,6 +411,13 @@ void nn_exec_value_copy(const struct nn_exec *exec, size_t index, float *out)
 {
     const struct nn_tensor *tensor = &value_at(exec, index)->tensor;
     int64_t at[NN_MAX_RANK] = {0};
+    if (remote_of(exec)) {
+        const int64_t count = nn_tensor_count(tensor);
+        if (remote_of(exec)->fetch(&exec->plans[0]->plan, tensor, out, NULL) != SE_OK)
+            for (int64_t i = 0; i < count; i++)
+                out[i] = NAN;
+        return;
+    }
     const float *from = tensor->data;
     for (;;) {
         *out++ = *from;

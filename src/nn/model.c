@@ -8,6 +8,20 @@
 
 #include "base/file.h"
 #include "nn/fuse.h"
+#ifdef SE_GPU
+#include "nn/cuda/cuda_backend.h"
+#endif
+
+static const struct nn_backend *gpu_backend(const struct nn_model_options *options, se_error *err)
+{
+#ifdef SE_GPU
+    return nn_cuda_backend(options->device, options->device_max_bytes, err);
+#else
+    (void)options;
+    se_fail(err, SE_ERR_DEVICE, "this build has no GPU support");
+    return NULL;
+#endif
+}
 
 static int choose_backend(const struct nn_model_options *options, const struct nn_backend **out,
                           se_error *err)
@@ -19,6 +33,9 @@ static int choose_backend(const struct nn_model_options *options, const struct n
     case NN_BACKEND_CPU:
         *out = nn_cpu_backend(options->cpu, err);
         return *out ? SE_OK : SE_ERR_UNSUPPORTED;
+    case NN_BACKEND_GPU:
+        *out = gpu_backend(options, err);
+        return *out ? SE_OK : SE_ERR_DEVICE;
     }
     return se_fail(err, SE_ERR_ARGUMENT, "backend %d", (int)options->backend);
 }
@@ -112,7 +129,12 @@ int nn_model_load_memory(struct nn_model **out, const void *bytes, size_t size, 
     if (!model)
         return se_fail_memory(err, "a model", sizeof(*model));
     nn_graph_init(&model->graph);
-    const int status = load(model, bytes, size, name, options, err);
+    int status = load(model, bytes, size, name, options, err);
+    if (status == SE_OK && options->spare && options->backend == NN_BACKEND_GPU) {
+        struct nn_model_options spare = *options;
+        spare.backend = NN_BACKEND_CPU;
+        status = nn_model_load_memory(&model->spare, bytes, size, name, &spare, err);
+    }
     if (status != SE_OK)
         nn_model_free(model);
     else
@@ -165,6 +187,9 @@ void nn_model_free(struct nn_model *model)
         if (model->packed[i])
             model->backend->pack_free(model->packed[i]);
     free(model->packed);
+    if (model->backend && model->backend->close)
+        model->backend->close();
+    nn_model_free(model->spare);
     nn_graph_free(&model->graph);
     free(model);
 }

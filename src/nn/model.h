@@ -15,6 +15,7 @@ struct nn_model {
     void **packed; /* [graph.node_count]; NULL entries where the backend needs nothing */
     size_t packed_bytes;
     bool int8;              /* some nodes are in 8 bits */
+    struct nn_model *spare; /* the same on the CPU; NULL: none */
     const char *name;       /* the file, for messages; NULL of a description */
     struct nn_shape output; /* as declared in the file, before any fusion */
 };

@@ -18,7 +18,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 
-enum nn_backend_kind { NN_BACKEND_CPU, NN_BACKEND_REF };
+enum nn_backend_kind { NN_BACKEND_CPU, NN_BACKEND_REF, NN_BACKEND_GPU };
 
 /* Highest instruction set the CPU backend may use. */
 enum nn_cpu_tier { NN_CPU_AUTO, NN_CPU_PORTABLE, NN_CPU_AVX2, NN_CPU_AVX512 };
@@ -48,6 +48,12 @@ struct nn_range {
 struct nn_model_options {
     enum nn_backend_kind backend;
     enum nn_cpu_tier cpu;
+    /* Of NN_BACKEND_GPU: */
+    int device;              /* index of the GPU */
+    size_t device_max_bytes; /* that all models and execs together may take from it; 0: all */
+    /* Also loads the model for the CPU, which then runs what the GPU cannot: an input of one
+     * picture that its memory does not hold, and all that comes after its failure. */
+    bool spare;
     bool no_fusion; /* keep every tensor of the file visible (tests) */
     /* Replaces the final MatMul + Softmax over all classes by nn_select (below) when count > 0. */
     const int32_t *head_columns;
@@ -87,7 +93,7 @@ const char *nn_model_metadata(const struct nn_model *model, const char *key, siz
 struct nn_shape nn_model_input_shape(const struct nn_model *model);
 /* Columns of the last dimension of the file's output (the recognizer's classes); -1 when free. */
 int64_t nn_model_output_columns(const struct nn_model *model);
-/* What runs it, for people: "cpu avx2", "ref"; "none" of a description. Static storage. */
+/* What runs it, for people: "cpu avx2", "ref", "gpu 0"; "none" of a description. Static storage. */
 const char *nn_model_backend_name(const struct nn_model *model);
 /* "fp32", or what runs the nodes in 8 bits: "int8 avx512vnni". Static storage. */
 const char *nn_model_precision_name(const struct nn_model *model);
@@ -104,21 +110,29 @@ int nn_exec_create(struct nn_exec **out, const struct nn_model *model, struct po
                    size_t max_bytes, se_error *err);
 void nn_exec_free(struct nn_exec *exec);
 /* Makes (or finds in the LRU) the plan for an input [n, h, w, c] and makes it current. This is the
- * only call that allocates. SE_ERR_LIMIT past max_bytes: the exec stays usable. */
+ * only call that allocates. SE_ERR_LIMIT past max_bytes, or past the GPU's memory: the exec stays
+ * usable. SE_ERR_DEVICE when the GPU failed and there is no spare. */
 int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err);
 /* The current plan's input, to be filled before each run. */
 float *nn_exec_input(struct nn_exec *exec);
-/* Runs the current plan; allocates nothing. SE_ERR_CANCELLED between steps. */
+/* Runs the current plan; allocates nothing. SE_ERR_CANCELLED between steps (on a GPU: before it
+ * begins). A GPU that fails is no error where there is a spare: the CPU then runs the same input.
+ */
 int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err);
 /* The current plan's output and its shape, valid until the next prepare or run. Contiguous:
  * [n, h, w, c] for a 4-dimensional output of a convolutional network, else as ONNX says. */
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape);
+/* Runs so far that a GPU did, and those that the spare did in its stead. */
+struct nn_exec_runs {
+    uint64_t gpu, spare;
+};
+struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec);
 /* Floating-point operations of the current plan's products, 2 for a multiplication and an
  * addition; 0 without a plan. */
 double nn_exec_flop(const struct nn_exec *exec);
 /* Gives plans and arena back; the next prepare makes them anew. */
 void nn_exec_trim(struct nn_exec *exec);
-/* Bytes held now by arena and plans. */
+/* Bytes held now by arena and plans (of a GPU twice what its arena takes there). */
 size_t nn_exec_bytes(const struct nn_exec *exec);
 
 /* One step of a plan, or several that the backend runs as one. */
@@ -126,7 +140,7 @@ struct nn_step_profile {
     const char *op;   /* "FFN"; of several steps: of the last */
     const char *node; /* name of its node; "" for a copy; lives with the model */
     int32_t steps;    /* that ran together */
-    double ms;        /* processor time of all threads, shortest of all runs */
+    double ms;        /* processor time of all threads (GPU: time), shortest of all runs */
     double gflop;     /* multiplications and additions of the products alone */
     double megabytes; /* of inputs, output and packed weights, each counted once */
 };
