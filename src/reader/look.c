@@ -63,10 +63,8 @@ static double squares_of(const struct quad *quads, int count)
     return fmax(squares, 1);
 }
 
-/* Reads the lines at `quads` of `view`; their quads come back in upright pixels. */
-static int read_quads(struct search *search, const struct view *view, const struct quad *quads,
-                      int count, enum img_treatment treatment, struct text_line *lines,
-                      se_error *err)
+int search_read(struct search *search, const struct view *view, const struct quad *quads, int count,
+                enum img_treatment treatment, struct text_line *lines, se_error *err)
 {
     const struct settings_values *values = &search->reader->values;
     const int64_t start = clock_now_ns();
@@ -88,9 +86,8 @@ static int read_quads(struct search *search, const struct view *view, const stru
     return SE_OK;
 }
 
-/* Reads lines, given in upright pixels, from full resolution. */
-static int read_sharp_quads(struct search *search, struct rect area, struct quad *quads, int count,
-                            enum img_treatment treatment, struct text_line *lines, se_error *err)
+int search_read_sharp(struct search *search, struct rect area, struct quad *quads, int count,
+                      enum img_treatment treatment, struct text_line *lines, se_error *err)
 {
     struct image window;
     struct view view;
@@ -98,17 +95,17 @@ static int read_sharp_quads(struct search *search, struct rect area, struct quad
     const struct placement to_view = placement_of_scale(1, 1, -view.place.m[2], -view.place.m[5]);
     for (int i = 0; i < count; i++)
         quads[i] = placement_quad(&to_view, &quads[i]);
-    return read_quads(search, &view, quads, count, treatment, lines, err);
+    return search_read(search, &view, quads, count, treatment, lines, err);
 }
 
-/* Is the line so low in the base picture that full resolution shows more of it? */
-static bool wants_sharp(const struct picture *picture, const struct plan_line *line)
+bool search_wants_sharp(const struct search *search, const struct quad *line)
 {
+    const struct picture *picture = &search->picture;
     if (picture->base_scale >= 1)
         return false;
-    const struct rect area = picture_rect_round(picture, &line->upright, 1);
+    const struct rect area = picture_rect_round(picture, line, 1);
     return area.width > 0 && area.height > 0 &&
-           picture_line_height(&line->upright) * picture->base_scale < SHARP_TEXT_HEIGHT;
+           picture_line_height(line) * picture->base_scale < SHARP_TEXT_HEIGHT;
 }
 
 /* The smallest rectangle round all lines of the look that are read from full resolution: it is
@@ -118,7 +115,7 @@ static struct rect sharp_area(const struct search *search, const struct look_pla
 {
     int count = 0;
     for (size_t i = 0; i < plan->count; i++)
-        if (wants_sharp(&search->picture, &plan->lines[i]))
+        if (search_wants_sharp(search, &plan->lines[i].upright))
             scratch[count++] = plan->lines[i].upright;
     return picture_rect_round(&search->picture, scratch, count);
 }
@@ -138,7 +135,7 @@ static int read_round(struct search *search, const struct view *view, struct loo
         struct plan_line *line = &plan->lines[i];
         if (line->round != round)
             continue;
-        if (wants_sharp(&search->picture, line))
+        if (search_wants_sharp(search, &line->upright))
             quads[plan->count - ++sharp] = line->upright;
         else
             quads[coarse++] = line->quad;
@@ -147,10 +144,10 @@ static int read_round(struct search *search, const struct view *view, struct loo
             search->tried[search->tried_count++] = line->upright;
     }
     if (coarse > 0)
-        FORWARD_IF_ERROR(read_quads(search, view, quads, (int)coarse, plan->treatment, read, err));
+        FORWARD_IF_ERROR(search_read(search, view, quads, (int)coarse, plan->treatment, read, err));
     if (sharp > 0)
-        FORWARD_IF_ERROR(read_sharp_quads(search, area, quads + plan->count - sharp, (int)sharp,
-                                          plan->treatment, read + coarse, err));
+        FORWARD_IF_ERROR(search_read_sharp(search, area, quads + plan->count - sharp, (int)sharp,
+                                           plan->treatment, read + coarse, err));
     const int64_t start = clock_now_ns();
     FORWARD_IF_ERROR(merge_add(&search->merge, read, coarse + sharp, err));
     stage_add(search->budget, STAGE_SERIAL, start, 0, 0);
@@ -401,8 +398,7 @@ static int sort_again(struct search *search, const struct quad *quads, int count
     if (!again->quads || !again->lines || !again->read)
         return search_out_of_arena(search, err);
     for (int i = 0; i < count; i++) {
-        const struct plan_line line = {.upright = quads[i]};
-        const bool sharp = wants_sharp(&search->picture, &line);
+        const bool sharp = search_wants_sharp(search, &quads[i]);
         const int at = sharp ? count - ++again->sharp : again->coarse++;
         again->quads[at] = sharp ? quads[i] : placement_quad(&to_base, &quads[i]);
         again->lines[at] = i;
@@ -417,8 +413,8 @@ static int read_treated(struct search *search, const struct again *again,
                         enum img_treatment treatment, se_error *err)
 {
     if (again->coarse > 0)
-        FORWARD_IF_ERROR(read_quads(search, &search->picture.base, again->quads, again->coarse,
-                                    treatment, again->read, err));
+        FORWARD_IF_ERROR(search_read(search, &search->picture.base, again->quads, again->coarse,
+                                     treatment, again->read, err));
     if (again->sharp == 0)
         return SE_OK;
     const int first = again->count - again->sharp;
@@ -426,8 +422,8 @@ static int read_treated(struct search *search, const struct again *again,
     if (!quads)
         return search_out_of_arena(search, err);
     memcpy(quads, again->quads + first, (size_t)again->sharp * sizeof(*quads));
-    return read_sharp_quads(search, again->area, quads, again->sharp, treatment,
-                            again->read + first, err);
+    return search_read_sharp(search, again->area, quads, again->sharp, treatment,
+                             again->read + first, err);
 }
 
 int look_again(struct search *search, const struct quad *quads, int count,

@@ -41,6 +41,18 @@ int search_out_of_arena(const struct search *search, se_error *err);
  * time left? */
 bool search_is_over(const struct search *search);
 
+/* Reads the lines at `quads` of `view`; their quads come back in upright pixels. Says in the result
+ * when the time was over before all were read. */
+int search_read(struct search *search, const struct view *view, const struct quad *quads, int count,
+                enum img_treatment treatment, struct text_line *lines, se_error *err);
+/* The same for lines given in upright pixels, from full resolution; `area` holds all of them, and
+ * `quads` is written over. */
+int search_read_sharp(struct search *search, struct rect area, struct quad *quads, int count,
+                      enum img_treatment treatment, struct text_line *lines, se_error *err);
+/* Is a line, given in upright pixels, so low in the base picture that full resolution shows more of
+ * it? */
+bool search_wants_sharp(const struct search *search, const struct quad *line);
+
 /* Where a look saw anything like text, in pixels of the upright picture. */
 struct look_seen {
     struct rect areas[DETECT_MAX_AREAS];

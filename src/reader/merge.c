@@ -226,11 +226,36 @@ static int sort_lines(struct merge *merge, se_error *err)
     return SE_OK;
 }
 
+/* Gives each line its further readings. */
+static int attach_again(const struct merge *merge, struct ser_line *lines, se_error *err)
+{
+    const size_t count = merge->again_count;
+    if (count == 0)
+        return SE_OK;
+    const struct ser_line *again = convert_lines(merge->again, count, merge->work);
+    struct ser_line *sorted = arena_alloc(merge->work, count, sizeof(*sorted));
+    bool *taken = arena_alloc(merge->work, count, sizeof(*taken));
+    if (!again || !sorted || !taken)
+        return se_fail_memory(err, "the lines of a picture", merge->work->max);
+    for (size_t i = 0, filled = 0; i < merge->line_count && filled < count; i++) {
+        lines[i].again = sorted + filled;
+        for (size_t k = 0; k < count; k++) {
+            if (taken[k] || !same_place(&merge->lines[i], &merge->again[k]))
+                continue;
+            taken[k] = true;
+            sorted[filled++] = again[k];
+            lines[i].again_count++;
+        }
+    }
+    return SE_OK;
+}
+
 static int find_readings(struct merge *merge, se_error *err)
 {
     struct ser_line *lines = convert_lines(merge->lines, merge->line_count, merge->work);
     if (!lines)
         return se_fail_memory(err, "the lines of a picture", merge->work->max);
+    FORWARD_IF_ERROR(attach_again(merge, lines, err));
     const struct ser_input input = {
         .lines = lines,
         .line_count = merge->line_count,
@@ -258,6 +283,13 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
         if (lines[i].count > 0)
             merge_line(merge, &lines[i]);
     FORWARD_IF_ERROR(sort_lines(merge, err));
+    return find_readings(merge, err);
+}
+
+int merge_set_again(struct merge *merge, const struct text_line *again, size_t count, se_error *err)
+{
+    merge->again = again;
+    merge->again_count = count;
     return find_readings(merge, err);
 }
 

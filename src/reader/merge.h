@@ -13,6 +13,8 @@ enum { MERGE_MAX_LINES = SER_MAX_LINES };
 struct merge {
     struct text_line *lines; /* [line_count], quads in upright pixels, in reading order */
     size_t line_count;
+    const struct text_line *again; /* [again_count], lines read again: witnesses, see serial.h */
+    size_t again_count;
     struct ser_output found; /* readings of all lines and barcodes */
     const struct ser_barcode *barcodes;
     size_t barcode_count;
@@ -36,6 +38,11 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
 
 /* The line whose quad this is, or NULL. */
 struct text_line *merge_line_at(struct merge *merge, const struct quad *quad);
+
+/* Takes further readings of lines in, as witnesses for those that stand at their places, and ranks
+ * anew. `again`, all that there are, outlives the merge. SE_ERR_MEMORY. */
+int merge_set_again(struct merge *merge, const struct text_line *again, size_t count,
+                    se_error *err);
 
 /* Does what is known of this place (upright pixels) leave nothing to gain from reading it again?
  * Never where the best reading lies: as long as it does not convince it is worth another try. */

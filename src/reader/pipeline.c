@@ -21,6 +21,7 @@
 #include "image/ops.h"
 #include "reader/closer.h"
 #include "reader/look.h"
+#include "reader/reread.h"
 #include "reader/treated.h"
 
 enum {
@@ -302,6 +303,8 @@ static int search_picture(struct search *search, const struct pipeline_input *in
     search->merge.strips = input->strips;
     FORWARD_IF_ERROR(input->lines ? all_lines(search, input->preset, err)
                                   : escalating_looks(search, input->preset, err));
+    if (!input->lines)
+        FORWARD_IF_ERROR(reread_answers(search, err));
     return fill_result(search, input, err);
 }
 

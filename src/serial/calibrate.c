@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "serial/decode.h"
+#include "serial/strips.h"
 
 /* Text lower than this many pixels is small: strokes of neighbouring characters run together. */
 static const double SMALL_HEIGHT = 24;
@@ -16,8 +16,8 @@ static const float PLAIN_ANCHOR = 4.5F;
 /* Text this near to an edge of the picture, in parts of its height, may go on behind it. */
 static const float EDGE_PART = 0.25F, EDGE_PIXELS = 2;
 
-/* Answers whose strips are measured, and the search's effort for one (serial/decode.h). */
-enum { STRIP_PLACES = 6, STRIP_EFFORT = 200000 };
+/* Answers whose strips are measured. */
+enum { STRIP_PLACES = 6 };
 
 /* `low` for what is not a number. */
 static double within(double value, double low, double high)
@@ -83,60 +83,6 @@ static bool names_device(enum ser_kind kind)
     return kind == SER_ASSET || kind == SER_VIN || kind == SER_CONTAINER;
 }
 
-/* The part of a line's lattice that a code was read from; false where there is none. */
-static bool find_strip(const struct work *work, const struct work_cand *cand, struct lattice *strip)
-{
-    const struct lattice *lattice = work->texts[cand->pieces[0].line].lattice;
-    if (!lattice || cand->char_count == 0)
-        return false;
-    for (size_t i = 1; i < cand->piece_count; i++)
-        if (cand->pieces[i].line != cand->pieces[0].line)
-            return false;
-    /* Of the characters as read: a correction's may have no steps. */
-    const struct work_piece *last = &cand->pieces[cand->piece_count - 1];
-    const struct ser_char *chars = work->texts[last->line].chars;
-    const int from = chars[cand->pieces[0].begin].step, to = chars[last->end - 1].end;
-    if (from < 0 || to <= from || to > lattice->steps || to - from > DECODE_MAX_STEPS)
-        return false;
-    *strip = lattice_window(lattice, from, to);
-    return true;
-}
-
-/*
- * How the code stands among all texts that its strip of the picture may say: sums over all ways to
- * read each of them, where the characters' own probabilities know one way alone.
- */
-static int measure_strip(const struct work *work, const struct hypothesis *h,
-                         double e[EVIDENCE_TERMS], se_error *err)
-{
-    static const struct decode_folding folding = {
-        .skipped = AUTOMATON_SEPARATORS, .lower_case = true, .look_alikes = true};
-    static const struct decode_query query = {.most = 3, .depth = 9};
-    struct lattice strip, folded;
-    struct decode_answer answer;
-    uint8_t symbols[WORK_MAX_CODE];
-    size_t effort = STRIP_EFFORT;
-    e[EVIDENCE_WHOLE] = e[EVIDENCE_LEAD] = e[EVIDENCE_CLEAR];
-    if (h->repair.completed || !find_strip(work, h->cand, &strip))
-        return SE_OK;
-    const size_t length = h->repair.length;
-    for (size_t i = 0; i < length; i++)
-        symbols[i] = (uint8_t)automaton_symbol((uint32_t)(unsigned char)h->repair.key[i]);
-    FORWARD_IF_ERROR(decode_fold(&strip, 0, strip.steps, &folding, work->arena, &folded, err));
-    FORWARD_IF_ERROR(decode_best(&folded, &query, &effort, &answer, err));
-    const double own = within(decode_logp(&folded, symbols, length), -100, 0);
-    double rival = -100;
-    for (size_t i = 0; i < answer.count; i++) {
-        const struct decode_text *text = &answer.texts[i];
-        if (text->length != length || memcmp(text->symbols, symbols, length) != 0)
-            rival = fmax(rival, text->logp);
-    }
-    const double p = within(exp(own), 1e-4, 1 - 1e-4);
-    e[EVIDENCE_WHOLE] = log(p / (1 - p));
-    e[EVIDENCE_LEAD] = within(own - rival, -10, 8);
-    return SE_OK;
-}
-
 int calibrate_measure(const struct work *work, const struct hypothesis *h, size_t place,
                       double e[EVIDENCE_TERMS], se_error *err)
 {
@@ -146,9 +92,10 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     const bool serial = h->kind == SER_SERIAL;
     const double length = (double)h->repair.length;
     e[EVIDENCE_CLEAR] = log(certain / (1 - certain));
-    e[EVIDENCE_WHOLE] = e[EVIDENCE_LEAD] = e[EVIDENCE_CLEAR];
+    e[EVIDENCE_WHOLE] = e[EVIDENCE_LEAD] = e[EVIDENCE_JOINT] = e[EVIDENCE_WORST] =
+        e[EVIDENCE_CLEAR];
     if (place < STRIP_PLACES)
-        FORWARD_IF_ERROR(measure_strip(work, h, e, err));
+        FORWARD_IF_ERROR(strips_measure(work, h, e, err));
     e[EVIDENCE_BARE] = !(e[EVIDENCE_ANCHOR] > 0.5);
     e[EVIDENCE_KNOWN] = h->format != NULL;
     e[EVIDENCE_PROVEN] = h->repair.checked;

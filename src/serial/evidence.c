@@ -17,6 +17,8 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_OTHER] = "other",     [EVIDENCE_SERIAL] = "serial",
     [EVIDENCE_CLEAR] = "clear",     [EVIDENCE_BARE] = "bare",
     [EVIDENCE_WHOLE] = "whole",     [EVIDENCE_LEAD] = "lead",
+    [EVIDENCE_AGAIN] = "again",     [EVIDENCE_AGAINST] = "against",
+    [EVIDENCE_JOINT] = "joint",     [EVIDENCE_WORST] = "worst",
     [EVIDENCE_KNOWN] = "known",     [EVIDENCE_PROVEN] = "proven",
     [EVIDENCE_AGREED] = "agreed",   [EVIDENCE_ALONE] = "alone",
     [EVIDENCE_TWICE] = "twice",     [EVIDENCE_SHORT] = "short",

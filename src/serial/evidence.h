@@ -43,7 +43,11 @@ enum evidence_term {
     EVIDENCE_CLEAR,  /* log-odds that all characters are right, -6.9 … 6.9 */
     EVIDENCE_WHOLE,  /* log-odds of the text among all that its strip may say, -9.2 … 9.2 */
     EVIDENCE_LEAD,   /* log of how much likelier it is than the best of those, -10 … 8 */
-    EVIDENCE_BARE,   /* 1: nothing announces it */
+    EVIDENCE_AGAIN,  /* share of the further readings of its lines that say the same, 0 … 1 */
+    EVIDENCE_AGAINST, /* share that say something else; both 0: not read again */
+    EVIDENCE_JOINT,   /* as lead, all readings of its lines together, -10 … 20 */
+    EVIDENCE_WORST,   /* as lead, of the reading of its lines that speaks least for it, -10 … 8 */
+    EVIDENCE_BARE,    /* 1: nothing announces it */
     EVIDENCE_KNOWN,  /* 1: of a known format */
     EVIDENCE_PROVEN, /* 1: its check digit agrees */
     EVIDENCE_AGREED, /* 1: text and barcode say the same */

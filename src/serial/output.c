@@ -235,6 +235,24 @@ static int add_others(struct work *work, const struct hypothesis *h, struct ser_
     return SE_OK;
 }
 
+/* Lines of the input that the code was read from, each once. */
+static bool lines_of(const struct work *work, const struct work_cand *cand,
+                     struct ser_reading *reading, struct arena *arena)
+{
+    size_t *lines = arena_alloc(arena, cand->piece_count, sizeof(*lines)), count = 0;
+    for (size_t i = 0; lines && i < cand->piece_count; i++) {
+        const struct work_text *text = &work->texts[cand->pieces[i].line];
+        bool known = text->symbology != NULL;
+        for (size_t k = 0; k < count && !known; k++)
+            known = lines[k] == text->input_line;
+        if (!known)
+            lines[count++] = text->input_line;
+    }
+    reading->lines = lines;
+    reading->line_count = count;
+    return lines != NULL;
+}
+
 static bool make_reading(const struct work *work, const struct hypothesis *h,
                          struct ser_reading *reading, struct arena *arena)
 {
@@ -254,7 +272,7 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
     if (evidence)
         memcpy(evidence, h->evidence, sizeof(h->evidence));
     if (!evidence || !reading->printed || !reading->why || !reading->alternatives ||
-        !chars_of(h, reading, arena))
+        !chars_of(h, reading, arena) || !lines_of(work, h->cand, reading, arena))
         return false;
     quad_of(work, h->cand, reading->quad);
     return true;

@@ -25,6 +25,7 @@ enum {
     SER_MAX_BARCODES = 64,
     SER_MAX_READINGS = 32,
     SER_MAX_ALTERNATIVES = 4,
+    SER_MAX_AGAIN = 4, /* further readings of a line that are looked at */
     SER_WORK_BYTES = 64 << 20
 };
 
@@ -45,6 +46,10 @@ struct ser_line {
     float score;      /* mean probability */
     float quad[4][2]; /* clockwise from the text's top left, pixels of the upright picture */
     const struct lattice *lattice; /* what `chars` was read from; NULL where there is none */
+    /* The same line read again, cut out of the picture a little differently: witnesses for its
+     * characters, no lines of their own. */
+    const struct ser_line *again;
+    size_t again_count;
 };
 
 /* One decoded barcode. */
@@ -98,6 +103,8 @@ struct ser_reading {
     size_t char_count;
     const struct ser_alternative *alternatives;
     size_t alternative_count;
+    const size_t *lines; /* of the input, that it was read from; none for a barcode's */
+    size_t line_count;
     const char *why;        /* for people: the evidence, "anchor S/N beside; apple-12" */
     const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
     bool matches_pattern;

@@ -114,6 +114,34 @@ static const struct lattice *lattice_of(const struct ser_line *line)
     return usable ? l : NULL;
 }
 
+static int take_line(struct work *work, const struct ser_line *line, size_t count,
+                     struct work_text *text, se_error *err)
+{
+    text->lattice = lattice_of(line);
+    text->chars =
+        clean_chars(work->arena, line->chars, count, text->lattice ? text->lattice->steps : 0);
+    RETURN_ERROR_IF(!text->chars, err, SE_ERR_MEMORY, "no memory for a line of text");
+    text->count = count;
+    text->frame = frame_of(line->quad);
+    return SE_OK;
+}
+
+static int take_again(struct work *work, const struct ser_line *line, struct work_text *text,
+                      se_error *err)
+{
+    const size_t count = lesser(line->again_count, SER_MAX_AGAIN);
+    if (count == 0)
+        return SE_OK;
+    struct work_text *again = arena_alloc(work->arena, count, sizeof(*again));
+    RETURN_ERROR_IF(!again, err, SE_ERR_MEMORY, "no memory for a line of text");
+    for (size_t i = 0; i < count; i++)
+        FORWARD_IF_ERROR(take_line(work, &line->again[i],
+                                   lesser(line->again[i].count, SER_MAX_LINE), &again[i], err));
+    text->again = again;
+    text->again_count = count;
+    return SE_OK;
+}
+
 /* An upper bound of the characters that will be looked at; no list of places in them is longer. */
 static size_t count_chars(const struct ser_input *input)
 {
@@ -149,13 +177,9 @@ int work_prepare(struct work *work, const struct ser_input *input, struct arena 
         count = count < room ? count : room;
         if (count == 0)
             continue;
-        text->lattice = lattice_of(line);
-        const int steps = text->lattice ? text->lattice->steps : 0;
-        text->chars = clean_chars(arena, line->chars, count, steps);
-        RETURN_ERROR_IF(!text->chars, err, SE_ERR_MEMORY, "no memory for a line of text");
-        text->count = count;
-        text->frame = frame_of(line->quad);
-        text->lattice = line->lattice;
+        FORWARD_IF_ERROR(take_line(work, line, count, text, err));
+        FORWARD_IF_ERROR(take_again(work, line, text, err));
+        text->input_line = i;
         work->text_count++;
         room -= count;
     }

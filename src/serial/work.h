@@ -39,6 +39,9 @@ struct work_text {
     struct work_frame frame;
     const char *symbology;         /* of the barcode this text comes from; NULL for printed text */
     const struct lattice *lattice; /* NULL: none; steps of chars lie inside it, in order */
+    const struct work_text *again; /* the same line read again: chars, frame, lattice alone */
+    size_t again_count;
+    size_t input_line; /* of the input; without meaning for a barcode */
     size_t first_anchor, anchor_count;
     size_t first_atom, atom_count;
 };

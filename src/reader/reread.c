@@ -1,0 +1,126 @@
+/*
+ * A network that errs on a line rarely errs the same way when the line is cut out with other
+ * borders, at another size and a little turned: what all cuts agree on can be relied on, and what
+ * they do not agree on was luck. That costs a few milliseconds, the detector not being asked again.
+ */
+#include "reader/reread.h"
+
+#include <math.h>
+
+#include "serial/evidence.h"
+
+enum {
+    MOST_ANSWERS = 3, /* whose lines are read again */
+    MOST_LINES = 6,
+    CUTS = 3
+};
+
+/* Answers behind the first one that are less likely than this are not worth it. */
+static const double LIKELY = 0.3;
+/* However long a line, its ends move by at most this much of its height when it is turned. */
+static const float MOST_SHIFT = 0.15F;
+
+/* How a line is cut out: its height times `across`, longer by `along` heights at each end, turned
+ * by `turn` (in radians, clockwise). */
+struct cut {
+    float across, along, turn;
+};
+
+static const struct cut cuts[CUTS] = {
+    {1.25F, 0.2F, 0}, {1.1F, 0.45F, 0.02F}, {0.95F, 0.1F, -0.02F}};
+
+static struct quad cut_quad(const struct quad *quad, const struct cut *cut)
+{
+    const struct point *p = quad->p;
+    const float height = picture_line_height(quad), length = picture_line_length(quad);
+    const float most = length > 0 ? 2 * MOST_SHIFT * height / length : 0;
+    const float turn = fmaxf(-most, fminf(most, cut->turn));
+    const float cx = (p[0].x + p[1].x + p[2].x + p[3].x) / 4;
+    const float cy = (p[0].y + p[1].y + p[2].y + p[3].y) / 4;
+    struct quad out;
+    for (int i = 0; i < 4; i++) {
+        /* The quad's own sides are the axes: half of the text's length, half of its height. */
+        const int end = i == 1 || i == 2 ? 1 : -1;
+        const float ux = (p[1].x - p[0].x + p[2].x - p[3].x) / 4;
+        const float uy = (p[1].y - p[0].y + p[2].y - p[3].y) / 4;
+        const float vx = p[i].x - cx - (float)end * ux, vy = p[i].y - cy - (float)end * uy;
+        const float half = hypotf(ux, uy);
+        const float longer = half > 0 ? (float)end * (1 + cut->along * height / half) : 0;
+        const float x = longer * ux + cut->across * vx, y = longer * uy + cut->across * vy;
+        out.p[i] = (struct point){cx + x - turn * y, cy + y + turn * x};
+    }
+    return out;
+}
+
+static bool names_device(enum ser_kind kind)
+{
+    return kind == SER_SERIAL || kind == SER_VIN || kind == SER_CONTAINER || kind == SER_ASSET;
+}
+
+static bool is_worth_it(const struct ser_reading *reading, size_t place)
+{
+    if (reading->sources != SER_FROM_TEXT)
+        return false;
+    return place == 0 ||
+           (names_device(reading->kind) && evidence_plain_score(reading->evidence) >= LIKELY);
+}
+
+/* Indices of the lines that are read again, each once. */
+static int choose_lines(const struct merge *merge, size_t chosen[MOST_LINES])
+{
+    int count = 0, answers = 0;
+    for (size_t i = 0; i < merge->found.count && answers < MOST_ANSWERS; i++) {
+        const struct ser_reading *reading = &merge->found.readings[i];
+        if (!is_worth_it(reading, i))
+            continue;
+        answers++;
+        for (size_t k = 0; k < reading->line_count; k++) {
+            bool known = false;
+            for (int n = 0; n < count && !known; n++)
+                known = chosen[n] == reading->lines[k];
+            if (!known && count < MOST_LINES)
+                chosen[count++] = reading->lines[k];
+        }
+    }
+    return count;
+}
+
+/* Reads `quads` (upright pixels) from the sharpest pixels there are. */
+static int read_all(struct search *search, struct quad *quads, int count, struct text_line *lines,
+                    se_error *err)
+{
+    bool sharp = false;
+    for (int i = 0; i < count && !sharp; i++)
+        sharp = search_wants_sharp(search, &quads[i]);
+    if (sharp) {
+        const struct rect area = picture_rect_round(&search->picture, quads, count);
+        return search_read_sharp(search, area, quads, count, IMG_PLAIN, lines, err);
+    }
+    const struct view *base = &search->picture.base;
+    const struct placement to_base =
+        placement_of_scale(1 / base->place.m[0], 1 / base->place.m[4], 0, 0);
+    for (int i = 0; i < count; i++)
+        quads[i] = placement_quad(&to_base, &quads[i]);
+    return search_read(search, base, quads, count, IMG_PLAIN, lines, err);
+}
+
+int reread_answers(struct search *search, se_error *err)
+{
+    struct merge *merge = &search->merge;
+    size_t chosen[MOST_LINES];
+    struct quad quads[MOST_LINES * CUTS];
+    if (search->result->limited_by_time || budget_is_over(search->budget))
+        return SE_OK;
+    const int line_count = choose_lines(merge, chosen);
+    int count = 0;
+    for (int i = 0; i < line_count; i++)
+        for (int k = 0; k < CUTS; k++)
+            quads[count++] = cut_quad(&merge->lines[chosen[i]].quad, &cuts[k]);
+    if (count == 0)
+        return SE_OK;
+    struct text_line *again = arena_alloc(&search->arena, (size_t)count, sizeof(*again));
+    if (!again)
+        return search_out_of_arena(search, err);
+    FORWARD_IF_ERROR(read_all(search, quads, count, again, err));
+    return merge_set_again(merge, again, (size_t)count, err);
+}

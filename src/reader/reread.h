@@ -1,0 +1,15 @@
+/*
+ * The lines that answer are read again before anybody relies on them.
+ */
+#ifndef SE_READER_REREAD_H
+#define SE_READER_REREAD_H
+
+#include "reader/look.h"
+
+/* Reads the lines of the first answer, and of other likely ones that name a device, several times
+ * again, each time cut out a little differently, and has the answers judged anew with these
+ * readings as witnesses. Nothing is read again that a barcode says as well, or when the time is
+ * over. Errors: those of look_at. */
+int reread_answers(struct search *search, se_error *err);
+
+#endif
