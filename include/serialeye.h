@@ -222,11 +222,13 @@ typedef struct se_alternative {
     double score;
 } se_alternative;
 
-/* One term of the sum behind a score: score = 1 / (1 + exp(-S)), S the sum of all value × weight.
- * docs/decisions/0005-serial-evidence.md tells what each stands for. */
+/* One term of the sum behind a score: score = 1 / (1 + exp(-S)), S the sum of value × weight of all
+ * terms whose `of` is NULL. docs/decisions/0005-serial-evidence.md tells what each stands for. */
 typedef struct se_term {
     const char *name; /* "anchor", "shape", …; "bias" (value 1) is the constant */
     double value, weight;
+    const char *of; /* "read": a term of the sum behind that term, which says how sure the
+                       characters are; NULL: of the score's own */
 } se_term;
 
 /* What one of several pictures of a device shows of a reading (se_read_device). */

@@ -57,21 +57,42 @@ static int append_reading(const se_reading *reading, struct buffer *out, se_erro
 }
 
 /* The sum behind a score: every term that takes part in it. */
-static int append_evidence(const se_reading *reading, struct buffer *out, se_error *err)
+/* The terms of one sum: of the score's own (`of` NULL), or of the term of that name, further in. */
+static int append_sum(const se_reading *reading, const char *of, struct buffer *out, se_error *err)
 {
     double sum = 0;
-    FORWARD_IF_ERROR(append_text(out, "    ", err));
-    FORWARD_IF_ERROR(append_printable(out, reading->why, err));
-    FORWARD_IF_ERROR(append_text(out, "\n", err));
+    const char *indent = of ? "      " : "    ";
     for (size_t i = 0; i < reading->term_count; i++) {
-        const double part = reading->terms[i].value * reading->terms[i].weight;
+        const se_term *term = &reading->terms[i];
+        const double part = term->value * term->weight;
+        if (of ? !term->of || strcmp(term->of, of) != 0 : term->of != NULL)
+            continue;
         sum += part;
         if (part > -0.005 && part < 0.005)
             continue;
-        FORWARD_IF_ERROR(
-            buffer_printf(out, err, "    %-12s%+7.2f\n", reading->terms[i].name, part));
+        FORWARD_IF_ERROR(buffer_printf(out, err, "%s%-12s%+7.2f\n", indent, term->name, part));
     }
-    return buffer_printf(out, err, "    %-12s%+7.2f\n", "sum", sum);
+    return buffer_printf(out, err, "%s%-12s%+7.2f\n", indent, "sum", sum);
+}
+
+static bool has_terms_of(const se_reading *reading, const char *of)
+{
+    for (size_t i = 0; i < reading->term_count; i++)
+        if (reading->terms[i].of && strcmp(reading->terms[i].of, of) == 0)
+            return true;
+    return false;
+}
+
+static int append_evidence(const se_reading *reading, struct buffer *out, se_error *err)
+{
+    FORWARD_IF_ERROR(append_text(out, "    ", err));
+    FORWARD_IF_ERROR(append_printable(out, reading->why, err));
+    FORWARD_IF_ERROR(append_text(out, "\n", err));
+    FORWARD_IF_ERROR(append_sum(reading, NULL, out, err));
+    if (!has_terms_of(reading, "read"))
+        return SE_OK;
+    FORWARD_IF_ERROR(append_text(out, "    read: how sure the characters are\n", err));
+    return append_sum(reading, "read", out, err);
 }
 
 static int append_plain(const struct outcome *outcome, const struct outcome_style *style,

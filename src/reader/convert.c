@@ -132,16 +132,28 @@ static const char *const *convert_sources(unsigned sources, size_t *count, struc
     return out;
 }
 
-static se_term *convert_terms(const double *evidence, double disagreement, struct arena *arena)
+/* The score's sum, what other pictures of the device take off it (where there are any), and behind
+ * it the sum of the characters' certainty. */
+static se_term *convert_terms(const struct ser_reading *from, size_t *count, struct arena *arena)
 {
-    se_term *out = arena_alloc(arena, EVIDENCE_TERMS + 2, sizeof(*out));
+    se_term *out = arena_alloc(arena, 2 * (EVIDENCE_TERMS + 1) + 1, sizeof(*out));
+    const double *evidence = from->evidence;
+    const char *read = evidence_name(EVIDENCE_READ);
+    size_t made = 0;
     for (int i = 0; out && i < EVIDENCE_TERMS; i++)
-        out[i] =
-            (se_term){evidence_name((enum evidence_term)i), evidence[i], calibration_weights[i]};
+        out[made++] = (se_term){evidence_name((enum evidence_term)i), evidence[i],
+                                calibration_weights[i], NULL};
+    for (int i = 0; out && i < EVIDENCE_TERMS; i++)
+        if (calibration_read_weights[i] < 0 || calibration_read_weights[i] > 0)
+            out[made++] = (se_term){evidence_name((enum evidence_term)i), evidence[i],
+                                    calibration_read_weights[i], read};
     if (out) {
-        out[EVIDENCE_TERMS] = (se_term){"bias", 1, calibration_bias};
-        out[EVIDENCE_TERMS + 1] = (se_term){"pictures", disagreement, 1};
+        out[made++] = (se_term){"bias", 1, calibration_bias, NULL};
+        out[made++] = (se_term){"bias", 1, calibration_read_bias, read};
+        if (from->seen_count > 0)
+            out[made++] = (se_term){"pictures", from->disagreement, 1, NULL};
     }
+    *count = made;
     return out;
 }
 
@@ -172,8 +184,7 @@ static bool convert_reading(const struct ser_reading *from, double max_error, se
     to->why = from->why;
     to->known = ser_known_name(from->known);
     to->matches_pattern = from->matches_pattern;
-    to->terms = convert_terms(from->evidence, from->disagreement, arena);
-    to->term_count = EVIDENCE_TERMS + 1 + (from->seen_count > 0);
+    to->terms = convert_terms(from, &to->term_count, arena);
     to->picture = from->picture;
     to->seen_count = from->seen_count;
     if (from->seen_count > 0 && !(to->seen = convert_seen(from, arena)))

@@ -321,7 +321,8 @@ bool merge_is_convincing(const struct merge *merge)
 
 bool merge_is_answered(const struct merge *merge)
 {
-    if (!merge_is_convincing(merge))
+    /* What nothing announces is not the answer before all has been read. */
+    if (!merge_is_convincing(merge) || !names_a_device(merge->found.readings[0].kind))
         return false;
     for (size_t i = 1; i < merge->found.count; i++)
         if (names_a_device(merge->found.readings[i].kind) &&

@@ -26,8 +26,7 @@ struct cut {
     float across, along, turn;
 };
 
-static const struct cut cuts[CUTS] = {
-    {1.25F, 0.2F, 0}, {1.1F, 0.45F, 0.02F}, {0.95F, 0.1F, -0.02F}};
+static const struct cut cuts[CUTS] = {{1.25F, 0.3F, 0}, {1.1F, 1.2F, 0.02F}, {0.95F, 0.1F, -0.02F}};
 
 static struct quad cut_quad(const struct quad *quad, const struct cut *cut)
 {

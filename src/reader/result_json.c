@@ -106,6 +106,8 @@ static json_t *terms_json(const se_reading *reading)
         failed |= json_object_set_new(object, "name", json_string(term->name));
         failed |= json_object_set_new(object, "value", number(term->value, 1e-4));
         failed |= json_object_set_new(object, "weight", number(term->weight, 1e-6));
+        if (term->of)
+            failed |= json_object_set_new(object, "of", json_string(term->of));
         failed |= json_array_append_new(array, object);
     }
     if (!failed)

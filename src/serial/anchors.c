@@ -406,6 +406,15 @@ static bool may_start(const struct matcher *m, size_t at)
            fold_is_unspaced(m->text->chars[at - 1].c);
 }
 
+/* A short word right behind a digit is more likely the middle of a code ("C17MM1R893MN"), unless a
+ * colon follows. */
+static bool is_inside_code(const struct matcher *m, size_t at, const struct match *match)
+{
+    return at > 0 && word_at(m, at - 1) && class_at(m, at - 1) == FOLD_DIGIT &&
+           !fold_is_unspaced(m->text->chars[at].c) && match->letters < 4 &&
+           !announces(m, match->end, true);
+}
+
 /* How much a match explains: its letters, less what it had to bend. */
 static float match_worth(const struct match *match)
 {
@@ -423,7 +432,8 @@ static bool best_at(struct matcher *m, size_t at, bool line_start, struct match 
         const bool like = m->fold[at] == p->c[0] || (m->groups[at] & p->groups[0]);
         if (!like || (!start && !(p->row->flags & ANCHOR_ANYWHERE)))
             continue;
-        if (!row_matches(m, p, 0, at, &match) || (!start && match.cost > 0))
+        if (!row_matches(m, p, 0, at, &match) || (!start && match.cost > 0) ||
+            is_inside_code(m, at, &match))
             continue;
         if (!*which || match_worth(&match) > match_worth(best)) {
             *best = match;

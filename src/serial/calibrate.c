@@ -13,8 +13,9 @@ static const double SHORT_LENGTH = 8;
 static const double CLEAR_LEAD = 3;
 /* Anchors from this weight on ask for a serial number and nothing else. */
 static const float PLAIN_ANCHOR = 4.5F;
-/* Text this near to an edge of the picture, in parts of its height, may go on behind it. */
-static const float EDGE_PART = 0.25F, EDGE_PIXELS = 2;
+/* A character has room in this part of the text's height; what is this near to an edge touches it.
+ */
+static const float EDGE_PART = 0.35F, EDGE_PIXELS = 2;
 
 /* Answers whose strips are measured. */
 enum { STRIP_PLACES = 6 };
@@ -25,22 +26,33 @@ static double within(double value, double low, double high)
     return fmin(fmax(value, low), high);
 }
 
-/* Does a piece of the code touch an edge of the picture? */
+static bool is_outside(float x, float y, float width, float height)
+{
+    return x <= 0 || y <= 0 || x >= width || y >= height;
+}
+
+/* May an edge of the picture cut the code: a piece touches it, or another character would have no
+ * room between them? */
 static bool touches_edge(const struct work *work, const struct work_cand *cand)
 {
     const float width = (float)work->input->width, height = (float)work->input->height;
     for (size_t i = 0; i < cand->piece_count; i++) {
         const struct work_piece *piece = &cand->pieces[i];
         const struct work_text *text = &work->texts[piece->line];
+        const struct work_frame *f = &text->frame;
         float quad[4][2];
-        if (text->symbology || !text->frame.valid)
+        if (text->symbology || !f->valid)
             continue;
         work_quad(text, piece->begin, piece->end, quad);
-        const float margin = fmaxf(EDGE_PIXELS, EDGE_PART * text->frame.h);
-        for (int k = 0; k < 4; k++)
-            if (quad[k][0] <= margin || quad[k][1] <= margin || quad[k][0] >= width - margin ||
-                quad[k][1] >= height - margin)
+        for (int k = 0; k < 4; k++) {
+            const float way = (k == 1 || k == 2 ? EDGE_PART : -EDGE_PART) * f->h;
+            const float *p = quad[k], *across = quad[3 - k];
+            const float x = (p[0] + across[0]) / 2, y = (p[1] + across[1]) / 2;
+            if (is_outside(p[0] - EDGE_PIXELS, p[1] - EDGE_PIXELS, width, height) ||
+                is_outside(p[0] + EDGE_PIXELS, p[1] + EDGE_PIXELS, width, height) ||
+                is_outside(x + way * f->ux, y + way * f->uy, width, height))
                 return true;
+        }
     }
     return false;
 }
@@ -83,13 +95,14 @@ static bool names_device(enum ser_kind kind)
     return kind == SER_ASSET || kind == SER_VIN || kind == SER_CONTAINER;
 }
 
-int calibrate_measure(const struct work *work, const struct hypothesis *h, size_t place,
+int calibrate_measure(const struct work *work, const struct hypothesis *h, size_t place, bool alone,
                       double e[EVIDENCE_TERMS], se_error *err)
 {
     const struct work_text *text = &work->texts[h->cand->pieces[0].line];
     const double certain = within((double)h->certain, 1e-3, 1 - 1e-3);
-    const bool network = is_of_network(h->kind), device = names_device(h->kind);
-    const bool serial = h->kind == SER_SERIAL;
+    const bool network = is_of_network(h->kind) && !(place == 0 && alone);
+    const bool device = names_device(h->kind), serial = h->kind == SER_SERIAL;
+    const bool trade = h->kind == SER_GTIN || h->kind == SER_PART;
     const double length = (double)h->repair.length;
     e[EVIDENCE_CLEAR] = log(certain / (1 - certain));
     e[EVIDENCE_WHOLE] = e[EVIDENCE_LEAD] = e[EVIDENCE_JOINT] = e[EVIDENCE_WORST] =
@@ -97,9 +110,12 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     if (place < STRIP_PLACES)
         FORWARD_IF_ERROR(strips_measure(work, h, e, err));
     e[EVIDENCE_BARE] = !(e[EVIDENCE_ANCHOR] > 0.5);
-    e[EVIDENCE_KNOWN] = h->format != NULL;
+    e[EVIDENCE_KNOWN] = h->format != NULL && (serial || device);
     e[EVIDENCE_PROVEN] = h->repair.checked;
     e[EVIDENCE_AGREED] = h->agreed;
+    e[EVIDENCE_BARS] = h->agreed && !network && !trade;
+    e[EVIDENCE_DISPUTE] = h->disputed != NULL;
+    e[EVIDENCE_JOINED] = within((double)(h->cand->piece_count - 1 + h->cand->over_space), 0, 3);
     e[EVIDENCE_ALONE] = h->sources == SER_FROM_BARCODE;
     e[EVIDENCE_TWICE] = h->repeated;
     e[EVIDENCE_SHORT] = within(SHORT_LENGTH - length, 0, 4);
@@ -114,10 +130,13 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_ASKED] = is_asked_for_another(work, h);
     e[EVIDENCE_DEVICE] = device;
     e[EVIDENCE_NET] = network;
-    e[EVIDENCE_TRADE] = h->kind == SER_GTIN || h->kind == SER_PART;
+    e[EVIDENCE_TRADE] = trade;
+    e[EVIDENCE_PART] = h->kind == SER_PART;
+    e[EVIDENCE_ELSE] = e[EVIDENCE_ANCHOR] < -0.5;
     e[EVIDENCE_LATER1] = place > 0 && serial;
     e[EVIDENCE_LATER2] = place > 0 && (device || network);
     e[EVIDENCE_LATER3] = place > 0 && !serial && !device && !network;
-    evidence_top(e);
+    e[EVIDENCE_SOLE] = place == 0 && alone;
+    evidence_finish(e);
     return SE_OK;
 }

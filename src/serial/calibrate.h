@@ -11,9 +11,9 @@
 #include "serial/rank.h"
 
 /* Fills the terms of `evidence` from EVIDENCE_CLEAR on, for the hypothesis that stands `place`-th
- * among the answers (0: the first). All other terms must be there. Whatever they hold, also what is
- * not a number, the terms filled are finite. SE_ERR_MEMORY. */
+ * among the answers (0: the first), or `alone`. All other terms must be there. Whatever they hold,
+ * also what is not a number, the terms filled are finite. SE_ERR_MEMORY. */
 int calibrate_measure(const struct work *work, const struct hypothesis *hypothesis, size_t place,
-                      double evidence[EVIDENCE_TERMS], se_error *err);
+                      bool alone, double evidence[EVIDENCE_TERMS], se_error *err);
 
 #endif

@@ -20,15 +20,19 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_AGAIN] = "again",     [EVIDENCE_AGAINST] = "against",
     [EVIDENCE_JOINT] = "joint",     [EVIDENCE_WORST] = "worst",
     [EVIDENCE_KNOWN] = "known",     [EVIDENCE_PROVEN] = "proven",
-    [EVIDENCE_AGREED] = "agreed",   [EVIDENCE_ALONE] = "alone",
-    [EVIDENCE_TWICE] = "twice",     [EVIDENCE_SHORT] = "short",
-    [EVIDENCE_ODD] = "odd",         [EVIDENCE_SMALL] = "small",
-    [EVIDENCE_EDGE] = "edge",       [EVIDENCE_CLOSE] = "close",
-    [EVIDENCE_TIGHT] = "tight",     [EVIDENCE_DIGITS] = "digits",
-    [EVIDENCE_ASKED] = "asked",     [EVIDENCE_DEVICE] = "device",
-    [EVIDENCE_NET] = "network",     [EVIDENCE_TRADE] = "trade",
-    [EVIDENCE_LATER1] = "later-1",  [EVIDENCE_LATER2] = "later-2",
-    [EVIDENCE_LATER3] = "later-3",  [EVIDENCE_TOP] = "top",
+    [EVIDENCE_BARS] = "bars",       [EVIDENCE_JOINED] = "joined",
+    [EVIDENCE_DISPUTE] = "dispute", [EVIDENCE_AGREED] = "agreed",
+    [EVIDENCE_ALONE] = "alone",     [EVIDENCE_TWICE] = "twice",
+    [EVIDENCE_SHORT] = "short",     [EVIDENCE_ODD] = "odd",
+    [EVIDENCE_SMALL] = "small",     [EVIDENCE_EDGE] = "edge",
+    [EVIDENCE_CLOSE] = "close",     [EVIDENCE_TIGHT] = "tight",
+    [EVIDENCE_DIGITS] = "digits",   [EVIDENCE_ASKED] = "asked",
+    [EVIDENCE_DEVICE] = "device",   [EVIDENCE_NET] = "network",
+    [EVIDENCE_TRADE] = "trade",     [EVIDENCE_PART] = "part",
+    [EVIDENCE_ELSE] = "else",       [EVIDENCE_LATER1] = "later-1",
+    [EVIDENCE_LATER2] = "later-2",  [EVIDENCE_LATER3] = "later-3",
+    [EVIDENCE_SOLE] = "sole",       [EVIDENCE_READ] = "read",
+    [EVIDENCE_TOP] = "top",
 };
 
 const char *evidence_name(enum evidence_term term)
@@ -58,25 +62,30 @@ void evidence_close(double values[EVIDENCE_TERMS], double certain)
     values[EVIDENCE_CHARACTERS] = log(both / (1 - both)) - chosen;
 }
 
-static double weighted_sum(const double values[EVIDENCE_TERMS])
+static double weighted_sum(const double weights[EVIDENCE_TERMS], double bias,
+                           const double values[EVIDENCE_TERMS])
 {
-    double sum = calibration_bias;
+    double sum = bias;
     for (int i = 0; i < EVIDENCE_TERMS; i++)
-        sum += calibration_weights[i] * values[i];
+        sum += weights[i] * values[i];
     return sum;
 }
 
-void evidence_top(double values[EVIDENCE_TERMS])
+void evidence_finish(double values[EVIDENCE_TERMS])
 {
-    values[EVIDENCE_TOP] = 0;
-    const double sum = weighted_sum(values);
-    const double above = fmax(sum - calibration_knee, 0);
-    values[EVIDENCE_TOP] = fmin(sum + (calibration_slope - 1) * above, calibration_limit) - sum;
+    values[EVIDENCE_READ] = values[EVIDENCE_TOP] = 0;
+    const double choice = weighted_sum(calibration_weights, calibration_bias, values);
+    const double read = weighted_sum(calibration_read_weights, calibration_read_bias, values);
+    /* By their errors: 1 less a small number would lose most of it. */
+    const double a = sigmoid(-choice), b = sigmoid(-read), error = fmax(a + b - a * b, 1e-12);
+    const double both = log((1 - error) / error);
+    values[EVIDENCE_READ] = both - choice;
+    values[EVIDENCE_TOP] = fmin(both, calibration_limit) - both;
 }
 
 double evidence_score(const double values[EVIDENCE_TERMS])
 {
-    const double sum = weighted_sum(values);
+    const double sum = weighted_sum(calibration_weights, calibration_bias, values);
     return isfinite(sum) ? sigmoid(sum) : 0;
 }
 

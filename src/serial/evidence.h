@@ -2,14 +2,20 @@
  * The evidence for a reading, term by term, and the probability that follows from it.
  *
  * Terms up to EVIDENCE_PLACES are log-odds, set by reasoning about labels; they add up to what the
- * search ranks by (evidence_sum). All terms together are the features of the calibration:
+ * search ranks by (evidence_sum). All terms together are the features of the calibration. A reading
+ * is right when two things are: this is the code that was asked for, and its characters are those
+ * that are printed. No evidence for the one makes up for doubt about the other, so each has a sum
+ * of its own, and their probabilities are multiplied:
  *
- *   score = 1 / (1 + exp(-(bias + sum of weight × value)))
+ *   choice      = bias + sum of weight × value            over what speaks for this code
+ *   characters  = bias + sum of weight × value            over what speaks for its characters
+ *   score       = sigmoid(choice) × sigmoid(characters)   at most sigmoid(limit)
  *
- * with the weights of calibration_table.c. So every score can be shown as a sum.
+ * with the weights of calibration_table.c. The term EVIDENCE_READ is what the characters take off
+ * the choice's log-odds; so every score can be shown as one sum, and that term as another.
  *
- * To add a term: a name here, a row in evidence.c, a weight in calibration_table.c, and the place
- * that fills it.
+ * To add a term: a name here, a row in evidence.c, a row in tools/calibrate, and the place that
+ * fills it.
  */
 #ifndef SE_SERIAL_EVIDENCE_H
 #define SE_SERIAL_EVIDENCE_H
@@ -40,46 +46,55 @@ enum evidence_term {
     EVIDENCE_OTHER,   /* the same of the best other understanding of this place, -10 … 0 */
     EVIDENCE_SERIAL,  /* 1: announced as, or of the format of, a serial number */
     /* From here on: set by calibrate_measure. */
-    EVIDENCE_CLEAR,  /* log-odds that all characters are right, -6.9 … 6.9 */
-    EVIDENCE_WHOLE,  /* log-odds of the text among all that its strip may say, -9.2 … 9.2 */
-    EVIDENCE_LEAD,   /* log of how much likelier it is than the best of those, -10 … 8 */
-    EVIDENCE_AGAIN,  /* share of the further readings of its lines that say the same, 0 … 1 */
+    EVIDENCE_CLEAR,   /* log-odds that all characters are right, -6.9 … 6.9 */
+    EVIDENCE_WHOLE,   /* log-odds of the text among all that its strip may say, -9.2 … 9.2 */
+    EVIDENCE_LEAD,    /* log of how much likelier it is than the best of those, -10 … 8 */
+    EVIDENCE_AGAIN,   /* share of the further readings of its lines that say the same, 0 … 1 */
     EVIDENCE_AGAINST, /* share that say something else; both 0: not read again */
     EVIDENCE_JOINT,   /* as lead, all readings of its lines together, -10 … 20 */
     EVIDENCE_WORST,   /* as lead, of the reading of its lines that speaks least for it, -10 … 8 */
     EVIDENCE_BARE,    /* 1: nothing announces it */
-    EVIDENCE_KNOWN,  /* 1: of a known format */
-    EVIDENCE_PROVEN, /* 1: its check digit agrees */
-    EVIDENCE_AGREED, /* 1: text and barcode say the same */
-    EVIDENCE_ALONE,  /* 1: from a barcode alone */
-    EVIDENCE_TWICE,  /* 1: stands at two places */
-    EVIDENCE_SHORT,  /* symbols that it has less than 8, 0 … 4 */
-    EVIDENCE_ODD,    /* letters I, O, Q that may be digits, 0 … 3 */
-    EVIDENCE_SMALL,  /* how often its height must be doubled to reach 24 pixels, 0 … 3 */
-    EVIDENCE_EDGE,   /* 1: touches an edge of the picture, which may cut it */
+    EVIDENCE_KNOWN,   /* 1: of a known format that names one device */
+    EVIDENCE_PROVEN,  /* 1: its check digit agrees */
+    EVIDENCE_AGREED,  /* 1: text and barcode say the same */
+    EVIDENCE_BARS,    /* 1: they do, and it is no number of a network or of a trade */
+    EVIDENCE_DISPUTE, /* 1: text and barcode of its place differ by a symbol or two */
+    EVIDENCE_JOINED,  /* pieces that it is joined of, less 1, and 1 for spaces inside, 0 … 3 */
+    EVIDENCE_ALONE,   /* 1: from a barcode alone */
+    EVIDENCE_TWICE,   /* 1: stands at two places */
+    EVIDENCE_SHORT,   /* symbols that it has less than 8, 0 … 4 */
+    EVIDENCE_ODD,     /* letters I, O, Q that may be digits, 0 … 3 */
+    EVIDENCE_SMALL,   /* how often its height must be doubled to reach 24 pixels, 0 … 3 */
+    EVIDENCE_EDGE,    /* 1: an edge of the picture may cut it */
     EVIDENCE_CLOSE, /* how near another place comes, from 3 behind on, 0 … 6; first answer alone */
-    EVIDENCE_TIGHT,  /* how near another understanding of this place comes, from 3 behind on */
+    EVIDENCE_TIGHT,  /* how near another understanding of this place comes that is not a part of
+                        this one, from 3 behind on */
     EVIDENCE_DIGITS, /* 1: digits alone */
     EVIDENCE_ASKED,  /* 1: a word for serial numbers stands in the picture, and does not announce
                         this: what it announces may not have been read */
     EVIDENCE_DEVICE, /* 1: names one device, but is no serial number: asset, VIN, container */
-    EVIDENCE_NET,    /* 1: names one device in a network: MAC, IMEI, MEID, ICCID; most devices that
-                        show one have a serial number, too */
+    EVIDENCE_NET,    /* 1: names one device in a network: MAC, IMEI, MEID, ICCID, and is not all
+                        that was read; most devices that show one have a serial number, too */
     EVIDENCE_TRADE,  /* 1: names a kind of device: part, GTIN */
+    EVIDENCE_PART,   /* 1: a part or model number */
+    EVIDENCE_ELSE,   /* 1: a word announces it as something else */
     EVIDENCE_LATER1, /* 1: not the first answer, and a serial number */
     EVIDENCE_LATER2, /* 1: not the first answer, and of EVIDENCE_DEVICE or NET */
     EVIDENCE_LATER3, /* 1: not the first answer, and any other code */
-    EVIDENCE_TOP,    /* what is added to a sum above calibration_knee, where readings are right more
-                        often than it says, and taken off one above calibration_limit */
+    EVIDENCE_SOLE,   /* 1: no other code was read anywhere in the picture */
+    EVIDENCE_READ,   /* what the doubt about the characters takes off the choice's log-odds */
+    EVIDENCE_TOP,    /* what is taken off a sum above calibration_limit */
     EVIDENCE_TERMS
 };
 
-/* Weights of the terms and the constant, in calibration_table.c. */
+/* Weights of the terms and the constant, in calibration_table.c: of the choice … */
 extern const double calibration_weights[EVIDENCE_TERMS];
 extern const double calibration_bias;
-/* A sum above the knee grows by the slope, 1 or more, up to the limit: log-odds that no reading
- * passes, because beyond them there was nothing to learn from. */
-extern const double calibration_knee, calibration_slope, calibration_limit;
+/* … and of the characters. */
+extern const double calibration_read_weights[EVIDENCE_TERMS];
+extern const double calibration_read_bias;
+/* Log-odds that no reading passes, because beyond them there was nothing to learn from. */
+extern const double calibration_limit;
 
 /* Short name of a term ("anchor"), for people and programs; static storage. */
 const char *evidence_name(enum evidence_term term);
@@ -91,8 +106,8 @@ double evidence_sum(const double values[EVIDENCE_TERMS]);
  * (0 … 1) that all characters are right. */
 void evidence_close(double values[EVIDENCE_TERMS], double certain);
 
-/* Sets EVIDENCE_TOP from all other terms. */
-void evidence_top(double values[EVIDENCE_TERMS]);
+/* Sets EVIDENCE_READ and EVIDENCE_TOP from all other terms. */
+void evidence_finish(double values[EVIDENCE_TERMS]);
 
 /* Probability, 0 … 1, that the reading is right; 0 where a term is not a number. */
 double evidence_score(const double values[EVIDENCE_TERMS]);

@@ -365,6 +365,18 @@ static double bounded(float value, double low, double high)
     return fmax(low, fmin(high, (double)value));
 }
 
+/* How near the best other understanding of the place comes; a part of the code is none. */
+static double nearest_other(const struct chosen *place)
+{
+    const char *key = place->best->repair.key;
+    for (size_t i = 0; i < place->other_count; i++) {
+        const struct hypothesis *other = place->others[i];
+        if (!strstr(key, other->repair.key))
+            return bounded(rank_evidence(other) - rank_evidence(place->best), -10, 0);
+    }
+    return -10;
+}
+
 /* How near the other places and the other understandings of a place come. */
 static int compare_places(const struct work *work, struct chosen made[], size_t count,
                           se_error *err)
@@ -374,12 +386,10 @@ static int compare_places(const struct work *work, struct chosen made[], size_t 
         /* A number of another kind takes nothing from one that is not the first answer. */
         const bool alone = count < 2 || (i > 0 && made[i].best->kind != made[0].best->kind);
         const struct chosen *rival = alone ? NULL : &made[i == 0];
-        const float own = rank_evidence(made[i].best);
         evidence[EVIDENCE_RIVAL] =
             rival ? bounded(rival->best->rank - made[i].best->rank, -10, 10) : -10;
-        evidence[EVIDENCE_OTHER] =
-            made[i].other_count ? bounded(rank_evidence(made[i].others[0]) - own, -10, 0) : -10;
-        FORWARD_IF_ERROR(calibrate_measure(work, made[i].best, i, evidence, err));
+        evidence[EVIDENCE_OTHER] = nearest_other(&made[i]);
+        FORWARD_IF_ERROR(calibrate_measure(work, made[i].best, i, count < 2, evidence, err));
     }
     return SE_OK;
 }

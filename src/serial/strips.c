@@ -26,6 +26,8 @@ enum {
 
 static const float STRIP_DEPTH = 9;
 static const double STRIP_LEAST = -12;
+/* Leads of one strip and of all together are told up to here. */
+static const double LEAD_MOST = 8, JOINT_MOST = 20;
 
 struct strips {
     struct lattice items[STRIPS_MAX]; /* folded; without steps: says nothing that could be used */
@@ -57,7 +59,14 @@ static struct lattice window_of(const struct work_text *text, size_t begin, size
     return lattice_window(text->lattice, from, to);
 }
 
-/* Characters of `again` that stand where `piece` stands in the line. */
+static bool is_code(const struct work_text *text, size_t at)
+{
+    return fold_symbol(text->chars[at].c) != FOLD_NO_SYMBOL;
+}
+
+/* Characters of `again` that stand where `piece` stands in the line; where the piece is bounded by
+ * something else than letters and digits, with all of those that follow there: a text that was
+ * taken for whole may go on. */
 static void characters_at(const struct work_text *again, const struct work_text *text,
                           const struct work_piece *piece, size_t *begin, size_t *end)
 {
@@ -74,6 +83,14 @@ static void characters_at(const struct work_text *again, const struct work_text 
             *begin = i;
         *end = i + 1;
     }
+    if (*end == 0)
+        return;
+    if (piece->begin == 0 || !is_code(text, piece->begin - 1))
+        while (*begin > 0 && is_code(again, *begin - 1))
+            --*begin;
+    if (piece->end == text->count || !is_code(text, piece->end))
+        while (*end < again->count && is_code(again, *end))
+            ++*end;
 }
 
 static int join(const struct lattice *parts, size_t count, struct arena *arena, struct lattice *out,
@@ -184,11 +201,11 @@ static void weigh(const struct strips *strips, const uint8_t *symbols, size_t le
     }
     const double p = within(exp(own[0]), 1e-4, 1 - 1e-4);
     e[EVIDENCE_WHOLE] = log(p / (1 - p));
-    e[EVIDENCE_LEAD] = within(lead[0], -10, 8);
-    e[EVIDENCE_JOINT] = within(joint, -10, 20);
+    e[EVIDENCE_LEAD] = within(lead[0], -10, LEAD_MOST);
+    e[EVIDENCE_JOINT] = within(joint, -10, JOINT_MOST);
     e[EVIDENCE_WORST] = e[EVIDENCE_LEAD];
     for (size_t k = 1; k < strips->count; k++) {
-        e[EVIDENCE_WORST] = fmin(e[EVIDENCE_WORST], within(lead[k], -10, 8));
+        e[EVIDENCE_WORST] = fmin(e[EVIDENCE_WORST], within(lead[k], -10, LEAD_MOST));
         agree += strips->items[k].steps > 0 && lead[k] > 0;
     }
     if (strips->count < 2)
@@ -204,7 +221,12 @@ int strips_measure(const struct work *work, const struct hypothesis *h, double e
     uint8_t symbols[WORK_MAX_CODE];
     struct decode_answer answer;
     const size_t length = h->repair.length, again = readings_of(work, h->cand);
-    if (h->repair.completed)
+    if (h->sources & SER_FROM_BARCODE) {
+        /* Barcodes check themselves. */
+        e[EVIDENCE_JOINT] = JOINT_MOST;
+        e[EVIDENCE_WORST] = LEAD_MOST;
+    }
+    if (h->repair.completed || h->sources != SER_FROM_TEXT)
         return SE_OK;
     struct strips *strips = arena_alloc(work->arena, 1, sizeof(*strips));
     if (!strips)

@@ -99,11 +99,15 @@ static void test_plain_without_readings(void **state)
 static void test_plain_explained(void **state)
 {
     (void)state;
-    static const se_term terms[] = {{"anchor", 6, 1}, {"shape", -0.5, 2}, {"length", 0.9, 0}};
+    static const se_term terms[] = {{"anchor", 6, 1, NULL},
+                                    {"shape", -0.5, 2, NULL},
+                                    {"length", 0.9, 0, NULL},
+                                    {"joint", 20, 0.25, "read"},
+                                    {"bias", 1, -1, "read"}};
     struct se_reading reading = two[0];
     reading.why = "\"s/n\" right\tbefore it";
     reading.terms = terms;
-    reading.term_count = 3;
+    reading.term_count = 5;
     const struct outcome outcome = {.file = "a", .result = make_result("a", &reading, 1)};
     const struct outcome_style style = {.format = OUTCOME_PLAIN, .explain = true};
     expect(&outcome, &style,
@@ -112,7 +116,11 @@ static void test_plain_explained(void **state)
            "before it\n"
            "    anchor        +6.00\n"
            "    shape         -1.00\n"
-           "    sum           +5.00\n");
+           "    sum           +5.00\n"
+           "    read: how sure the characters are\n"
+           "      joint         +5.00\n"
+           "      bias          -1.00\n"
+           "      sum           +4.00\n");
     se_result_free((se_result *)(uintptr_t)outcome.result);
 }
 

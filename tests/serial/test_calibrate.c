@@ -28,25 +28,62 @@ static const struct ser_reading *first_of(struct label *label, const char *const
 static void test_weights_have_their_signs(void **state)
 {
     (void)state;
-    static const enum evidence_term up[] = {
-        EVIDENCE_ANCHOR,  EVIDENCE_SHAPE,      EVIDENCE_CUT,     EVIDENCE_FORMAT, EVIDENCE_PRINT,
-        EVIDENCE_CHECK,   EVIDENCE_REPAIR,     EVIDENCE_BARCODE, EVIDENCE_PLACES, EVIDENCE_KNOWN,
-        EVIDENCE_CERTAIN, EVIDENCE_CHARACTERS, EVIDENCE_WEAKEST, EVIDENCE_CLEAR,  EVIDENCE_PROVEN,
-        EVIDENCE_AGREED,  EVIDENCE_TWICE};
+    static const enum evidence_term up[] = {EVIDENCE_ANCHOR, EVIDENCE_SHAPE, EVIDENCE_CUT,
+                                            EVIDENCE_FORMAT, EVIDENCE_KNOWN, EVIDENCE_BARS,
+                                            EVIDENCE_TWICE,  EVIDENCE_SOLE};
     static const enum evidence_term down[] = {
-        EVIDENCE_ALIKE, EVIDENCE_RIVAL,  EVIDENCE_OTHER,  EVIDENCE_BARE,
-        EVIDENCE_SHORT, EVIDENCE_ODD,    EVIDENCE_SMALL,  EVIDENCE_EDGE,
-        EVIDENCE_CLOSE, EVIDENCE_TIGHT,  EVIDENCE_ASKED,  EVIDENCE_TRADE,
-        EVIDENCE_NET,   EVIDENCE_LATER1, EVIDENCE_LATER2, EVIDENCE_LATER3};
+        EVIDENCE_BARE,   EVIDENCE_SHORT,   EVIDENCE_EDGE,   EVIDENCE_CLOSE,  EVIDENCE_TIGHT,
+        EVIDENCE_ASKED,  EVIDENCE_TRADE,   EVIDENCE_NET,    EVIDENCE_PART,   EVIDENCE_ELSE,
+        EVIDENCE_JOINED, EVIDENCE_AGAINST, EVIDENCE_LATER1, EVIDENCE_LATER2, EVIDENCE_LATER3};
+    static const enum evidence_term clearer[] = {
+        EVIDENCE_AGAIN, EVIDENCE_JOINT,  EVIDENCE_WORST,   EVIDENCE_LEAD,
+        EVIDENCE_WHOLE, EVIDENCE_CLEAR,  EVIDENCE_WEAKEST, EVIDENCE_CERTAIN,
+        EVIDENCE_KNOWN, EVIDENCE_PROVEN, EVIDENCE_TWICE,   EVIDENCE_REPAIR};
+    static const enum evidence_term doubtful[] = {EVIDENCE_AGAINST, EVIDENCE_ALIKE, EVIDENCE_ODD,
+                                                  EVIDENCE_SMALL, EVIDENCE_LENGTH};
     for (size_t i = 0; i < sizeof(up) / sizeof(up[0]); i++)
         assert_true(calibration_weights[up[i]] >= 0);
     for (size_t i = 0; i < sizeof(down) / sizeof(down[0]); i++)
         assert_true(calibration_weights[down[i]] <= 0);
-    assert_true(calibration_weights[EVIDENCE_CLEAR] + calibration_weights[EVIDENCE_CERTAIN] +
-                    calibration_weights[EVIDENCE_WEAKEST] +
-                    calibration_weights[EVIDENCE_CHARACTERS] >
+    for (size_t i = 0; i < sizeof(clearer) / sizeof(clearer[0]); i++)
+        assert_true(calibration_read_weights[clearer[i]] >= 0);
+    for (size_t i = 0; i < sizeof(doubtful) / sizeof(doubtful[0]); i++)
+        assert_true(calibration_read_weights[doubtful[i]] <= 0);
+    assert_true(calibration_weights[EVIDENCE_ANCHOR] > 0);
+    assert_true(calibration_read_weights[EVIDENCE_JOINT] + calibration_read_weights[EVIDENCE_LEAD] +
+                    calibration_read_weights[EVIDENCE_WORST] >
                 0);
+    assert_float_equal((float)calibration_weights[EVIDENCE_READ], 1.0F, 1e-9F);
     assert_float_equal((float)calibration_weights[EVIDENCE_TOP], 1.0F, 1e-9F);
+}
+
+/* The score is the probability of the choice times that of the characters. */
+static void test_both_must_hold(void **state)
+{
+    (void)state;
+    double good[EVIDENCE_TERMS] = {[EVIDENCE_ANCHOR] = 6,
+                                   [EVIDENCE_JOINT] = 20,
+                                   [EVIDENCE_LEAD] = 8,
+                                   [EVIDENCE_WORST] = 8,
+                                   [EVIDENCE_AGAIN] = 1};
+    double misread[EVIDENCE_TERMS];
+    memcpy(misread, good, sizeof(good));
+    misread[EVIDENCE_CERTAIN] = misread[EVIDENCE_WEAKEST] = misread[EVIDENCE_JOINT] = -10;
+    misread[EVIDENCE_LEAD] = misread[EVIDENCE_WORST] = misread[EVIDENCE_CLEAR] = -10;
+    evidence_finish(good);
+    evidence_finish(misread);
+    double choice = calibration_bias, read = calibration_read_bias;
+    for (int i = 0; i < EVIDENCE_READ; i++) {
+        choice += calibration_weights[i] * misread[i];
+        read += calibration_read_weights[i] * misread[i];
+    }
+    const double both = 1 / (1 + exp(-choice)) / (1 + exp(-read));
+    assert_float_equal((float)evidence_score(misread), (float)both, 1e-5F);
+    assert_true(evidence_score(misread) < evidence_score(good));
+    /* However good the choice: doubtful characters are not made up for. */
+    misread[EVIDENCE_ANCHOR] = 1e3;
+    evidence_finish(misread);
+    assert_float_equal((float)evidence_score(misread), (float)(1 / (1 + exp(-read))), 1e-5F);
 }
 
 static void test_evidence_for_and_against(void **state)
@@ -113,7 +150,7 @@ static void test_what_is_no_number_is_never_sure(void **state)
     const double bad[] = {NAN, INFINITY, -INFINITY};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         double evidence[EVIDENCE_TERMS] = {[EVIDENCE_ANCHOR] = 6, [EVIDENCE_SHAPE] = bad[i]};
-        evidence_top(evidence);
+        evidence_finish(evidence);
         struct ser_reading reading = {.score = (float)evidence_score(evidence),
                                       .evidence = evidence};
         assert_true(reading.score >= 0 && reading.score <= 1);
@@ -130,7 +167,7 @@ static void test_limit(void **state)
 {
     (void)state;
     double evidence[EVIDENCE_TERMS] = {[EVIDENCE_ANCHOR] = 1e6, [EVIDENCE_CLEAR] = 1e6};
-    evidence_top(evidence);
+    evidence_finish(evidence);
     const double most = evidence_score(evidence);
     assert_float_equal((float)most, (float)(1 / (1 + exp(-calibration_limit))), 1e-6F);
     assert_true(most > 0.998 && most < 1);
@@ -162,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights_have_their_signs),
+        cmocka_unit_test(test_both_must_hold),
         cmocka_unit_test(test_evidence_for_and_against),
         cmocka_unit_test(test_edge),
         cmocka_unit_test(test_status_by_max_error),

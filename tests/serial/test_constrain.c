@@ -12,90 +12,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/ctc.h"
 #include "serial/known_list.h"
 #include "serial/pattern.h"
 #include "failing_malloc.h"
-#include "label_builder.h"
-
-/* ---- lattices ------------------------------------------------------------------------------- */
-
-static const uint32_t points[] = {0,   ' ', '/', ':', '-', '0', '1', '2', '3', '4', '5', '6', '7',
-                                  '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K',
-                                  'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X',
-                                  'Y', 'Z', 'a', 'd', 'e', 'i', 'l', 'o', 'r', 's', 't'};
-enum { COLUMNS = sizeof(points) / sizeof(points[0]), MOST_STEPS = 2 * LABEL_CHARS, BLANK = 0 };
-static const struct alphabet alphabet = {COLUMNS, points};
-
-/* Two steps a character: one that shows it, and a blank behind it. */
-struct strip {
-    float logp[MOST_STEPS * COLUMNS], reject[MOST_STEPS], best_logp[MOST_STEPS];
-    int32_t best[MOST_STEPS];
-    struct lattice lattice;
-};
-
-static int column_of(char c)
-{
-    const int column = c == '\0' ? BLANK : alphabet_column(&alphabet, (uint32_t)(unsigned char)c);
-    assert_true(column >= 0);
-    return column;
-}
-
-/* This step says `c` with probability p, `other` with nearly all of the rest; '\0' is the blank. */
-static void set_step(struct strip *strip, size_t step, char c, float p, char other)
-{
-    enum { LEFT_OVER = -12 };
-    float *row = strip->logp + step * COLUMNS;
-    for (int i = 0; i < COLUMNS; i++)
-        row[i] = LEFT_OVER;
-    row[column_of(c)] = logf(p);
-    if (other != c)
-        row[column_of(other)] = logf(1 - p);
-    strip->reject[step] = LEFT_OVER;
-}
-
-static void spell(struct strip *strip, const char *text)
-{
-    const size_t count = strlen(text);
-    assert_true(count <= LABEL_CHARS);
-    for (size_t i = 0; i < count; i++) {
-        set_step(strip, 2 * i, text[i], 0.999F, '\0');
-        set_step(strip, 2 * i + 1, '\0', 0.999F, text[i]);
-    }
-    strip->lattice = (struct lattice){.steps = (int)(2 * count),
-                                      .alphabet = &alphabet,
-                                      .logp = strip->logp,
-                                      .stride = COLUMNS,
-                                      .reject = strip->reject,
-                                      .best = strip->best,
-                                      .best_logp = strip->best_logp};
-}
-
-/* Reads the strip as the recognizer does, and puts it on the label. */
-static void add_strip(struct label *label, struct strip *strip)
-{
-    struct text_char read[LABEL_CHARS];
-    char text[LABEL_CHARS + 1] = {0};
-    for (int step = 0; step < strip->lattice.steps; step++) {
-        const float *row = strip->logp + (size_t)step * COLUMNS;
-        strip->best[step] = 0;
-        for (int i = 1; i < COLUMNS; i++)
-            if (row[i] > row[strip->best[step]])
-                strip->best[step] = i;
-        strip->best_logp[step] = row[strip->best[step]];
-    }
-    const size_t count = ctc_greedy(&strip->lattice, points, COLUMNS, read, LABEL_CHARS);
-    for (size_t i = 0; i < count; i++)
-        text[i] = (char)read[i].c;
-    struct ser_line *line = label_line(label, 100, 100 + 40 * (float)label->input.line_count, text);
-    struct ser_char *chars = label->chars[label->input.line_count - 1];
-    for (size_t i = 0; i < count; i++) {
-        const struct text_char *from = &read[i];
-        chars[i] = (struct ser_char){from->c,    from->p,  from->alt,  from->alt_p,
-                                     from->from, from->to, from->step, from->end};
-    }
-    line->lattice = &strip->lattice;
-}
+#include "strip_builder.h"
 
 /* ---- what is asked -------------------------------------------------------------------------- */
 
@@ -112,7 +32,7 @@ static struct question asked;
 static void begin(const char *text)
 {
     label_init(&asked.label, 0);
-    spell(&asked.strip, text);
+    strip_spell(&asked.strip, text);
 }
 
 static void give_pattern(const char *text)
@@ -129,7 +49,7 @@ static void give_list(const char *text)
 
 static const struct ser_reading *answer(void)
 {
-    add_strip(&asked.label, &asked.strip);
+    strip_add(&asked.label, &asked.strip);
     assert_int_equal(label_find(&asked.label), SE_OK);
     assert_true(asked.label.found.count > 0);
     return &asked.label.found.readings[0];
@@ -160,7 +80,7 @@ static void test_a_pattern_decides_between_two(void **state)
 {
     (void)state;
     begin("S/N: SKD7204913");
-    set_step(&asked.strip, 2 * 7, 'O', 0.6F, 'D');
+    strip_set(&asked.strip, 2 * 7, 'O', 0.6F, 'D');
     give_pattern("[A-Z]KD[0-9]{7}");
     const struct ser_reading *reading = answer();
     assert_string_equal(reading->text, "SKD7204913");
@@ -213,7 +133,7 @@ static void test_a_symbol_more(void **state)
 {
     (void)state;
     begin("S/N: SKD7224913");
-    set_step(&asked.strip, 2 * 9 + 1, '2', 0.6F, '\0');
+    strip_set(&asked.strip, 2 * 9 + 1, '2', 0.6F, '\0');
     give_pattern("[A-Z]{3}[0-9]{7}");
     const struct ser_reading *reading = answer();
     assert_string_equal(reading->printed, "SKD724913");
@@ -227,7 +147,7 @@ static void test_a_symbol_less(void **state)
 {
     (void)state;
     begin("S/N: SKD72104913");
-    set_step(&asked.strip, 2 * 10, '1', 0.6F, '\0');
+    strip_set(&asked.strip, 2 * 10, '1', 0.6F, '\0');
     give_pattern("[A-Z]{3}[0-9]{7}");
     const struct ser_reading *reading = answer();
     assert_string_equal(reading->printed, "SKD72104913");
@@ -256,8 +176,8 @@ static void test_what_fits_comes_first(void **state)
     static struct strip other;
     begin("S/N: SKD7204913");
     give_pattern("[0-9]{6}[A-Z]{2}");
-    spell(&other, "Tested 204417-QX");
-    add_strip(&asked.label, &other);
+    strip_spell(&other, "Tested 204417-QX");
+    strip_add(&asked.label, &other);
     const struct ser_reading *reading = answer();
     assert_true(reading->matches_pattern);
     assert_string_equal(reading->text, "204417QX");
@@ -282,7 +202,7 @@ static void test_a_list_has_the_nearest(void **state)
 {
     (void)state;
     begin("S/N: SKD7204913");
-    set_step(&asked.strip, 2 * 13, '7', 0.7F, '1');
+    strip_set(&asked.strip, 2 * 13, '7', 0.7F, '1');
     give_list("SKD7204910\nSKD7204913\nSKD7204923\n");
     const struct ser_reading *reading = answer();
     assert_string_equal(reading->printed, "SKD7204973");
@@ -297,8 +217,8 @@ static void test_nearest_is_what_the_picture_says(void **state)
 {
     (void)state;
     begin("S/N: SKD7204913");
-    set_step(&asked.strip, 2 * 13, '7', 0.6F, '1');
-    set_step(&asked.strip, 2 * 14, '8', 0.6F, '3');
+    strip_set(&asked.strip, 2 * 13, '7', 0.6F, '1');
+    strip_set(&asked.strip, 2 * 14, '8', 0.6F, '3');
     give_list("SKD7204913\nSKD7204977\n");
     const struct ser_reading *reading = answer();
     assert_string_equal(reading->printed, "SKD7204978");
@@ -354,8 +274,8 @@ static void test_a_format_finds_its_code(void **state)
 {
     (void)state;
     begin("IMEI: 352099001761481");
-    set_step(&asked.strip, 2 * 10, '9', 0.6F, '\0');
-    set_step(&asked.strip, 2 * 10 + 1, '9', 0.6F, '\0');
+    strip_set(&asked.strip, 2 * 10, '9', 0.6F, '\0');
+    strip_set(&asked.strip, 2 * 10 + 1, '9', 0.6F, '\0');
     const struct ser_reading *reading = answer();
     assert_string_equal(reading->printed, "35209001761481");
     assert_string_equal(reading->text, "352099001761481");
@@ -366,7 +286,7 @@ static void test_alternatives_have_other_lengths(void **state)
 {
     (void)state;
     begin("S/N: SKD7224913");
-    set_step(&asked.strip, 2 * 9 + 1, '\0', 0.7F, '2');
+    strip_set(&asked.strip, 2 * 9 + 1, '\0', 0.7F, '2');
     const struct ser_reading *reading = answer();
     assert_string_equal(reading->text, "SKD7224913");
     assert_true(label_has(&asked.label, "SKD724913"));
@@ -386,12 +306,12 @@ static void test_hostile_lattices(void **state)
     give_pattern("([A-Z0-9]{1,8}[0-9]?){1,4}");
     give_list("AAAA\nABCD1234EFGH\nSKD7204913\nSKD7204914\n");
     for (size_t i = 0; i < LABEL_LINES; i++)
-        add_strip(&asked.label, &asked.strip);
+        strip_add(&asked.label, &asked.strip);
     for (size_t i = 12; i < (size_t)asked.strip.lattice.steps; i++)
-        for (size_t k = 0; k < COLUMNS; k++)
-            asked.strip.logp[i * COLUMNS + k] = (i + k) % 7 ? -1 : -0.5F;
-    asked.strip.logp[14 * COLUMNS + 3] = NAN;
-    asked.strip.logp[16 * COLUMNS + 4] = INFINITY;
+        for (size_t k = 0; k < STRIP_COLUMNS; k++)
+            asked.strip.logp[i * STRIP_COLUMNS + k] = (i + k) % 7 ? -1 : -0.5F;
+    asked.strip.logp[14 * STRIP_COLUMNS + 3] = NAN;
+    asked.strip.logp[16 * STRIP_COLUMNS + 4] = INFINITY;
     asked.strip.reject[18] = NAN;
     assert_int_equal(label_find(&asked.label), SE_OK);
     assert_true(asked.label.found.count > 0);
@@ -410,7 +330,7 @@ static void test_steps_out_of_the_lattice(void **state)
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         begin("S/N: SKD7204913");
         give_pattern("[A-Z]{3}[0-9]{7}");
-        add_strip(&asked.label, &asked.strip);
+        strip_add(&asked.label, &asked.strip);
         for (size_t k = 5; k < 15; k++) {
             asked.label.chars[0][k].step = steps[i][0];
             asked.label.chars[0][k].end = steps[i][1];
@@ -429,10 +349,10 @@ static void test_every_allocation_fails(void **state)
     if (!failing_malloc_works())
         skip();
     begin("S/N: SKD7224913");
-    set_step(&asked.strip, 2 * 9 + 1, '2', 0.6F, '\0');
+    strip_set(&asked.strip, 2 * 9 + 1, '2', 0.6F, '\0');
     give_pattern("[A-Z]{3}[0-9]{7}");
     give_list("SKD7224914\nXYZ1234567\n");
-    add_strip(&asked.label, &asked.strip);
+    strip_add(&asked.label, &asked.strip);
     for (size_t n = 1;; n++) {
         arena_free(&asked.label.arena);
         arena_init(&asked.label.arena, 1 << 20);

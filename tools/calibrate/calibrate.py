@@ -27,27 +27,37 @@ from model import Model
 from samples import Sample
 
 Array = np.ndarray
+PORTION = 250
 RENDER = Path(__file__).resolve().parents[1] / "render" / "render.py"
 
 # Term -> sign that its weight is held to: 1, more of it never lowers the probability; -1, never
-# raises it; 0, free. The terms, as src/serial/evidence.h describes them.
-SIGNS = {
-    "prior": 0, "anchor": 1, "shape": 1, "cut": 1, "format": 1, "print": 1, "check": 1,
-    "repair": 1, "barcode": 1, "places": 1, "ceiling": 0, "characters": 1, "certain": 1,
-    "weakest": 1, "length": 0, "alike": -1, "height": 0, "rival": -1, "other": -1, "serial": 0,
-    "clear": 1, "whole": 1, "lead": 1, "bare": -1, "known": 1, "proven": 1, "agreed": 1, "alone": 0, "twice": 1,
-    "short": -1, "odd": -1, "small": -1, "edge": -1, "close": -1, "tight": -1,
-    "digits": 0, "asked": -1, "device": 0, "network": -1,
-    "trade": -1}
-# Set by a second fit, over the readings that are not the first of their picture.
+# raises it; 0, free. The terms, as src/serial/evidence.h describes them. What tells that this is
+# the code that was asked for, whole:
+CHOICE = {
+    "anchor": 1, "shape": 1, "cut": 1, "format": 1, "serial": 0, "bare": -1, "known": 1, "bars": 1,
+    "alone": 0, "twice": 1, "joined": -1, "short": -1, "edge": -1, "close": -1, "tight": -1,
+    "digits": 0, "asked": -1, "device": 0, "network": -1, "trade": -1, "part": -1, "else": -1,
+    "sole": 1, "against": -1}
+# … and that its characters are those that are printed:
+READ = {
+    "joint": 1, "worst": 1, "clear": 1, "against": -1, "alike": -1, "odd": -1, "small": -1,
+    "known": 1, "proven": 1}
+# Of the choice, set by a second fit, over the readings that are not the first of their picture.
 LATER = ("later-1", "later-2", "later-3")
 # Taken off by hand, over what the fit says: what the pictures of the fit cannot tell. A network
-# address read without fault says nothing of whether a serial number was overlooked, and most codes
-# that are neither first nor of a device are not what anybody asked for.
-REMOVED = {"network": -2.0, "later-3": -4.0}
+# address read without fault says nothing of whether a serial number was overlooked, a part number
+# is never what was asked for, and most codes that are neither first nor of a device are not what
+# anybody asked for.
+REMOVED = {"network": -2.0, "part": -4.0, "later-3": -4.0}
+# Weights of the characters' sum that are set by hand: what the pictures of the fit hold too little
+# of. A correction (by a pattern, a list, a format) costs what it is unlikelier than what was read;
+# a barcode that says something else is a witness against the text.
+BY_HAND = {"repair": 1.0, "dispute": -2.0}
 # Not fitted: the weight that the program needs.
-FIXED = {"top": 1.0}
-
+FIXED = {"read": 1.0, "top": 1.0}
+# Measured, shown, and of no weight: they say what others say better.
+UNUSED = ("prior", "print", "check", "barcode", "places", "ceiling", "characters", "rival", "other",
+          "agreed", "certain", "weakest", "length", "height", "lead", "whole", "again")
 
 # Names in C that differ from those that people see.
 SHORT = {"network": "NET"}
@@ -57,21 +67,25 @@ SHORT = {"network": "NET"}
 class Knobs:
     """What the fit is told. README.md gives the reasons."""
 
-    ridge: float = 1.0
+    ridge: float = 0.03
     prior: float = 0.0004
     photo_weight: float = 3.0
-    knee: float = 4.0
-    slope: float = 4.0
     limit: float = 7.6
 
 
-def names_of(readings: list[Sample]) -> list[str]:
-    """Terms that the first fit weighs, in the program's order."""
-    known = set(SIGNS) | set(LATER) | set(FIXED) | {"bias"}
-    names = list(readings[0].terms)
-    if unknown := set(names) - known:
-        raise SystemExit(f"terms without a row in SIGNS: {', '.join(sorted(unknown))}")
-    return [name for name in names if name in SIGNS]
+@dataclass(frozen=True)
+class Weights:
+    """Of both sums, by term, "bias" among them."""
+
+    choice: dict[str, float]
+    read: dict[str, float]
+
+
+def check_names(readings: list[Sample]) -> None:
+    """Every term of the program has its place in this file."""
+    known = {*CHOICE, *READ, *LATER, *FIXED, *UNUSED, *BY_HAND, "bias"}
+    if unknown := set(readings[0].terms) - known:
+        raise SystemExit(f"terms without a row in CHOICE or READ: {', '.join(sorted(unknown))}")
 
 
 def weights_of(readings: list[Sample], photos: set[str], knobs: Knobs) -> Array:
@@ -79,22 +93,38 @@ def weights_of(readings: list[Sample], photos: set[str], knobs: Knobs) -> Array:
     return np.array([knobs.photo_weight if s.file in photos else 1.0 for s in readings])
 
 
-def fit(readings: list[Sample], photos: set[str], names: list[str], knobs: Knobs) -> dict[str, float]:
-    """Weights by term, and "bias"."""
+def fit_part(readings: list[Sample], photos: set[str], signs: dict[str, int], failure: str,
+             knobs: Knobs) -> dict[str, float]:
+    """One sum: that a reading did not fail in this way. Zero for terms without evidence."""
+    names = list(signs)
+    found = model.fit(samples.matrix(readings, names),
+                      np.array([s.failed != failure for s in readings]),
+                      weights_of(readings, photos, knobs), np.array(list(signs.values())),
+                      knobs.ridge, knobs.prior)
+    return dict(zip(names, found.weights)) | {"bias": found.bias}
+
+
+def fit(readings: list[Sample], photos: set[str], knobs: Knobs) -> Weights:
+    """Both sums from the first readings, then what later ones lose."""
     first = [s for s in readings if s.place == 0]
     later = [s for s in readings if s.place > 0]
-    signs = np.array([SIGNS[name] for name in names])
-    found = model.fit(samples.matrix(first, names), np.array([s.right for s in first]),
-                      weights_of(first, photos, knobs), signs, knobs.ridge, knobs.prior)
-    weights = dict(zip(names, found.weights)) | {"bias": found.bias}
+    choice = fit_part(first, photos, CHOICE, "choice", knobs)
+    read = fit_part([s for s in first if s.failed != "choice"], photos, READ, "characters", knobs)
     offsets = samples.matrix(later, list(LATER))
-    base = found.logit(samples.matrix(later, names))
-    right = np.array([s.right for s in later])
+    base = total(later, choice)
+    chosen_right = np.array([s.failed != "choice" for s in later])
     for column, name in enumerate(LATER):
-        weights[name] = later_weight(base, right, offsets[:, column] > 0, knobs)
+        choice[name] = later_weight(base, chosen_right, offsets[:, column] > 0, knobs)
     for name, value in REMOVED.items():
-        weights[name] += value
-    return weights | FIXED
+        choice[name] += value
+    return Weights(choice | FIXED, read | BY_HAND)
+
+
+def total(readings: list[Sample], weights: dict[str, float]) -> Array:
+    """Bias and sum of weight x value, [samples]."""
+    names = [n for n in weights if n not in FIXED and n != "bias"]
+    found = Model(np.array([weights[n] for n in names]), weights["bias"])
+    return found.logit(samples.matrix(readings, names))
 
 
 def later_weight(base: Array, right: Array, chosen: Array, knobs: Knobs) -> float:
@@ -110,17 +140,14 @@ def later_weight(base: Array, right: Array, chosen: Array, knobs: Knobs) -> floa
     return low
 
 
-def probability(readings: list[Sample], weights: dict[str, float], knobs: Knobs) -> Array:
+def probability(readings: list[Sample], weights: Weights, knobs: Knobs) -> Array:
     """Of each reading being right, as the program computes it."""
-    names = [n for n in weights if n not in FIXED and n != "bias"]
-    found = Model(np.array([weights[n] for n in names]), weights["bias"])
-    sums = found.logit(samples.matrix(readings, names))
-    stretched = sums + (knobs.slope - 1) * np.maximum(sums - knobs.knee, 0)
-    return model.sigmoid(np.minimum(stretched, knobs.limit))
+    both = (model.sigmoid(total(readings, weights.choice))
+            * model.sigmoid(total(readings, weights.read)))
+    return np.minimum(both, model.sigmoid(np.array(knobs.limit)))
 
 
-def without_each(readings: list[Sample], photos: set[str], names: list[str],
-                 knobs: Knobs) -> Array:
+def without_each(readings: list[Sample], photos: set[str], knobs: Knobs) -> Array:
     """Probability of every photograph's readings by a model fitted without that photograph, and
     of every rendered picture's by one of five, fitted without its fifth. In the order given."""
     out = np.zeros(len(readings))
@@ -128,7 +155,7 @@ def without_each(readings: list[Sample], photos: set[str], names: list[str],
     fold = {f: f if f in photos else f"fifth {int(hashlib.sha256(f.encode()).hexdigest(), 16) % 5}"
             for f in files}
     for held in sorted(set(fold.values())):
-        weights = fit([s for s in readings if fold[s.file] != held], photos, names, knobs)
+        weights = fit([s for s in readings if fold[s.file] != held], photos, knobs)
         inside = [i for i, s in enumerate(readings) if fold[s.file] == held]
         out[inside] = probability([readings[i] for i in inside], weights, knobs)
     return out
@@ -148,20 +175,23 @@ def describe(title: str, readings: list[Sample], p: Array, max_error: float) -> 
             f"expected calibration error {100 * error:.1f} %")
 
 
-def table_text(weights: dict[str, float], knobs: Knobs, lines: list[str]) -> str:
+def table_text(weights: Weights, knobs: Knobs, lines: list[str]) -> str:
     """src/serial/calibration_table.c."""
     def row(name: str, value: float) -> str:
         term = "EVIDENCE_" + SHORT.get(name, name.upper().replace("-", ""))
         return f"    [{term}] = {value:.5g},\n"
 
+    def rows(values: dict[str, float]) -> str:
+        kept = {n: v for n, v in values.items() if n != "bias" and abs(v) >= 5e-5}
+        return "".join(row(n, v) for n, v in kept.items())
+
     comment = "\n".join(" * " + line for line in lines)
-    rows = "".join(row(n, 0.0 if abs(v) < 5e-5 else v) for n, v in weights.items() if n != "bias")
     return (f"/*\n * Weights of the terms of evidence.h. Written by tools/calibrate; do not edit.\n *\n"
             f"{comment}\n */\n#include \"serial/evidence.h\"\n\n"
-            f"const double calibration_weights[EVIDENCE_TERMS] = {{\n{rows}}};\n\n"
-            f"const double calibration_bias = {weights['bias']:.5g};\n"
-            f"const double calibration_knee = {knobs.knee:g};\n"
-            f"const double calibration_slope = {knobs.slope:g};\n"
+            f"const double calibration_weights[EVIDENCE_TERMS] = {{\n{rows(weights.choice)}}};\n"
+            f"const double calibration_bias = {weights.choice['bias']:.5g};\n\n"
+            f"const double calibration_read_weights[EVIDENCE_TERMS] = {{\n{rows(weights.read)}}};\n"
+            f"const double calibration_read_bias = {weights.read['bias']:.5g};\n\n"
             f"const double calibration_limit = {knobs.limit:g};\n")
 
 
@@ -190,26 +220,36 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, help="folder with photos.tsv and its pictures")
     parser.add_argument("--table", type=Path, help="C file to write")
     parser.add_argument("--seed", type=int, default=4001)
-    parser.add_argument("--count", type=int, default=700)
+    parser.add_argument("--count", type=int, default=1500)
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command."""
-    options = parse(arguments)
-    program, work, knobs = options.program.resolve(), options.work, Knobs()
-    work.mkdir(parents=True, exist_ok=True)
-    render(options.seed, options.count, work / "rendered")
-    read(program, work / "rendered", work / "rendered.jsonl")
-    readings, _ = samples.load(work / "rendered", work / "rendered.jsonl")
+def load_all(options: argparse.Namespace) -> tuple[list[Sample], set[str]]:
+    """Renders and reads what is not there yet; all readings, and the names of the photographs."""
+    program, work = options.program.resolve(), options.work
+    readings: list[Sample] = []
     photos: set[str] = set()
+    for first in range(0, options.count, PORTION):
+        pictures, run = work / f"pictures-{first}", work / f"readings-{first}.jsonl"
+        render(options.seed, min(PORTION, options.count - first), pictures, first)
+        read(program, pictures, run)
+        readings += samples.load(pictures, run)[0]
     if options.photos:
         read(program, options.photos, work / "photos.jsonl")
         real, rows = samples.load(options.photos, work / "photos.jsonl")
         photos = {row["file"] for row in rows}
         readings += real
-    names = names_of(readings)
-    p = without_each(readings, photos, names, knobs)
+    return readings, photos
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    options = parse(arguments)
+    knobs = Knobs()
+    options.work.mkdir(parents=True, exist_ok=True)
+    readings, photos = load_all(options)
+    check_names(readings)
+    p = without_each(readings, photos, knobs)
     reports = []
     for title, chosen in (("rendered, by fifths", [s.file not in photos for s in readings]),
                           ("photographs, each left out", [s.file in photos for s in readings])):
@@ -220,8 +260,9 @@ def main(arguments: list[str] | None = None) -> None:
     for s, each in sorted(zip(readings, p), key=lambda both: -both[1]):
         if not s.right and each > 0.98:
             print(f"  wrong with {each:.4f}: {s.file} {s.what} {s.text} ({s.place}) {s.note}")
-    weights = fit(readings, photos, names, knobs)
-    print("\n".join(f"  {name:12} {value:+.4f}" for name, value in weights.items()))
+    weights = fit(readings, photos, knobs)
+    for title, part in (("choice", weights.choice), ("characters", weights.read)):
+        print(title, *(f"  {name:12} {value:+.4f}" for name, value in part.items()), sep="\n")
     if options.table:
         lines = [f"Fitted to {options.count} pictures of tools/render --seed {options.seed}"
                  + (f" and {len(photos)} photographs." if photos else "."), *reports]

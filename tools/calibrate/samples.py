@@ -31,6 +31,7 @@ class Sample:
     status: str | None
     score: float
     right: bool
+    failed: str  # "": right; "characters": the code that was asked for, misread; "choice": another
     asked: bool  # the picture has a serial number
     terms: dict[str, float]
     note: str
@@ -87,11 +88,32 @@ def _samples_of(row: dict[str, str], result: dict) -> list[Sample]:
             right = text in codes | accepted
             if row["serial"] == "none" and reading["kind"] == "serial":
                 right = False
-        terms = {t["name"]: t["value"] for t in reading.get("terms", [])}
+        truths = accepted if place == 0 and asked else codes | accepted
+        terms = {t["name"]: t["value"] for t in reading.get("terms", []) if not t.get("of")}
         samples.append(Sample(row["file"], row["kind"], place, reading["text"], reading["kind"],
-                              reading.get("status"), reading["score"], right, asked, terms,
+                              reading.get("status"), reading["score"], right,
+                              "" if right else _failure(text, truths), asked, terms,
                               row.get("note", ""), len(result["looks"]), result["ms"]))
     return samples
+
+
+def _failure(text: str, truths: set[str]) -> str:
+    """What went wrong. A code that is only a part of the true one, or has it as a part, was cut
+    wrongly: that is a matter of the choice."""
+    for code in truths - {text}:
+        if code not in text and text not in code and _distance(text, code) <= max(1, len(code) // 4):
+            return "characters"
+    return "choice"
+
+
+def _distance(a: str, b: str) -> int:
+    """Edits from one to the other (Levenshtein 1966)."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], min(before + (x != y), row[j] + 1, row[j - 1] + 1)
+    return row[-1]
 
 
 def matrix(samples: list[Sample], names: list[str]) -> Array:
