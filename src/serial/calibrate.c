@@ -63,7 +63,7 @@ static size_t odd_letters(const struct hypothesis *h)
 {
     uint64_t masks[WORK_MAX_CODE];
     size_t count = 0;
-    if (h->repair.checked || h->agreed || h->sources == SER_FROM_BARCODE)
+    if (rank_is_proven(h) || h->agreed || h->sources == SER_FROM_BARCODE)
         return 0;
     const bool masked = h->format && format_masks(h->format, h->repair.length, masks);
     for (size_t i = 0; i < h->repair.length; i++) {
@@ -111,11 +111,11 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
         FORWARD_IF_ERROR(strips_measure(work, h, e, err));
     e[EVIDENCE_BARE] = !(e[EVIDENCE_ANCHOR] > 0.5);
     e[EVIDENCE_KNOWN] = h->format != NULL && (serial || device);
-    e[EVIDENCE_PROVEN] = h->repair.checked;
+    e[EVIDENCE_PROVEN] = rank_is_proven(h);
     e[EVIDENCE_AGREED] = h->agreed;
     e[EVIDENCE_BARS] = h->agreed && !network && !trade;
     e[EVIDENCE_DISPUTE] = h->disputed != NULL;
-    e[EVIDENCE_JOINED] = within((double)(h->cand->piece_count - 1 + h->cand->over_space), 0, 3);
+    e[EVIDENCE_JOINED] = rank_is_proven(h) ? 0 : within((double)h->cand->piece_count - 1, 0, 3);
     e[EVIDENCE_ALONE] = h->sources == SER_FROM_BARCODE;
     e[EVIDENCE_TWICE] = h->repeated;
     e[EVIDENCE_SHORT] = within(SHORT_LENGTH - length, 0, 4);

@@ -1,27 +1,27 @@
 /*
  * Weights of the terms of evidence.h. Written by tools/calibrate; do not edit.
  *
- * Preliminary: 310 pictures.
+ * Preliminary: 311 pictures.
  */
 #include "serial/evidence.h"
 
 const double calibration_weights[EVIDENCE_TERMS] = {
-    [EVIDENCE_ANCHOR] = 0.37618,  [EVIDENCE_SHAPE] = 2.1252,  [EVIDENCE_FORMAT] = 1.5354,
-    [EVIDENCE_SERIAL] = -0.71175, [EVIDENCE_BARE] = -3.0503,  [EVIDENCE_KNOWN] = 3.7797,
-    [EVIDENCE_BARS] = 1.97,       [EVIDENCE_ALONE] = 5.0221,  [EVIDENCE_TWICE] = 1.5324,
-    [EVIDENCE_SHORT] = -0.96203,  [EVIDENCE_EDGE] = -2.8299,  [EVIDENCE_CLOSE] = -1.2901,
-    [EVIDENCE_TIGHT] = -2.9182,   [EVIDENCE_DIGITS] = 4.2263, [EVIDENCE_ASKED] = -12.996,
-    [EVIDENCE_DEVICE] = 2.0164,   [EVIDENCE_NET] = -2.291,    [EVIDENCE_PART] = -4,
-    [EVIDENCE_LATER1] = -1.6864,  [EVIDENCE_LATER3] = -4,     [EVIDENCE_READ] = 1,
+    [EVIDENCE_SHAPE] = 2.0728,   [EVIDENCE_FORMAT] = 1.1609, [EVIDENCE_SERIAL] = 3.2326,
+    [EVIDENCE_BARE] = -2.0253,   [EVIDENCE_BARS] = 5.1458,   [EVIDENCE_TWICE] = 0.47262,
+    [EVIDENCE_SHORT] = -1.1581,  [EVIDENCE_EDGE] = -8.2394,  [EVIDENCE_CLOSE] = -0.98683,
+    [EVIDENCE_TIGHT] = -3.5974,  [EVIDENCE_DIGITS] = 2.2609, [EVIDENCE_ASKED] = -10.478,
+    [EVIDENCE_DEVICE] = 1.7343,  [EVIDENCE_NET] = -2,        [EVIDENCE_PART] = -4.9668,
+    [EVIDENCE_ANCHOR] = 0.3,     [EVIDENCE_JOINED] = -4,     [EVIDENCE_AGAINST] = -2,
+    [EVIDENCE_LATER1] = -5.8484, [EVIDENCE_LATER3] = -4,     [EVIDENCE_READ] = 1,
     [EVIDENCE_TOP] = 1,
 };
-const double calibration_bias = 1.9779;
+const double calibration_bias = 2.9029;
 
 const double calibration_read_weights[EVIDENCE_TERMS] = {
-    [EVIDENCE_DISPUTE] = -2,    [EVIDENCE_REPAIR] = 1,      [EVIDENCE_JOINT] = 0.070461,
-    [EVIDENCE_CLEAR] = 0.74947, [EVIDENCE_ALIKE] = -0.8613, [EVIDENCE_ODD] = -1.0848,
-    [EVIDENCE_SMALL] = -3.3081, [EVIDENCE_KNOWN] = 1.5712,
+    [EVIDENCE_CLEAR] = 1.2221,  [EVIDENCE_ALIKE] = -4.7697, [EVIDENCE_ODD] = -2.5211,
+    [EVIDENCE_SMALL] = -5.7943, [EVIDENCE_KNOWN] = 1.9857,  [EVIDENCE_JOINT] = 0.1,
+    [EVIDENCE_REPAIR] = 1,      [EVIDENCE_DISPUTE] = -2,
 };
-const double calibration_read_bias = 0.40336;
+const double calibration_read_bias = 2.1512;
 
 const double calibration_limit = 7.6;

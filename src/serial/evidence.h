@@ -55,11 +55,11 @@ enum evidence_term {
     EVIDENCE_WORST,   /* as lead, of the reading of its lines that speaks least for it, -10 … 8 */
     EVIDENCE_BARE,    /* 1: nothing announces it */
     EVIDENCE_KNOWN,   /* 1: of a known format that names one device */
-    EVIDENCE_PROVEN,  /* 1: its check digit agrees */
+    EVIDENCE_PROVEN,  /* 1: its check digit or express service code agrees */
     EVIDENCE_AGREED,  /* 1: text and barcode say the same */
     EVIDENCE_BARS,    /* 1: they do, and it is no number of a network or of a trade */
     EVIDENCE_DISPUTE, /* 1: text and barcode of its place differ by a symbol or two */
-    EVIDENCE_JOINED,  /* pieces that it is joined of, less 1, and 1 for spaces inside, 0 … 3 */
+    EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3, when nothing proves it */
     EVIDENCE_ALONE,   /* 1: from a barcode alone */
     EVIDENCE_TWICE,   /* 1: stands at two places */
     EVIDENCE_SHORT,   /* symbols that it has less than 8, 0 … 4 */

@@ -256,6 +256,12 @@ uint64_t format_lengths(const struct format *format)
     return lengths;
 }
 
+bool format_has_check_digit(const struct format *format)
+{
+    return format->check == check_vin || format->check == check_iso6346 ||
+           format->check == check_luhn || format->check == check_gtin;
+}
+
 bool format_is_proven(const struct work *work, const char *key, size_t length)
 {
     for (size_t i = 0; i < work->format_count; i++)

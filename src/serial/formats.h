@@ -70,6 +70,9 @@ uint64_t format_lengths(const struct format *format);
  * SE_ERR_MEMORY. */
 int format_prepare(struct work *work, const struct format *extra, size_t extra_count,
                    se_error *err);
+/* Does the format's check test a digit that was computed from the others? Other checks only say
+ * that the layout makes sense: a week up to 53, a known maker. */
+bool format_has_check_digit(const struct format *format);
 /* Is it a code of a FORMAT_CHAIN row, with the right check digit? */
 bool format_is_proven(const struct work *work, const char *key, size_t length);
 

@@ -155,7 +155,7 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
         return NULL;
     return arena_printf(arena, "%s; %s%s%s%s%s%s%s%s%s", announced,
                         h->format ? "format " : "no known format", h->format ? h->format->name : "",
-                        h->repair.checked     ? ", check digit agrees"
+                        rank_is_proven(h)     ? ", check digit agrees"
                         : h->repair.completed ? ", check digit computed"
                                               : "",
                         cand->chain ? "; joined from several places" : "",

@@ -453,6 +453,12 @@ int rank_compare(const void *a, const void *b)
     return strcmp(x->repair.key, y->repair.key);
 }
 
+bool rank_is_proven(const struct hypothesis *h)
+{
+    return h->repair.checked && (!h->format || (h->format->flags & FORMAT_SERVICE_TAG) ||
+                                 format_has_check_digit(h->format));
+}
+
 /* Symbols that a camera takes for another one which the format would allow as well; what a check
  * digit or a barcode has proven counts as none. */
 static size_t alike(const struct hypothesis *h)
@@ -460,7 +466,7 @@ static size_t alike(const struct hypothesis *h)
     static const char groups[] = "0ODQ 1IL 5S 8B 2Z 6G UV";
     uint64_t masks[WORK_MAX_CODE];
     size_t count = 0;
-    if (h->repair.checked || h->agreed)
+    if (rank_is_proven(h) || h->agreed)
         return 0;
     const bool masked = h->format && format_masks(h->format, h->repair.length, masks);
     for (size_t i = 0; i < h->repair.length; i++) {

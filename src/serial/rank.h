@@ -50,6 +50,10 @@ int rank_compare(const void *a, const void *b);
  * one place. */
 float rank_evidence(const struct hypothesis *hypothesis);
 
+/* Do other symbols of the picture prove those of the code: a check digit, an express service code?
+ */
+bool rank_is_proven(const struct hypothesis *hypothesis);
+
 /* Adds to one term; keeps the sum and the place in the order right. */
 void rank_add(struct hypothesis *hypothesis, enum evidence_term term, float value);
 

@@ -239,15 +239,19 @@ static int measure(const struct joint *joint, const struct member *base, bool as
         weakest = fmin(weakest, (double)joint_char(joint, i).p);
     const double share = within(joint_share(joint), 1e-4, 1 - 1e-4);
     const double lead = joint->count > 1 ? joint->texts[0].logp - joint->texts[1].logp : 8;
-    if (!as_read)
-        e[EVIDENCE_REPAIR] = 0;
     e[EVIDENCE_CERTAIN] = log(share);
     e[EVIDENCE_WEAKEST] = within(log(weakest), -10, 0);
     e[EVIDENCE_CLEAR] = within(log(share / (1 - share)), -6.9, 6.9);
     e[EVIDENCE_WHOLE] = log(share / (1 - share));
     e[EVIDENCE_LEAD] = within(lead, -10, 8);
+    /* What one picture's line said when it was read again holds for what it said at first. */
+    e[EVIDENCE_JOINT] = within(as_read ? fmax(lead, e[EVIDENCE_JOINT]) : lead, -10, 20);
+    if (!as_read) {
+        e[EVIDENCE_REPAIR] = e[EVIDENCE_AGAIN] = e[EVIDENCE_AGAINST] = 0;
+        e[EVIDENCE_WORST] = e[EVIDENCE_LEAD];
+    }
     evidence_close(e, share);
-    evidence_top(e);
+    evidence_finish(e);
     reading->evidence = e;
     reading->score = (float)evidence_score(e);
     return SE_OK;

@@ -37,11 +37,12 @@ def sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-np.clip(x, -40, 40)))
 
 
-def fit(values: Array, right: Array, weight: Array, signs: Array, ridge: float,
-        prior: float) -> Model:
+def fit(values: Array, right: Array, weight: Array, signs: Array, ridge: float, prior: float,
+        offset: Array) -> Model:
     """The model of `values` [samples, terms] for `right` [samples], each counting `weight`.
 
-    `signs` [terms]: +1 weight not negative, -1 not positive, 0 free.
+    `signs` [terms]: +1 weight not negative, -1 not positive, 0 free. `offset` [samples]: what is
+    added to each sum besides.
     Projected Newton steps (Bertsekas 1982): weights at a bound whose gradient pushes outwards stay.
     """
     spread = values.std(axis=0)
@@ -54,13 +55,13 @@ def fit(values: Array, right: Array, weight: Array, signs: Array, ridge: float,
     w = np.zeros(data.shape[1])
 
     def loss(w: Array) -> float:
-        z = data @ w
+        z = data @ w + offset
         each = np.logaddexp(0, z) - target * z
         return float((weight * each).sum() + 0.5 * (penalty * w * w).sum())
 
     now = loss(w)
     for _ in range(200):
-        p = sigmoid(data @ w)
+        p = sigmoid(data @ w + offset)
         gradient = data.T @ (weight * (p - target)) + penalty * w
         held = ((w <= low) & (gradient > 0)) | ((w >= high) & (gradient < 0))
         free = ~held
