@@ -364,15 +364,3 @@ void bench_dwconv(const struct cpu_kernels *kernels, const char *name)
         check_free_areas(name);
     }
 }
-
-/* The rest moves memory; timing them alone tells little that the networks' steps do not. */
-#define NO_BENCH(kernel)                                                                           \
-    void bench_##kernel(const struct cpu_kernels *kernels, const char *name)                       \
-    {                                                                                              \
-        (void)kernels;                                                                             \
-        printf("%-28s not timed alone\n", name);                                                   \
-    }
-NO_BENCH(maxpool)
-NO_BENCH(avgpool)
-NO_BENCH(resize)
-NO_BENCH(sum)

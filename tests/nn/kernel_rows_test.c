@@ -313,13 +313,3 @@ void bench_softmax(const struct cpu_kernels *kernels, const char *name)
     check_bench_run(&bench);
     check_free_areas(name);
 }
-
-#define NO_BENCH(kernel)                                                                           \
-    void bench_##kernel(const struct cpu_kernels *kernels, const char *name)                       \
-    {                                                                                              \
-        (void)kernels;                                                                             \
-        printf("%-28s not timed alone\n", name);                                                   \
-    }
-NO_BENCH(binary)
-NO_BENCH(layernorm)
-NO_BENCH(logsum)

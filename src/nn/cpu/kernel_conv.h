@@ -17,7 +17,13 @@
 #include "nn/cpu/kernel_math.h"
 #include "nn/cpu/kernels.h"
 
-enum { DW_PIXELS = 8, DW_INPUTS = (DW_PIXELS - 1) * 2 + 3 };
+/* Enough sums to hide how long a multiply-add takes, where there are registers for them. */
+#if GEMM_ROWS_3 == 8
+enum { DW_PIXELS = 12 };
+#else
+enum { DW_PIXELS = 8 };
+#endif
+enum { DW_INPUTS = (DW_PIXELS - 1) * 2 + 3 };
 
 /* Of a kernel at `origin` (may be negative) in `size` inputs: taps [*first, *end) lie inside. */
 INLINE void window_clip(ptrdiff_t origin, ptrdiff_t size, ptrdiff_t taps, ptrdiff_t dilation,
@@ -74,7 +80,7 @@ INLINE void dw_vector(const struct dw_row *row, ptrdiff_t ox, size_t c, size_t c
         UNROLL
         for (int kx = 0; kx < kw; kx++)
             weight[kx] = vf_load(w + (size_t)kx * d->c_padded);
-        UNROLL
+        UNROLL_LONG
         for (int i = 0; i < (pixels - 1) * stride + kw; i++) {
             const float *from = x + (edge ? row->edge->offset[i] : i * pitch);
             vf in = part ? vf_load_part(from, count) : vf_load(from);
@@ -278,19 +284,21 @@ INLINE void pool2d(const struct cpu_pool2d *p, const bool average)
         a->kernel[0] == 2 && a->kernel[1] == 2 && a->dilation[0] == 1 && a->dilation[1] == 1;
     for (size_t y = p->y_first; y < p->y_end; y++) {
         const ptrdiff_t iy = (ptrdiff_t)y * a->stride[0] - a->pad[0];
+        const bool inside = small && iy >= 0 && iy + 2 <= (ptrdiff_t)p->h;
         ptrdiff_t ky[2], kx[2];
         window_clip(iy, (ptrdiff_t)p->h, a->kernel[0], a->dilation[0], &ky[0], &ky[1]);
         for (size_t ox = 0; ox < p->ow; ox++) {
             const ptrdiff_t ix = (ptrdiff_t)ox * a->stride[1] - a->pad[1];
+            const float *x = p->x + (iy * (ptrdiff_t)p->w + ix) * p->x_pitch;
+            float *out = p->out + (ptrdiff_t)(y * p->ow + ox) * p->out_pitch;
+            if (inside && ix >= 0 && ix + 2 <= (ptrdiff_t)p->w) {
+                pool_pixel_2x2(p, x, out, average);
+                continue;
+            }
             window_clip(ix, (ptrdiff_t)p->w, a->kernel[1], a->dilation[1], &kx[0], &kx[1]);
             const ptrdiff_t taps = a->count_include_pad ? (ptrdiff_t)a->kernel[0] * a->kernel[1]
                                                         : (ky[1] - ky[0]) * (kx[1] - kx[0]);
-            const float *x = p->x + (iy * (ptrdiff_t)p->w + ix) * p->x_pitch;
-            float *out = p->out + (ptrdiff_t)(y * p->ow + ox) * p->out_pitch;
-            if (small && ky[1] - ky[0] == 2 && kx[1] - kx[0] == 2)
-                pool_pixel_2x2(p, x, out, average);
-            else
-                pool_pixel(p, x, out, ky, kx, average, (float)taps);
+            pool_pixel(p, x, out, ky, kx, average, (float)taps);
         }
     }
 }

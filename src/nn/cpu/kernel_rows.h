@@ -97,14 +97,42 @@ static void binary(const struct cpu_binary *b)
 
 INLINE float row_largest(const float *x, size_t c)
 {
-    vf largest = vf_set1(-__builtin_inff());
+    vf largest[4];
+    for (int n = 0; n < 4; n++)
+        largest[n] = vf_set1(-__builtin_inff());
     size_t j = 0;
+    for (; j + 4 * VL <= c; j += 4 * VL) {
+        UNROLL
+        for (int n = 0; n < 4; n++)
+            largest[n] = vf_max(largest[n], vf_load(x + j + n * VL));
+    }
     for (; j + VL <= c; j += VL)
-        largest = vf_max(largest, vf_load(x + j));
-    float m = vf_largest(largest);
+        largest[0] = vf_max(largest[0], vf_load(x + j));
+    float m = vf_largest(vf_max(vf_max(largest[0], largest[1]), vf_max(largest[2], largest[3])));
     for (; j < c; j++)
         m = x[j] > m ? x[j] : m;
     return m;
+}
+
+/* Is one of x[0 … 4·VL) `value`? */
+INLINE bool row_has(const float *x, float value)
+{
+    vi equal = {0};
+    UNROLL
+    for (int n = 0; n < 4; n++)
+        equal |= vf_load(x + n * VL) == vf_set1(value);
+    return vf_sum((vf)(equal & (vi)vf_set1(1.0f))) > 0.0f;
+}
+
+/* The first place where x is `value`; c - 1 when there is none before. */
+INLINE size_t row_find(const float *x, size_t c, float value)
+{
+    size_t j = 0;
+    while (j + 4 * VL < c && !row_has(x + j, value))
+        j += 4 * VL;
+    while (j + 1 < c && x[j] != value)
+        j++;
+    return j;
 }
 
 static void softmax(const struct cpu_rows *s)
@@ -179,9 +207,7 @@ static void logsum(const struct cpu_logsum *s)
     for (size_t i = 0; i < s->rows; i++) {
         const float *x = s->x + (ptrdiff_t)i * s->ldx;
         const float largest = row_largest(x, s->c);
-        size_t where = 0;
-        while (where + 1 < s->c && x[where] != largest)
-            where++;
+        const size_t where = row_find(x, s->c, largest);
         vf total = vf_set1(0);
         size_t j = 0;
         for (; j + VL <= s->c; j += VL)

@@ -73,30 +73,58 @@ static void wino_in(const struct cpu_wino_in *w)
         wino_in_vector(w, c, true, w->c - c);
 }
 
-static void wino_out(const struct cpu_wino_out *w)
+/* One vector of channels, at c; the tile may be `whole` or cut off by the picture's edge. */
+INLINE void wino_out_vector(const struct cpu_wino_out *w, size_t c, const bool part, size_t count,
+                            const bool whole)
 {
-    for (size_t c = 0; c < w->c; c += VL) {
-        const size_t count = w->c - c;
-        const vf bias = vf_load_some(w->bias + c, count);
-        vf rows[CPU_WINO_SIDE][CPU_WINO_OUT];
-        for (int i = 0; i < CPU_WINO_SIDE; i++) {
-            vf m[CPU_WINO_SIDE];
-            UNROLL
-            for (int j = 0; j < CPU_WINO_SIDE; j++)
-                m[j] = vf_load_some(w->m + (i * CPU_WINO_SIDE + j) * w->step + c, count);
-            wino_out_6(m, rows[i]);
+    const size_t columns = whole ? CPU_WINO_OUT : w->columns;
+    const size_t tile_rows = whole ? CPU_WINO_OUT : w->rows;
+    const vf bias = part ? vf_load_part(w->bias + c, count) : vf_load(w->bias + c);
+    const vf lowest = vf_set1(w->act.func == NN_FUNC_RELU ? 0.0f : -__builtin_inff());
+    vf rows[CPU_WINO_SIDE][CPU_WINO_OUT];
+    for (int i = 0; i < CPU_WINO_SIDE; i++) {
+        vf m[CPU_WINO_SIDE];
+        UNROLL
+        for (int j = 0; j < CPU_WINO_SIDE; j++) {
+            const float *from = w->m + (i * CPU_WINO_SIDE + j) * w->step + c;
+            m[j] = part ? vf_load_part(from, count) : vf_load(from);
         }
-        for (size_t j = 0; j < w->columns; j++) {
-            vf m[CPU_WINO_SIDE], y[CPU_WINO_OUT];
-            UNROLL
-            for (int i = 0; i < CPU_WINO_SIDE; i++)
-                m[i] = rows[i][j];
-            wino_out_6(m, y);
-            float *out = w->out + (ptrdiff_t)j * w->pitch + c;
-            for (size_t i = 0; i < w->rows; i++)
-                vf_store_some(out + (ptrdiff_t)i * w->row_step, y[i] + bias, count);
+        wino_out_6(m, rows[i]);
+    }
+    for (size_t j = 0; j < columns; j++) {
+        vf m[CPU_WINO_SIDE], y[CPU_WINO_OUT];
+        UNROLL
+        for (int i = 0; i < CPU_WINO_SIDE; i++)
+            m[i] = rows[i][j];
+        wino_out_6(m, y);
+        float *out = w->out + (ptrdiff_t)j * w->pitch + c;
+        for (size_t i = 0; i < tile_rows; i++, out += w->row_step) {
+            const vf v = vf_max(lowest, y[i] + bias);
+            if (part)
+                vf_store_part(out, v, count);
+            else
+                vf_store(out, v);
         }
     }
+}
+
+INLINE void wino_out_tile(const struct cpu_wino_out *w, const bool whole)
+{
+    size_t c = 0;
+    for (; c + VL <= w->c; c += VL)
+        wino_out_vector(w, c, false, VL, whole);
+    if (c < w->c)
+        wino_out_vector(w, c, true, w->c - c, whole);
+}
+
+static void wino_out(const struct cpu_wino_out *w)
+{
+    if (w->rows == CPU_WINO_OUT && w->columns == CPU_WINO_OUT)
+        wino_out_tile(w, true);
+    else
+        wino_out_tile(w, false);
+    if (w->act.func == NN_FUNC_NONE || w->act.func == NN_FUNC_RELU)
+        return;
     for (size_t i = 0; i < w->rows; i++)
         act_block(w->out + (ptrdiff_t)i * w->row_step, w->pitch, w->columns, w->c, &w->act);
 }

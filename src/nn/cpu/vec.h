@@ -23,8 +23,10 @@
 
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_LONG UNROLL
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_LONG _Pragma("GCC unroll 32") /* of more than 16 rounds */
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
