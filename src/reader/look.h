@@ -59,10 +59,11 @@ int look_at_treated(struct search *search, const struct view *view,
                     const struct detect_params *params, enum img_treatment treatment,
                     se_error *err);
 
-/* Reads the lines whose quads these are again, treated: those of one resolution in one batch. A
- * line becomes the mean of its readings; where that cannot be (ocr_combine), the better one stays.
- * Does nothing when the time would be over before. */
+/* Reads the lines whose quads these are again, once with each of `treatments`: those of one
+ * resolution in one batch, whatever the treatment. A line becomes the mean of its readings; where
+ * that cannot be (ocr_combine), the better one stays. Does nothing when the time would be over
+ * before. */
 int look_again(struct search *search, const struct quad *quads, int count,
-               enum img_treatment treatment, se_error *err);
+               const enum img_treatment *treatments, int treatment_count, se_error *err);
 
 #endif
