@@ -173,11 +173,12 @@ static int cut_out(const struct work *work, const struct job *job, float *out, s
     const struct quad outline = crop_outline(&job->quad, &margin);
     if (job->way >= UNBARRED)
         return cut_out_unbarred(work, job, &outline, out, err);
+    const enum img_treatment *treatments = work->params->treatments;
     struct image crop;
     FORWARD_IF_ERROR(image_create(&crop, job->line_width, CROP_HEIGHT, work->image->channels, err));
     int status = img_warp_quad(work->image, &outline, &crop, err);
-    if (status == SE_OK)
-        status = img_treat(&crop, work->params->treatment, CROP_HEIGHT, err);
+    if (status == SE_OK && treatments)
+        status = img_treat(&crop, treatments[job->line], CROP_HEIGHT, err);
     if (status == SE_OK)
         fill_input(&crop, job->x, job->width, job->bucket, out);
     image_free(&crop);

@@ -64,12 +64,12 @@ static double squares_of(const struct quad *quads, int count)
 }
 
 int search_read(struct search *search, const struct view *view, const struct quad *quads, int count,
-                enum img_treatment treatment, struct text_line *lines, se_error *err)
+                const enum img_treatment *treatments, struct text_line *lines, se_error *err)
 {
     const struct settings_values *values = &search->reader->values;
     const int64_t start = clock_now_ns();
     struct recognize_params params = recognize_defaults;
-    params.treatment = treatment;
+    params.treatments = treatments;
     params.batch_size = values->batch_size;
     params.parallel_crops = values->parallel_preprocessing;
     params.pool = search->slot->pool;
@@ -87,7 +87,7 @@ int search_read(struct search *search, const struct view *view, const struct qua
 }
 
 int search_read_sharp(struct search *search, struct rect area, struct quad *quads, int count,
-                      enum img_treatment treatment, struct text_line *lines, se_error *err)
+                      const enum img_treatment *treatments, struct text_line *lines, se_error *err)
 {
     struct image window;
     struct view view;
@@ -95,7 +95,7 @@ int search_read_sharp(struct search *search, struct rect area, struct quad *quad
     const struct placement to_view = placement_of_scale(1, 1, -view.place.m[2], -view.place.m[5]);
     for (int i = 0; i < count; i++)
         quads[i] = placement_quad(&to_view, &quads[i]);
-    return search_read(search, &view, quads, count, treatment, lines, err);
+    return search_read(search, &view, quads, count, treatments, lines, err);
 }
 
 bool search_wants_sharp(const struct search *search, const struct quad *line)
@@ -120,6 +120,22 @@ static struct rect sharp_area(const struct search *search, const struct look_pla
     return picture_rect_round(&search->picture, scratch, count);
 }
 
+/* The treatment of each line of a look at treated pixels; NULL: none. */
+static int same_for_all(struct search *search, const struct look_plan *plan,
+                        const enum img_treatment **out, se_error *err)
+{
+    *out = NULL;
+    if (plan->treatment == IMG_PLAIN)
+        return SE_OK;
+    enum img_treatment *all = arena_alloc(&search->arena, plan->count, sizeof(*all));
+    if (!all)
+        return search_out_of_arena(search, err);
+    for (size_t i = 0; i < plan->count; i++)
+        all[i] = plan->treatment;
+    *out = all;
+    return SE_OK;
+}
+
 /* Reads the lines of one round and merges them. */
 static int read_round(struct search *search, const struct view *view, struct look_plan *plan,
                       int round, se_error *err)
@@ -128,6 +144,8 @@ static int read_round(struct search *search, const struct view *view, struct loo
     struct text_line *read = arena_alloc(&search->arena, plan->count, sizeof(*read));
     if (!quads || !read)
         return search_out_of_arena(search, err);
+    const enum img_treatment *treatments;
+    FORWARD_IF_ERROR(same_for_all(search, plan, &treatments, err));
     const struct rect area = sharp_area(search, plan, quads);
     /* The coarse ones fill from the front, the sharp ones from the back. */
     size_t coarse = 0, sharp = 0;
@@ -144,10 +162,10 @@ static int read_round(struct search *search, const struct view *view, struct loo
             search->tried[search->tried_count++] = line->upright;
     }
     if (coarse > 0)
-        FORWARD_IF_ERROR(search_read(search, view, quads, (int)coarse, plan->treatment, read, err));
+        FORWARD_IF_ERROR(search_read(search, view, quads, (int)coarse, treatments, read, err));
     if (sharp > 0)
         FORWARD_IF_ERROR(search_read_sharp(search, area, quads + plan->count - sharp, (int)sharp,
-                                           plan->treatment, read + coarse, err));
+                                           treatments, read + coarse, err));
     const int64_t start = clock_now_ns();
     FORWARD_IF_ERROR(merge_add(&search->merge, read, coarse + sharp, err));
     stage_add(search->budget, STAGE_SERIAL, start, 0, 0);
@@ -375,78 +393,85 @@ int look_at_treated(struct search *search, const struct view *view,
     return take_look(search, img_treatment_names[treatment], view, params, treatment, NULL, err);
 }
 
-/* Lines that are read again, sorted by where their pixels come from. */
+/* What is read again, each line once a treatment, sorted by where its pixels come from: from the
+ * base picture (quads in its pixels) at the front, from full resolution (upright pixels) at the
+ * back. */
 struct again {
-    struct quad *quads; /* [count] coarse ones from the front (base pixels), sharp ones (upright
-                           pixels) from the back */
-    int *lines;         /* [count] into the list that was asked for */
-    struct text_line *read;
+    struct quad *quads;             /* [count] */
+    enum img_treatment *treatments; /* [count] */
+    struct text_line *read;         /* [count] */
+    int *at; /* [count] where reading i is: line by line for each treatment */
     int coarse, sharp, count;
-    struct rect area; /* round all sharp ones */
 };
 
-static int sort_again(struct search *search, const struct quad *quads, int count,
+static int plan_again(struct search *search, const struct quad *quads, int count,
+                      const enum img_treatment *treatments, int treatment_count,
                       struct again *again, se_error *err)
 {
     const struct placement *place = &search->picture.base.place;
     const struct placement to_base = placement_of_scale(1 / place->m[0], 1 / place->m[4], 0, 0);
-    const size_t room = (size_t)count;
-    *again = (struct again){.quads = arena_alloc(&search->arena, room, sizeof(*again->quads)),
-                            .lines = arena_alloc(&search->arena, room, sizeof(*again->lines)),
-                            .read = arena_alloc(&search->arena, room, sizeof(*again->read)),
-                            .count = count};
-    if (!again->quads || !again->lines || !again->read)
+    const size_t room = (size_t)count * (size_t)treatment_count;
+    *again = (struct again){
+        .quads = arena_alloc(&search->arena, room, sizeof(*again->quads)),
+        .treatments = arena_alloc(&search->arena, room, sizeof(*again->treatments)),
+        .read = arena_alloc(&search->arena, room, sizeof(*again->read)),
+        .at = arena_alloc(&search->arena, room, sizeof(*again->at)),
+        .count = (int)room,
+    };
+    if (!again->quads || !again->treatments || !again->read || !again->at)
         return search_out_of_arena(search, err);
-    for (int i = 0; i < count; i++) {
-        const bool sharp = search_wants_sharp(search, &quads[i]);
-        const int at = sharp ? count - ++again->sharp : again->coarse++;
-        again->quads[at] = sharp ? quads[i] : placement_quad(&to_base, &quads[i]);
-        again->lines[at] = i;
+    for (int i = 0; i < again->count; i++) {
+        const struct quad *quad = &quads[i % count];
+        const bool sharp = search_wants_sharp(search, quad);
+        const int at = sharp ? again->count - ++again->sharp : again->coarse++;
+        again->quads[at] = sharp ? *quad : placement_quad(&to_base, quad);
+        again->treatments[at] = treatments[i / count];
+        again->at[i] = at;
     }
-    again->area =
-        picture_rect_round(&search->picture, again->quads + count - again->sharp, again->sharp);
     return SE_OK;
 }
 
-/* Reads all lines once, in at most two batches. */
-static int read_treated(struct search *search, const struct again *again,
-                        enum img_treatment treatment, se_error *err)
+static int read_again(struct search *search, const struct again *again, se_error *err)
 {
+    const int first = again->count - again->sharp;
+    const struct rect area =
+        picture_rect_round(&search->picture, again->quads + first, again->sharp);
     if (again->coarse > 0)
         FORWARD_IF_ERROR(search_read(search, &search->picture.base, again->quads, again->coarse,
-                                     treatment, again->read, err));
+                                     again->treatments, again->read, err));
     if (again->sharp == 0)
         return SE_OK;
-    const int first = again->count - again->sharp;
-    struct quad *quads = arena_alloc(&search->arena, (size_t)again->sharp, sizeof(*quads));
-    if (!quads)
-        return search_out_of_arena(search, err);
-    memcpy(quads, again->quads + first, (size_t)again->sharp * sizeof(*quads));
-    return search_read_sharp(search, again->area, quads, again->sharp, treatment,
-                             again->read + first, err);
+    return search_read_sharp(search, area, again->quads + first, again->sharp,
+                             again->treatments + first, again->read + first, err);
 }
 
 int look_again(struct search *search, const struct quad *quads, int count,
-               enum img_treatment treatment, se_error *err)
+               const enum img_treatment *treatments, int treatment_count, se_error *err)
 {
     FORWARD_IF_ERROR(budget_check_cancel(search->budget, err));
-    if (is_too_late(search, search->read_ns * squares_of(quads, count))) {
+    if (is_too_late(search, search->read_ns * squares_of(quads, count) * treatment_count)) {
         search->result->limited_by_time = true;
         return SE_OK;
     }
     struct again again;
-    FORWARD_IF_ERROR(sort_again(search, quads, count, &again, err));
-    note_look(search, img_treatment_names[treatment], treatment);
-    FORWARD_IF_ERROR(read_treated(search, &again, treatment, err));
-    size_t apart = 0; /* those that cannot be joined with what was read before */
-    for (int i = 0; i < count; i++) {
-        struct text_line *line = merge_line_at(&search->merge, &quads[again.lines[i]]);
+    FORWARD_IF_ERROR(plan_again(search, quads, count, treatments, treatment_count, &again, err));
+    for (int i = 0; i < treatment_count; i++)
+        note_look(search, img_treatment_names[treatments[i]], treatments[i]);
+    FORWARD_IF_ERROR(read_again(search, &again, err));
+    /* Those that cannot be joined with what was read before. */
+    size_t apart = 0;
+    struct text_line *others = arena_alloc(&search->arena, (size_t)again.count, sizeof(*others));
+    if (!others)
+        return search_out_of_arena(search, err);
+    for (int i = 0; i < again.count; i++) {
+        const struct text_line *read = &again.read[again.at[i]];
+        struct text_line *line = merge_line_at(&search->merge, &quads[i % count]);
         bool taken = false;
         if (line)
-            FORWARD_IF_ERROR(ocr_combine(search->reader->recognizer, line, &again.read[i],
-                                         &search->arena, &taken, err));
+            FORWARD_IF_ERROR(
+                ocr_combine(search->reader->recognizer, line, read, &search->arena, &taken, err));
         if (!taken)
-            again.read[apart++] = again.read[i];
+            others[apart++] = *read;
     }
-    return merge_add(&search->merge, again.read, apart, err);
+    return merge_add(&search->merge, others, apart, err);
 }

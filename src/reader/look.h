@@ -41,14 +41,15 @@ int search_out_of_arena(const struct search *search, se_error *err);
  * time left? */
 bool search_is_over(const struct search *search);
 
-/* Reads the lines at `quads` of `view`; their quads come back in upright pixels. Says in the result
- * when the time was over before all were read. */
+/* Reads the lines at `quads` of `view`, each with its own of `treatments` (NULL: with none); their
+ * quads come back in upright pixels. Says in the result when the time was over before all were
+ * read. */
 int search_read(struct search *search, const struct view *view, const struct quad *quads, int count,
-                enum img_treatment treatment, struct text_line *lines, se_error *err);
+                const enum img_treatment *treatments, struct text_line *lines, se_error *err);
 /* The same for lines given in upright pixels, from full resolution; `area` holds all of them, and
  * `quads` is written over. */
 int search_read_sharp(struct search *search, struct rect area, struct quad *quads, int count,
-                      enum img_treatment treatment, struct text_line *lines, se_error *err);
+                      const enum img_treatment *treatments, struct text_line *lines, se_error *err);
 /* Is a line, given in upright pixels, so low in the base picture that full resolution shows more of
  * it? */
 bool search_wants_sharp(const struct search *search, const struct quad *line);
@@ -71,10 +72,11 @@ int look_at_treated(struct search *search, const struct view *view,
                     const struct detect_params *params, enum img_treatment treatment,
                     se_error *err);
 
-/* Reads the lines whose quads these are again, treated: those of one resolution in one batch. A
- * line becomes the mean of its readings; where that cannot be (ocr_combine), the better one stays.
- * Does nothing when the time would be over before. */
+/* Reads the lines whose quads these are again, once with each of `treatments`: those of one
+ * resolution in one batch, whatever the treatment. A line becomes the mean of its readings; where
+ * that cannot be (ocr_combine), the better one stays. Does nothing when the time would be over
+ * before. */
 int look_again(struct search *search, const struct quad *quads, int count,
-               enum img_treatment treatment, se_error *err);
+               const enum img_treatment *treatments, int treatment_count, se_error *err);
 
 #endif

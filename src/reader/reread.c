@@ -93,14 +93,14 @@ static int read_all(struct search *search, struct quad *quads, int count, struct
         sharp = search_wants_sharp(search, &quads[i]);
     if (sharp) {
         const struct rect area = picture_rect_round(&search->picture, quads, count);
-        return search_read_sharp(search, area, quads, count, IMG_PLAIN, lines, err);
+        return search_read_sharp(search, area, quads, count, NULL, lines, err);
     }
     const struct view *base = &search->picture.base;
     const struct placement to_base =
         placement_of_scale(1 / base->place.m[0], 1 / base->place.m[4], 0, 0);
     for (int i = 0; i < count; i++)
         quads[i] = placement_quad(&to_base, &quads[i]);
-    return search_read(search, base, quads, count, IMG_PLAIN, lines, err);
+    return search_read(search, base, quads, count, NULL, lines, err);
 }
 
 int reread_answers(struct search *search, se_error *err)

@@ -41,9 +41,9 @@ int treated_votes(struct search *search, enum setting_preset preset, size_t read
     const int count = treated_choose(&search->reader->values, preset, treatments);
     const struct closer_wish wish = {.doubt = VOTE_DOUBT, .votes = 1, .readings = readings};
     const int lines = closer_lines(&search->merge, &wish, MOST_LINES, quads);
-    for (int i = 0; i < count && lines > 0 && !search->result->limited_by_time; i++)
-        FORWARD_IF_ERROR(look_again(search, quads, lines, treatments[i], err));
-    return SE_OK;
+    if (count == 0 || lines == 0 || search->result->limited_by_time)
+        return SE_OK;
+    return look_again(search, quads, lines, treatments, count, err);
 }
 
 int treated_looks(struct search *search, enum setting_preset preset,
