@@ -1,7 +1,7 @@
 /*
  * Times a network on the CPU backend.
  *
- *   nn_bench MODEL HxW [--tier portable|avx2|avx512] [--threads N] [--runs N] [--steps] [--check]
+ *   nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512] [--threads N] [--runs N] [--steps] [--check]
  *
  *   --steps   time and speed of every step beside the machine's peak
  *   --check   largest difference from the reference backend, and whether 1 and 2 threads agree
@@ -31,7 +31,7 @@ static bool parse(struct settings *s, int argc, char **argv)
     *s = (struct settings){.threads = 1, .runs = 20, .input = {1, 0, 0, 3}};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        long h, w;
+        long n, h, w;
         if (strcmp(argv[i], "--steps") == 0) {
             s->steps = true;
         } else if (strcmp(argv[i], "--check") == 0) {
@@ -47,6 +47,10 @@ static bool parse(struct settings *s, int argc, char **argv)
                 if (strcmp(value, tiers[t]) == 0)
                     s->tier = (enum nn_cpu_tier)t;
             i++;
+        } else if (sscanf(argv[i], "%ldx%ldx%ld", &n, &h, &w) == 3) {
+            s->input[0] = n;
+            s->input[1] = h;
+            s->input[2] = w;
         } else if (sscanf(argv[i], "%ldx%ld", &h, &w) == 2) {
             s->input[1] = h;
             s->input[2] = w;
@@ -54,7 +58,7 @@ static bool parse(struct settings *s, int argc, char **argv)
             s->model = argv[i];
         }
     }
-    return s->model && s->input[1] > 0 && s->input[2] > 0 && s->runs > 0;
+    return s->model && s->input[0] > 0 && s->input[1] > 0 && s->input[2] > 0 && s->runs > 0;
 }
 
 /* A model with an exec on it, prepared, its input filled with the same numbers each time. */
@@ -196,7 +200,7 @@ int main(int argc, char **argv)
     struct settings settings;
     se_error err;
     if (!parse(&settings, argc, argv)) {
-        fprintf(stderr, "usage: nn_bench MODEL HxW [--tier portable|avx2|avx512] [--threads N] "
+        fprintf(stderr, "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512] [--threads N] "
                         "[--runs N] [--steps] [--check]\n");
         return 2;
     }
