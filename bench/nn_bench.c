@@ -1,8 +1,10 @@
 /*
  * Times a network on the CPU backend.
  *
- *   nn_bench MODEL HxW [--tier portable|avx2|avx512] [--int8] [--threads N] [--runs N] [--steps]
- *            [--check]
+        long n, h, w;
+        if (strcmp(argv[i], "--int8") == 0) {
+            s->int8 = true;
+        } else if (strcmp(argv[i], "--steps") == 0) {
  *
  *   --int8    in 8 bits where PP-OCRv6's small detector has ranges for it
  *   --steps   time and speed of every step beside the machine's peak
@@ -34,7 +36,7 @@ static bool parse(struct settings *s, int argc, char **argv)
     *s = (struct settings){.threads = 1, .runs = 20, .input = {1, 0, 0, 3}};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        long h, w;
+        long n, h, w;
         if (strcmp(argv[i], "--int8") == 0) {
             s->int8 = true;
         } else if (strcmp(argv[i], "--steps") == 0) {
@@ -52,6 +54,10 @@ static bool parse(struct settings *s, int argc, char **argv)
                 if (strcmp(value, tiers[t]) == 0)
                     s->tier = (enum nn_cpu_tier)t;
             i++;
+        } else if (sscanf(argv[i], "%ldx%ldx%ld", &n, &h, &w) == 3) {
+            s->input[0] = n;
+            s->input[1] = h;
+            s->input[2] = w;
         } else if (sscanf(argv[i], "%ldx%ld", &h, &w) == 2) {
             s->input[1] = h;
             s->input[2] = w;
@@ -59,7 +65,7 @@ static bool parse(struct settings *s, int argc, char **argv)
             s->model = argv[i];
         }
     }
-    return s->model && s->input[1] > 0 && s->input[2] > 0 && s->runs > 0;
+    return s->model && s->input[0] > 0 && s->input[1] > 0 && s->input[2] > 0 && s->runs > 0;
 }
 
 /* A model with an exec on it, prepared, its input filled with the same numbers each time. */
@@ -206,8 +212,10 @@ int main(int argc, char **argv)
     struct settings settings;
     se_error err;
     if (!parse(&settings, argc, argv)) {
-        fprintf(stderr, "usage: nn_bench MODEL HxW [--tier portable|avx2|avx512] [--int8] "
-                        "[--threads N] [--runs N] [--steps] [--check]\n");
+        long n, h, w;
+        if (strcmp(argv[i], "--int8") == 0) {
+            s->int8 = true;
+        } else if (strcmp(argv[i], "--steps") == 0) {
         return 2;
     }
     int status = time_model(&settings, &err);

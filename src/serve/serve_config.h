@@ -22,6 +22,7 @@ struct serve_config {
     int worker_threads;
     int queue;                    /* requests in work or waiting */
     size_t queue_bytes;           /* of the pictures of those */
+    size_t decode_bytes;          /* of pictures that are decoded, all workers together */
     size_t body_bytes;            /* of one request */
     int64_t deadline_ns;          /* of one request, waiting included */
     int64_t stuck_ns, refuse_ns;  /* see "stuck_ms", "refuse_s" of the table */
@@ -34,6 +35,7 @@ struct serve_config {
     const char *place;            /* "" or a file, beside which the service's others are */
     enum tls_mode tls;
     const char *tls_cert, *tls_key; /* files, for TLS_FILES */
+    const char *known_lists;        /* folder of lists with names, "": none */
     const char *webhook_secret;     /* file of the secret; "": no webhooks */
     bool webhook_private;           /* also addresses that are not public */
     int webhook_tries, webhook_retry_s;
