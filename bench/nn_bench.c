@@ -212,10 +212,8 @@ int main(int argc, char **argv)
     struct settings settings;
     se_error err;
     if (!parse(&settings, argc, argv)) {
-        long n, h, w;
-        if (strcmp(argv[i], "--int8") == 0) {
-            s->int8 = true;
-        } else if (strcmp(argv[i], "--steps") == 0) {
+        fprintf(stderr, "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512] [--int8] "
+                        "[--threads N] [--runs N] [--steps] [--check]\n");
         return 2;
     }
     int status = time_model(&settings, &err);
