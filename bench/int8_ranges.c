@@ -5,8 +5,7 @@
  *   int8_ranges MODEL SIDE… < LIST      LIST: paths of pictures, one a line
  *
  * Every picture is looked at with each SIDE as the longer side at most. Prints a line for every
- * operand: node, "x" or "hidden", the signal beside the error of rounding in decibels, and for
- * every channel LOW:HIGH, the range that rounds to 8 bits with the least mean square error.
+ * operand: node, "x" or "hidden", and LOW:HIGH for every channel.
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -19,134 +18,52 @@
 #include "nn/inspect.h"
 #include "ocr/detect.h"
 
-enum {
-    BINS = 1 << 11,      /* half of them below zero */
-    MAX_OPERANDS = 1024, /* far more than such a network has */
-    STEPS = 40,          /* ranges that are tried on either side */
-    LEVELS = 255,
-};
-
-/* Histogram of a channel, whose bins double in width when a number lies outside. */
-struct channel {
-    float width; /* of a bin */
-    float low, high;
-    uint32_t count[BINS];
-};
+enum { MAX_OPERANDS = 1024 }; /* far more than such a network has */
 
 struct operand {
     const char *node;
     enum nn_observed what;
-    size_t channel_count;
-    struct channel *channels;
+    size_t channels;
+    float *ranges; /* [channels][2] */
 };
 
 static struct operand operands[MAX_OPERANDS];
 static size_t operand_count;
-
-static void *allocate(size_t count, size_t size)
-{
-    void *p = calloc(count, size);
-    if (!p) {
-        fprintf(stderr, "int8_ranges: no memory\n");
-        exit(1);
-    }
-    return p;
-}
 
 static struct operand *operand_of(const char *node, enum nn_observed what, size_t channels)
 {
     for (size_t i = 0; i < operand_count; i++)
         if (operands[i].what == what && strcmp(operands[i].node, node) == 0)
             return &operands[i];
-    if (operand_count == MAX_OPERANDS) {
-        fprintf(stderr, "int8_ranges: more than %d operands\n", MAX_OPERANDS);
+    float *ranges = operand_count < MAX_OPERANDS ? calloc(channels, 2 * sizeof(float)) : NULL;
+    if (!ranges) {
+        fprintf(stderr, "int8_ranges: no room for node %s\n", node);
         exit(1);
     }
-    struct operand *o = &operands[operand_count++];
-    *o = (struct operand){node, what, channels, allocate(channels, sizeof(struct channel))};
-    for (size_t i = 0; i < channels; i++)
-        o->channels[i].width = 0x1p-8F;
-    return o;
-}
-
-static void widen(struct channel *c)
-{
-    uint32_t wide[BINS] = {0};
-    for (int i = 0; i < BINS; i++)
-        wide[(i + BINS / 2) / 2] += c->count[i];
-    memcpy(c->count, wide, sizeof(wide));
-    c->width *= 2;
+    operands[operand_count] = (struct operand){node, what, channels, ranges};
+    return &operands[operand_count++];
 }
 
 static void see(void *context, const struct nn_node *node, enum nn_observed what, const float *x,
                 size_t rows, size_t c, ptrdiff_t pitch)
 {
     (void)context;
-    struct operand *o = operand_of(node->name, what, c);
+    float *ranges = operand_of(node->name, what, c)->ranges;
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + (ptrdiff_t)r * pitch;
         for (size_t i = 0; i < c; i++) {
-            struct channel *channel = &o->channels[i];
-            channel->low = fminf(channel->low, row[i]);
-            channel->high = fmaxf(channel->high, row[i]);
-            while (fabsf(row[i]) >= channel->width * (BINS / 2 - 1))
-                widen(channel);
-            channel->count[(int)floorf(row[i] / channel->width) + BINS / 2]++;
+            ranges[2 * i] = fminf(ranges[2 * i], row[i]);
+            ranges[2 * i + 1] = fmaxf(ranges[2 * i + 1], row[i]);
         }
     }
-}
-
-/* Sum of the squares of errors: numbers inside [low, high] are rounded, others moved to a border.
- */
-static double error_of(const struct channel *c, double low, double high)
-{
-    const double step = (high - low) / LEVELS, inside = step * step / 12;
-    double sum = 0;
-    for (int i = 0; i < BINS; i++) {
-        const double v = (i - BINS / 2 + 0.5) * (double)c->width;
-        const double beyond = v < low ? low - v : v > high ? v - high : 0;
-        sum += c->count[i] * (beyond > 0 ? beyond * beyond : inside);
-    }
-    return sum;
-}
-
-/* The best range; returns its error. */
-static double choose(const struct channel *c, double *best_low, double *best_high)
-{
-    *best_low = (double)c->low;
-    *best_high = (double)c->high;
-    double best = error_of(c, *best_low, *best_high);
-    for (int a = STEPS / 4; a <= STEPS; a++) {
-        for (int b = STEPS / 4; b <= STEPS; b++) {
-            const double low = (double)c->low * a / STEPS, high = (double)c->high * b / STEPS;
-            const double error = error_of(c, low, high);
-            if (error < best) {
-                best = error;
-                *best_low = low;
-                *best_high = high;
-            }
-        }
-    }
-    return best;
 }
 
 static void print_operand(const struct operand *o)
 {
-    double *ranges = allocate(o->channel_count * 2, sizeof(double)), error = 0, power = 0;
-    for (size_t i = 0; i < o->channel_count; i++) {
-        const struct channel *c = &o->channels[i];
-        error += choose(c, &ranges[2 * i], &ranges[2 * i + 1]);
-        for (int k = 0; k < BINS; k++) {
-            const double v = (k - BINS / 2 + 0.5) * (double)c->width;
-            power += c->count[k] * v * v;
-        }
-    }
-    printf("%s %s %.1f", o->node, o->what == NN_OBSERVED_X ? "x" : "hidden",
-           10 * log10(power / error));
-    for (size_t i = 0; i < o->channel_count; i++)
-        printf(" %.6g:%.6g", ranges[2 * i], ranges[2 * i + 1]);
+    printf("%s %s", o->node, o->what == NN_OBSERVED_X ? "x" : "hidden");
+    for (size_t i = 0; i < o->channels; i++)
+        printf(" %.6g:%.6g", (double)o->ranges[2 * i], (double)o->ranges[2 * i + 1]);
     putchar('\n');
-    free(ranges);
 }
 
 static int look(struct nn_exec *exec, const char *path, int side, se_error *err)
@@ -208,6 +125,6 @@ int main(int argc, char **argv)
     nn_exec_free(exec);
     nn_model_free(model);
     for (size_t i = 0; i < operand_count; i++)
-        free(operands[i].channels);
+        free(operands[i].ranges);
     return status == SE_OK ? 0 : 1;
 }

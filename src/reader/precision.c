@@ -1,5 +1,6 @@
 #include "reader/precision.h"
 
+#include "nn/cpu/cpu_detect.h"
 #include "ocr/int8_table.h"
 #include "reader/file_hash.h"
 #include "reader/models.h"
@@ -16,20 +17,27 @@ static int detector_hash(const struct settings_values *values, const char *path,
     return sha256_of_file(path, own, &size, err);
 }
 
+/* Without VNNI 8 bits are no faster than float32 (docs/SPEED.md). */
+static bool is_faster(const struct settings_values *values)
+{
+    return values->backend == NN_BACKEND_CPU && cpu_has_vnni() &&
+           (values->cpu == NN_CPU_AUTO || values->cpu == NN_CPU_AVX512);
+}
+
 int precision_detector(const struct settings_values *values, const char *path,
                        struct nn_model_options *out, se_error *err)
 {
     *out = (struct nn_model_options){.backend = values->backend, .cpu = values->cpu};
-    const bool fast = values->backend != NN_BACKEND_REF;
-    if (values->precision == SETTING_FP32 || (values->precision == SETTING_PRECISION_AUTO && !fast))
+    const bool asked = values->precision == SETTING_INT8;
+    if (values->precision == SETTING_FP32 || (!asked && !is_faster(values)))
         return SE_OK;
-    RETURN_ERROR_IF(!fast, err, SE_ERR_UNSUPPORTED,
+    RETURN_ERROR_IF(values->backend == NN_BACKEND_REF, err, SE_ERR_UNSUPPORTED,
                     "precision = int8: the backend ref computes in fp32 alone");
     char own[SHA256_HEX_SIZE];
     const char *sha256;
     FORWARD_IF_ERROR(detector_hash(values, path, own, &sha256, err));
     const struct int8_model *model = int8_model_find(sha256);
-    RETURN_ERROR_IF(!model && values->precision == SETTING_INT8, err, SE_ERR_MODEL,
+    RETURN_ERROR_IF(!model && asked, err, SE_ERR_MODEL,
                     "%s: precision = int8, but there are no 8-bit ranges for this model (SHA-256 "
                     "%s): use fp32, or make some with tools/calibrate/int8.py",
                     path, sha256);

@@ -16,7 +16,7 @@
 #include "nn/cpu/cpu_detect.h"
 #include "nn/cpu/cpu_int8.h"
 
-enum { MAX_INPUTS = 4096 };
+enum { MAX_INPUTS = 128 };
 
 /* A tier is one of the 8-bit kernels with the float32 kernels they go with. */
 struct tier {
@@ -165,7 +165,7 @@ struct product {
     const struct product_case *t;
     const struct cpu_packed *packed; /* owned */
     float *weight;                   /* [n, k], whole numbers, the largest of each row 127 or 0 */
-    const int16_t *ranges;           /* [2·k] */
+
     uint8_t *a;
     struct cpu_int8_gemm g;
     uint8_t *bytes; /* where g.q points */
@@ -180,7 +180,7 @@ static void product_make(const struct tier *tier, const struct product_case *t, 
     p->weight = check_random(t->n * t->k, false);
     float *bias = check_random(t->n, true);
     int16_t *ranges = (int16_t *)(void *)check_area(t->k);
-    for (size_t i = 0; i < t->k; i++) { /* steps of 1 / NN_RANGE_UNIT: products stay exact */
+    for (size_t i = 0; i < t->k; i++) {
         ranges[2 * i] = (int16_t)(worst ? 0 : -(int)(i % 256));
         ranges[2 * i + 1] = (int16_t)(ranges[2 * i] + 255);
     }
@@ -201,7 +201,6 @@ static void product_make(const struct tier *tier, const struct product_case *t, 
     size_t size;
     assert_int_equal(cpu_pack(tier->kernels, &node, &packed, &size, NULL), SE_OK);
     p->packed = packed;
-    p->ranges = ranges;
     const size_t count = (t->m - 1) * lda + round_up(t->k, 4);
     p->a = byte_area(count);
     float *levels = check_random(count, false);
@@ -232,17 +231,29 @@ static void product_make(const struct tier *tier, const struct product_case *t, 
     }
 }
 
+static int64_t zero_of(const struct cpu_int8_range *range, size_t k)
+{
+    return (int64_t)(range->offset[k] - CPU_INT8_MAGIC);
+}
+
+/* Weight k of a row of them in 8 bits: with its input's step, in units of `scale`. */
+static int64_t weight_of(const float *row, const struct cpu_int8_range *range, size_t k,
+                         double scale)
+{
+    return (int64_t)nearbyintf(row[k] / range->factor[k] / (float)scale);
+}
+
 /* What element (i, j) is in double, and how far float32 may be from it. */
 static double product_want(const struct product *p, size_t i, size_t j, double *limit)
 {
     const struct cpu_int8_panels *b = p->g.b;
     const struct product_case *t = p->t;
-
+    const struct cpu_int8_range *range = &p->packed->int8->range[0];
     int64_t sum = 0;
     double gain, extra;
     for (size_t k = 0; k < t->k; k++)
-        sum += ((int64_t)p->a[i * (size_t)p->g.lda + k] + p->ranges[2 * k]) *
-               (int64_t)p->weight[j * t->k + k];
+        sum += ((int64_t)p->a[i * (size_t)p->g.lda + k] - zero_of(range, k)) *
+               weight_of(p->weight + j * t->k, range, k, (double)b->scale[j]);
     const double product = (double)sum * (double)b->scale[j];
     double y = product + (double)b->bias[j];
     double size = fabs(product) + fabs((double)b->bias[j]);
@@ -340,6 +351,7 @@ struct step_data {
     const struct step_case *t;
     struct nn_node node;
     struct nn_step step;
+    double x_steps[MAX_INPUTS], hidden_steps[MAX_INPUTS];
 };
 
 static struct nn_tensor step_tensor(float *data, int64_t images, int64_t rows, int64_t c)
@@ -382,31 +394,50 @@ static void step_make(const struct step_case *t, struct step_data *d)
             step_tensor(check_random((size_t)(all * t->co), false), t->images, t->rows, t->co);
 }
 
-static double step_of(const int16_t *range)
+/* Step of input channel i of a layer: as its range to the root of its largest weight times its
+ * range, and all 255 levels for the channel where that is largest. */
+static double step_of(const struct nn_weight *w, const int16_t *ranges, int64_t i)
 {
-    return (range[1] - range[0]) / 255.0 / NN_RANGE_UNIT;
+    double own = 0, most = 0;
+    for (int64_t c = 0; c < w->dims[1]; c++) {
+        double largest = 1e-6;
+        for (int64_t j = 0; j < w->dims[0]; j++)
+            largest = fmax(largest, fabs((double)w->data[j * w->dims[1] + c]));
+        const double range = (double)(ranges[2 * c + 1] - ranges[2 * c]) / NN_RANGE_UNIT;
+        most = fmax(most, sqrt(largest * range));
+        if (c == i)
+            own = sqrt(largest / range);
+    }
+    return most / own / 255;
+}
+
+static void step_find_steps(struct step_data *d)
+{
+    for (int64_t i = 0; i < d->t->ci; i++)
+        d->x_steps[i] = step_of(&d->node.weight[0], step_x, i);
+    for (int64_t i = 0; i < d->t->hidden; i++)
+        d->hidden_steps[i] = step_of(&d->node.weight[2], step_hidden, i);
 }
 
 /* In 8 bits and back. */
-static double rounded(double x, const int16_t *range)
+static double rounded(double x, double step, const int16_t *range)
 {
-    const double step = step_of(range), zero = rint(-range[0] / step / NN_RANGE_UNIT);
+    const double zero = rint(-255.0 * range[0] / (range[1] - range[0]));
     const double level = fmax(0, fmin(255, rint(x / step) + zero));
     return (level - zero) * step;
 }
 
 /* Σ x·w with the weights in 8 bits, and the bias. */
 static double layer(const struct nn_node *node, int slot, int64_t j, const double *x,
-                    const int16_t *ranges)
+                    const double *steps)
 {
     const struct nn_weight *w = &node->weight[slot];
     const float *row = w->data + j * w->dims[1];
     double sum = (double)node->weight[slot + 1].data[j], largest = 0;
     for (int64_t i = 0; i < w->dims[1]; i++)
-        largest = fmax(largest, fabs((double)row[i] * step_of(ranges + 2 * i)));
+        largest = fmax(largest, fabs((double)row[i] * steps[i]));
     for (int64_t i = 0; i < w->dims[1]; i++) {
-        const double step = step_of(ranges + 2 * i);
-        sum += x[i] / step * rint((double)row[i] * step / largest * 127) * largest / 127;
+        sum += x[i] / steps[i] * rint((double)row[i] * steps[i] / largest * 127) * largest / 127;
     }
     return sum;
 }
@@ -417,23 +448,24 @@ static void step_want(const struct step_data *d, int64_t image, int64_t row, dou
     const struct step_case *t = d->t;
     const struct nn_tensor *residual = &d->step.in[NN_IN_RESIDUAL];
     const float *in = d->step.in[NN_IN_X].data + (image * t->rows + row) * t->ci;
+    const bool ffn = t->op == NN_OP_FFN;
     double x[MAX_INPUTS], q[MAX_INPUTS], hidden[MAX_INPUTS];
     for (int64_t i = 0; i < t->ci; i++) {
         x[i] = (double)in[i];
         if (t->scale)
             x[i] = (double)(in[i] * d->step.in[NN_IN_SCALE].data[image * t->ci + i]);
-        q[i] = rounded(x[i], step_x + 2 * i);
+        q[i] = rounded(x[i], d->x_steps[i], step_x + 2 * i);
     }
     const double *last = q;
-    const int16_t *last_ranges = step_x;
+    const double *last_steps = ffn ? d->hidden_steps : d->x_steps;
     for (int64_t j = 0; j < t->hidden; j++) {
-        const double y = layer(&d->node, 0, j, q, step_x);
-        hidden[j] = rounded(0.5 * y * erfc(-y * sqrt(0.5)), step_hidden + 2 * j);
+        const double y = layer(&d->node, 0, j, q, d->x_steps);
+        hidden[j] =
+            rounded(0.5 * y * erfc(-y * sqrt(0.5)), d->hidden_steps[j], step_hidden + 2 * j);
         last = hidden;
-        last_ranges = step_hidden;
     }
     for (int64_t j = 0; j < t->co; j++) {
-        want[j] = layer(&d->node, t->op == NN_OP_FFN ? 2 : 0, j, last, last_ranges);
+        want[j] = layer(&d->node, ffn ? 2 : 0, j, last, last_steps);
         if (t->self)
             want[j] += x[j];
         else if (t->residual != NN_RESIDUAL_NONE)
@@ -472,6 +504,7 @@ static void test_steps(void **state)
         double want[MAX_INPUTS];
         check_seed(i);
         step_make(t, &d);
+        step_find_steps(&d);
         step_run(tier, &d, 1 + (int)(i % 2));
         for (int64_t row = 0; row < t->images * t->rows; row++) {
             step_want(&d, row / t->rows, row % t->rows, want);

@@ -3,8 +3,8 @@
     python3 tools/calibrate/int8.py --program build/bench/int8_ranges --model MODEL.onnx \\
         --work build/int8 --table src/ocr/int8_table.c
 
-The pictures (--count, --seed) are looked at in float32 with the longer sides of --sides. A range is
-the one that rounds its channel with the least mean square error. Pictures that lie in --work from before are
+The pictures (--count, --seed) are looked at in float32 with the longer sides of --sides. The range of
+a channel goes from the least to the largest number seen. Pictures that lie in --work from before are
 used again.
 """
 import argparse
@@ -69,9 +69,10 @@ def observe(options, pictures):
                            stdout=subprocess.PIPE).stdout
     nodes = {}
     for row in found.splitlines():
-        node, what, decibels, *ranges = row.split(" ")
+        node, what, *ranges = row.split(" ")
         pairs = [tuple(float(number) for number in pair.split(":")) for pair in ranges]
-        print(f"{node:24} {what:6} {len(pairs):4} channels  {decibels} dB")
+        print(f"{node:24} {what:6} {len(pairs):4} channels, "
+              f"{min(low for low, _ in pairs):8.3f} … {max(high for _, high in pairs):8.3f}")
         nodes.setdefault(node, {})[what] = pairs
     return nodes
 

@@ -62,15 +62,39 @@ static size_t panels_bytes(const struct cpu_tile *tile, size_t k, size_t n)
            3 * round_up(columns * sizeof(float), 64);
 }
 
-/* From ranges as in struct nn_range, moved so that 0 is at a whole number. */
-static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16_t *ranges,
-                                        size_t channels, struct int8_memory *memory)
+/* The largest weight of input channel i, but not nothing. */
+static float largest_weight(const struct nn_weight *weight, size_t i)
 {
+    const size_t n = (size_t)weight->dims[0], k = (size_t)weight->dims[1];
+    float largest = 1e-6f;
+    for (size_t j = 0; j < n; j++)
+        largest = fmaxf(largest, fabsf(weight->data[j * k + i]));
+    return largest;
+}
+
+/*
+ * How the channels that meet `weight` are held, from ranges as in struct nn_range.
+ *
+ * A channel that used all 256 levels for a small range would have small weights, and these would be
+ * left with few of theirs. So the levels are shared out evenly (Xiao et al. 2022, "SmoothQuant"):
+ * the step of a channel is to its range as the root of its weights is to the root of its range,
+ * with the channel that is best off at all its levels. 0 is moved to a whole number.
+ */
+static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16_t *ranges,
+                                        const struct nn_weight *weight, struct int8_memory *memory)
+{
+    const size_t channels = (size_t)weight->dims[1];
     const size_t bytes = round_up(channels, tile->vl) * sizeof(float);
     float *factor = take(memory, bytes), *offset = take(memory, bytes);
+    float most = 0;
     for (size_t i = 0; i < channels; i++) {
-        const float low = ranges[2 * i], width = (float)(ranges[2 * i + 1] - ranges[2 * i]);
-        factor[i] = INT8_TOP * (float)NN_RANGE_UNIT / width;
+        const float range = (float)(ranges[2 * i + 1] - ranges[2 * i]) / NN_RANGE_UNIT;
+        factor[i] = sqrtf(largest_weight(weight, i) / range);
+        most = fmaxf(most, range * factor[i]);
+    }
+    for (size_t i = 0; i < channels; i++) {
+        const float low = (float)ranges[2 * i], width = (float)(ranges[2 * i + 1] - ranges[2 * i]);
+        factor[i] *= INT8_TOP / most;
         offset[i] = CPU_INT8_MAGIC + nearbyintf(-low * INT8_TOP / width);
     }
     return (struct cpu_int8_range){factor, offset};
@@ -168,7 +192,7 @@ int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
             .k = (size_t)node->weight[2 * i].dims[1],
             .n = (size_t)node->weight[2 * i].dims[0],
         };
-        p->range[i] = fill_range(&int8->tile, ranges[i], source.k, &memory);
+        p->range[i] = fill_range(&int8->tile, ranges[i], source.weight, &memory);
         p->panels[i] = fill_panels(&int8->tile, &source, &memory);
     }
     head->int8 = p;
