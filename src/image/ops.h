@@ -16,13 +16,19 @@
  */
 int img_resize(const struct image *src, struct image *dst, se_error *err);
 
+/* Rows [first, first + rows) of a picture resized to width × height, and how their values are
+ * normalised: (v / 127.5 - 1) * factor + offset, for blue, green and red. */
+struct tensor_part {
+    int width, height, first, rows;
+    float factor[3], offset[3];
+};
+
 /*
- * Resizes and normalises in one pass into a network's input: out[dst_h][dst_w][3] floats (NHWC, one
- * picture), channel order BGR, value (v / 255 - mean) / std with mean = std = 0.5, that is
- * v / 127.5 - 1. Pixels of dst beyond `used_w` × `used_h` are set to `fill`. src grey or RGB.
+ * Resizes and normalises in one pass into a network's input: out[rows][width][3] floats (NHWC),
+ * channel order BGR. src grey or RGB.
  */
-int img_to_tensor(const struct image *src, float *out, int dst_w, int dst_h, int used_w, int used_h,
-                  float fill, se_error *err);
+int img_to_tensor(const struct image *src, const struct tensor_part *part, float *out,
+                  se_error *err);
 
 /*
  * Perspective crop: the quad of src becomes the whole of dst (corner 0 → top left, 1 → top right,

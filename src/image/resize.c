@@ -334,30 +334,26 @@ int img_resize(const struct image *src, struct image *dst, se_error *err)
     return SE_OK;
 }
 
-int img_to_tensor(const struct image *src, float *out, int dst_w, int dst_h, int used_w, int used_h,
-                  float fill, se_error *err)
+int img_to_tensor(const struct image *src, const struct tensor_part *part, float *out,
+                  se_error *err)
 {
     RETURN_ERROR_IF(!resize_is_image(src), err, SE_ERR_ARGUMENT, "a tensor of an empty image");
-    RETURN_ERROR_IF(used_w < 1 || used_h < 1 || used_w > dst_w || used_h > dst_h, err,
-                    SE_ERR_ARGUMENT, "a picture of %d x %d in a tensor of %d x %d", used_w, used_h,
-                    dst_w, dst_h);
+    RETURN_ERROR_IF(part->width < 1 || part->rows < 1 || part->first < 0 ||
+                        part->first > part->height - part->rows,
+                    err, SE_ERR_ARGUMENT, "rows %d to %d of a picture of %d x %d as a tensor",
+                    part->first, part->first + part->rows, part->width, part->height);
     struct resizer resizer;
-    FORWARD_IF_ERROR(resizer_init(&resizer, src, used_w, used_h, 1.0f / 127.5f, err));
-    const size_t used = 3 * (size_t)used_w, row = 3 * (size_t)dst_w;
-    for (int y = 0; y < used_h; y++) {
-        float *restrict to = out + (size_t)y * row;
-        resize_row(&resizer, y, -1.0f, true);
-        if (src->channels == 3) {
-            memcpy(to, resizer.line, used * sizeof(*to));
-        } else {
-            for (size_t x = 0; x < (size_t)used_w; x++)
-                to[3 * x] = to[3 * x + 1] = to[3 * x + 2] = resizer.line[x];
-        }
-        for (size_t i = used; i < row; i++)
-            to[i] = fill;
+    FORWARD_IF_ERROR(resizer_init(&resizer, src, part->width, part->height, 1.0f / 127.5f, err));
+    const float *restrict factor = part->factor, *restrict offset = part->offset;
+    const size_t step = src->channels == 3 ? 3 : 1, pixels = (size_t)part->width;
+    for (int y = 0; y < part->rows; y++) {
+        float *restrict to = out + (size_t)y * pixels * 3;
+        resize_row(&resizer, part->first + y, -1.0f, true);
+        const float *restrict from = resizer.line;
+        for (size_t x = 0; x < pixels; x++, from += step, to += 3)
+            for (size_t c = 0; c < 3; c++)
+                to[c] = from[step == 3 ? c : 0] * factor[c] + offset[c];
     }
-    for (size_t i = (size_t)used_h * row; i < (size_t)dst_h * row; i++)
-        out[i] = fill;
     resizer_free(&resizer);
     return SE_OK;
 }

@@ -4,9 +4,10 @@
  * plans[0 … count) are ordered by last use, the current one first. The arena holds nothing that
  * outlives a prepare, so it is as large as the largest kept plan and may be replaced at any
  * prepare. Arena and plans together never pass max_bytes: to make room, the plans longest unused go
- * first.
+ * first. Execs that take turns share one arena: it belongs to the one that was prepared last.
  */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,12 @@
 
 enum { MAX_PLANS = 16, ARENA_ALIGN = 64, HUGE_PAGE = 2 << 20 };
 
+struct nn_arena {
+    void *memory;
+    size_t bytes;
+    const struct nn_exec *user; /* whose current plan is bound to it; NULL: nobody's */
+};
+
 struct nn_exec {
     const struct nn_model *model;
     struct pool *pool;
@@ -27,14 +34,19 @@ struct nn_exec {
     bool keep_all;
     struct nn_planned *plans[MAX_PLANS];
     int plan_count;
-    bool current; /* is plans[0] the current plan, bound to the arena? */
-    void *arena;
-    size_t arena_bytes;
+    struct nn_arena own;
+    struct nn_arena *arena; /* our own, or that of the exec that we take turns with */
     const struct nn_observer *observer;
     struct nn_exec *spare; /* runs the model's spare; NULL: there is none */
     bool on_spare;         /* is its plan the current one? */
     struct nn_exec_runs runs;
 };
+
+/* Is plans[0] the current plan, bound to the arena? */
+static bool is_current(const struct nn_exec *exec)
+{
+    return exec->arena->user == exec;
+}
 
 static int create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
                   size_t max_bytes, bool keep_all, se_error *err)
@@ -48,6 +60,7 @@ static int create(struct nn_exec **out, const struct nn_model *model, struct poo
     exec->pool = pool;
     exec->max_bytes = max_bytes;
     exec->keep_all = keep_all;
+    exec->arena = &exec->own;
     const int status =
         model->spare ? create(&exec->spare, model->spare, pool, max_bytes, keep_all, err) : SE_OK;
     if (status != SE_OK) {
@@ -83,6 +96,15 @@ static const struct nn_remote *remote_of(const struct nn_exec *exec)
     return exec->model->backend->remote;
 }
 
+void nn_exec_take_turns(struct nn_exec *exec, struct nn_exec *other)
+{
+    assert(!exec->keep_all && !other->keep_all && exec->arena == &exec->own);
+    if (remote_of(exec) || remote_of(other))
+        return;
+    nn_exec_trim(exec);
+    exec->arena = other->arena;
+}
+
 /* Forbids or allows the memory between tensors; a backend's own memory nobody reads anyway. */
 static void guard(const struct nn_exec *exec, bool forbid)
 {
@@ -92,15 +114,13 @@ static void guard(const struct nn_exec *exec, bool forbid)
 
 static void free_arena(struct nn_exec *exec)
 {
-    if (exec->current)
+    if (is_current(exec))
         guard(exec, false);
-    exec->current = false;
     if (remote_of(exec))
-        remote_of(exec)->arena_free(exec->arena);
+        remote_of(exec)->arena_free(exec->arena->memory);
     else
-        free(exec->arena);
-    exec->arena = NULL;
-    exec->arena_bytes = 0;
+        free(exec->arena->memory);
+    *exec->arena = (struct nn_arena){0};
 }
 
 void nn_exec_trim(struct nn_exec *exec)
@@ -116,7 +136,7 @@ void nn_exec_trim(struct nn_exec *exec)
 
 size_t nn_exec_bytes(const struct nn_exec *exec)
 {
-    size_t bytes = exec->arena_bytes + (exec->spare ? nn_exec_bytes(exec->spare) : 0);
+    size_t bytes = exec->arena->bytes + (exec->spare ? nn_exec_bytes(exec->spare) : 0);
     for (int i = 0; i < exec->plan_count; i++)
         bytes += exec->plans[i]->own_bytes;
     return bytes;
@@ -181,13 +201,13 @@ static int make_arena(struct nn_exec *exec, size_t bytes, se_error *err)
 {
     free_arena(exec);
     if (remote_of(exec)) {
-        FORWARD_IF_ERROR(remote_of(exec)->arena_make(bytes, &exec->arena, err));
+        FORWARD_IF_ERROR(remote_of(exec)->arena_make(bytes, &exec->arena->memory, err));
     } else {
-        exec->arena = alloc_arena(bytes);
-        if (!exec->arena)
+        exec->arena->memory = alloc_arena(bytes);
+        if (!exec->arena->memory)
             return se_fail_memory(err, "tensors", bytes);
     }
-    exec->arena_bytes = bytes;
+    exec->arena->bytes = bytes;
     return SE_OK;
 }
 
@@ -208,18 +228,18 @@ static int make_room(struct nn_exec *exec, size_t wanted, se_error *err)
 static int bind_current(struct nn_exec *exec, se_error *err)
 {
     struct nn_planned *planned = exec->plans[0];
-    if (planned->bound != exec->arena)
-        nn_plan_bind(planned, exec->arena);
+    if (planned->bound != exec->arena->memory)
+        nn_plan_bind(planned, exec->arena->memory);
     if (!remote_of(exec))
         return SE_OK;
-    return remote_of(exec)->bind(&planned->plan, &planned->input, &planned->output, exec->arena,
-                                 err);
+    return remote_of(exec)->bind(&planned->plan, &planned->input, &planned->output,
+                                 exec->arena->memory, err);
 }
 
 static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
 {
     const int found = find_plan(exec, nhwc);
-    if (found == 0 && exec->current)
+    if (found == 0 && is_current(exec))
         return SE_OK;
     struct nn_planned *made = NULL;
     if (found < 0) {
@@ -228,9 +248,9 @@ static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
                                                 .max_bytes = exec->max_bytes};
         FORWARD_IF_ERROR(nn_plan_make(&made, exec->model, nhwc, &options, err));
     }
-    if (exec->current)
+    if (is_current(exec))
         guard(exec, false);
-    exec->current = false;
+    exec->arena->user = NULL;
     if (made) {
         if (exec->plan_count == MAX_PLANS)
             nn_plan_free(exec->plans[--exec->plan_count]);
@@ -239,7 +259,7 @@ static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
     to_front(exec, made ? exec->plan_count - 1 : found);
     const size_t wanted = drop_oldest(exec);
     int status = SE_OK;
-    if (exec->plans[0]->arena_bytes > exec->arena_bytes ||
+    if (exec->plans[0]->arena_bytes > exec->arena->bytes ||
         (exec->max_bytes && nn_exec_bytes(exec) > exec->max_bytes)) {
         status = make_room(exec, wanted, err);
     }
@@ -252,7 +272,7 @@ static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
                 (size_t)--exec->plan_count * sizeof(exec->plans[0]));
         return status;
     }
-    exec->current = true;
+    exec->arena->user = exec;
     guard(exec, true);
     return SE_OK;
 }
@@ -279,7 +299,7 @@ float *nn_exec_input(struct nn_exec *exec)
 {
     if (exec->on_spare)
         return nn_exec_input(exec->spare);
-    if (!exec->current)
+    if (!is_current(exec))
         return NULL;
     return remote_of(exec) ? remote_of(exec)->input(&exec->plans[0]->plan)
                            : exec->plans[0]->input.data;
@@ -310,7 +330,7 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
 {
     if (exec->on_spare)
         return run_spare(exec, budget, err);
-    RETURN_ERROR_IF(!exec->current, err, SE_ERR_ARGUMENT, "%s: run without prepare",
+    RETURN_ERROR_IF(!is_current(exec), err, SE_ERR_ARGUMENT, "%s: run without prepare",
                     exec->model->name);
     const int status = run(exec, budget, err);
     if (status == SE_OK && remote_of(exec))
@@ -335,8 +355,8 @@ static const struct nn_exec *active(const struct nn_exec *exec)
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
 {
     exec = active(exec);
-    *shape = exec->current ? exec->plans[0]->output_shape : (struct nn_shape){0};
-    if (!exec->current)
+    *shape = is_current(exec) ? exec->plans[0]->output_shape : (struct nn_shape){0};
+    if (!is_current(exec))
         return NULL;
     return remote_of(exec) ? remote_of(exec)->output(&exec->plans[0]->plan)
                            : exec->plans[0]->output.data;
@@ -345,13 +365,13 @@ const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
 double nn_exec_flop(const struct nn_exec *exec)
 {
     exec = active(exec);
-    return exec->current ? 2 * exec->plans[0]->macs : 0;
+    return is_current(exec) ? 2 * exec->plans[0]->macs : 0;
 }
 
 size_t nn_exec_step_count(const struct nn_exec *exec)
 {
     exec = active(exec);
-    return exec->current ? (size_t)exec->plans[0]->plan.step_count : 0;
+    return is_current(exec) ? (size_t)exec->plans[0]->plan.step_count : 0;
 }
 
 int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows, size_t *count,
@@ -360,9 +380,9 @@ int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows
     *count = 0;
     if (exec->on_spare)
         return nn_exec_profile(exec->spare, runs, rows, count, err);
-    RETURN_ERROR_IF(!exec->current || runs < 1, err, SE_ERR_ARGUMENT,
+    RETURN_ERROR_IF(!is_current(exec) || runs < 1, err, SE_ERR_ARGUMENT,
                     "%s: profile of %d runs, %s prepare", exec->model->name, runs,
-                    exec->current ? "after" : "without");
+                    is_current(exec) ? "after" : "without");
     FORWARD_IF_ERROR(nn_profile_run(exec->model->backend, &exec->plans[0]->plan, exec->pool, runs,
                                     rows, count, err));
     /* Single steps of a GPU neither fetch its input nor hand over its output. */
@@ -373,12 +393,12 @@ int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows
 
 const struct nn_planned *nn_exec_planned(const struct nn_exec *exec)
 {
-    return exec->current ? exec->plans[0] : NULL;
+    return is_current(exec) ? exec->plans[0] : NULL;
 }
 
 size_t nn_exec_value_count(const struct nn_exec *exec)
 {
-    return exec->current && exec->keep_all ? (size_t)exec->model->graph.value_count : 0;
+    return is_current(exec) && exec->keep_all ? (size_t)exec->model->graph.value_count : 0;
 }
 
 void nn_exec_observe(struct nn_exec *exec, const struct nn_observer *observer)

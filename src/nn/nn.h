@@ -109,6 +109,10 @@ struct nn_exec;
 int nn_exec_create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
                    size_t max_bytes, se_error *err);
 void nn_exec_free(struct nn_exec *exec);
+/* From now on `exec` keeps its tensors in the memory of `other`, which outlives it: preparing one
+ * ends the plan that was current in the other, together with its output. Not for inspected execs.
+ */
+void nn_exec_take_turns(struct nn_exec *exec, struct nn_exec *other);
 /* Makes (or finds in the LRU) the plan for an input [n, h, w, c] and makes it current. This is the
  * only call that allocates. SE_ERR_LIMIT past max_bytes, or past the GPU's memory: the exec stays
  * usable. SE_ERR_DEVICE when the GPU failed and there is no spare. */

@@ -17,7 +17,10 @@
 const struct detect_params detect_defaults = {.max_side = 1280, COMMON_PARAMS};
 
 enum {
-    INPUT_STEP = 32,    /* the network halves its input five times */
+    INPUT_STEP = 32,           /* the network halves its input five times */
+    WHOLE_PIXELS = 1280 * 960, /* of an input that is not cut into bands */
+    BAND_PIXELS = 1000 * 1000, /* of each band, where there are several */
+    BAND_OVERLAP = 192,
     MIN_PIXELS = 3,     /* of a component */
     MIN_SHORT_SIDE = 3, /* map pixels, before unclipping */
     CELL = 32,          /* map pixels of a cell of areas */
@@ -51,19 +54,6 @@ void detect_input_size(const struct detect_params *params, int width, int height
     *input_h = round_to_step(height * scale);
     *scale_x = (float)*input_w / (float)width;
     *scale_y = (float)*input_h / (float)height;
-}
-
-/* From v / 127.5 - 1, which img_to_tensor gives, to (v / 255 - mean) / deviation. */
-static void normalise(float *restrict tensor, size_t pixels)
-{
-    float factor[3], offset[3];
-    for (int c = 0; c < 3; c++) {
-        factor[c] = 0.5F / INPUT_DEVIATION[c];
-        offset[c] = (0.5F - INPUT_MEAN[c]) / INPUT_DEVIATION[c];
-    }
-    for (size_t i = 0; i < 3 * pixels; i += 3)
-        for (size_t c = 0; c < 3; c++)
-            tensor[i + c] = tensor[i + c] * factor[c] + offset[c];
 }
 
 /* ---- from the map to boxes ------------------------------------------------------------------ */
@@ -278,6 +268,87 @@ int detect_boxes(const float *map, int width, int height, float scale_x, float s
 
 /* ---- the network ---------------------------------------------------------------------------- */
 
+/*
+ * The network's tensors take 90 bytes a pixel. A large picture goes through it in bands, whose maps
+ * are put together where they overlap:
+ *
+ *   ┌──────────┐
+ *   │ band 0   │ rows 0 … rows
+ *   ├ ─ ─ ─ ─ ─┤ ┐
+ *   │ - - - - -│ ├ overlap; the map above this line is of band 0, below it of band 1
+ *   ├ ─ ─ ─ ─ ─┤ ┘
+ *   │ band 1   │
+ *   └──────────┘
+ */
+struct bands {
+    int width, height; /* of the whole map */
+    int count, rows;   /* rows of each band */
+};
+
+static int band_first(const struct bands *bands, int i)
+{
+    return bands->count > 1 ? (bands->height - bands->rows) * i / (bands->count - 1) : 0;
+}
+
+/* The first row of the map that is taken from band i; for i = count, the end of the map. */
+static int band_seam(const struct bands *bands, int i)
+{
+    if (i == 0 || i == bands->count)
+        return i == 0 ? 0 : bands->height;
+    return (band_first(bands, i) + band_first(bands, i - 1) + bands->rows) / 2;
+}
+
+static struct bands plan_bands(int width, int height)
+{
+    struct bands bands = {width, height, 1, height};
+    while ((int64_t)width * bands.rows > (bands.count == 1 ? WHOLE_PIXELS : BAND_PIXELS) &&
+           bands.rows > 2 * BAND_OVERLAP) {
+        bands.count++;
+        const int rows = (height + (bands.count - 1) * BAND_OVERLAP) / bands.count;
+        bands.rows = (rows + INPUT_STEP - 1) / INPUT_STEP * INPUT_STEP;
+    }
+    return bands;
+}
+
+static int run_band(struct nn_exec *exec, const struct image *image, const struct bands *bands,
+                    int band, const struct budget *budget, se_error *err)
+{
+    struct tensor_part part = {bands->width, bands->height, band_first(bands, band),
+                               bands->rows,  {0},           {0}};
+    for (int c = 0; c < 3; c++) {
+        /* (v / 255 - mean) / deviation */
+        part.factor[c] = 0.5F / INPUT_DEVIATION[c];
+        part.offset[c] = (0.5F - INPUT_MEAN[c]) / INPUT_DEVIATION[c];
+    }
+    FORWARD_IF_ERROR(img_to_tensor(image, &part, nn_exec_input(exec), err));
+    FORWARD_IF_ERROR(nn_exec_run(exec, budget, err));
+    struct nn_shape shape;
+    nn_exec_output(exec, &shape);
+    RETURN_ERROR_IF(shape.rank != 4 || shape.dims[0] != 1 || shape.dims[1] != bands->rows ||
+                        shape.dims[2] != bands->width || shape.dims[3] != 1,
+                    err, SE_ERR_MODEL,
+                    "the detector's output is not a map of its input's size (%d x %d); use a "
+                    "PP-OCR detection model",
+                    bands->width, bands->rows);
+    return SE_OK;
+}
+
+/* Fills map[height][width] band by band. */
+static int run_bands(struct nn_exec *exec, const struct image *image, const struct bands *bands,
+                     const struct budget *budget, float *map, se_error *err)
+{
+    for (int i = 0; i < bands->count; i++) {
+        FORWARD_IF_ERROR(run_band(exec, image, bands, i, budget, err));
+        struct nn_shape shape;
+        const size_t width = (size_t)bands->width;
+        const int from = band_seam(bands, i), to = band_seam(bands, i + 1);
+        const float *rows = nn_exec_output(exec, &shape);
+        memcpy(map + (size_t)from * width, rows + (size_t)(from - band_first(bands, i)) * width,
+               (size_t)(to - from) * width * sizeof(*map));
+    }
+    return SE_OK;
+}
+
 int ocr_detect(struct nn_exec *exec, const struct image *image, const struct detect_params *params,
                const struct budget *budget, struct text_boxes *out, se_error *err)
 {
@@ -291,21 +362,26 @@ int ocr_detect(struct nn_exec *exec, const struct image *image, const struct det
     int width, height;
     float scale_x, scale_y;
     detect_input_size(params, image->width, image->height, &width, &height, &scale_x, &scale_y);
-    FORWARD_IF_ERROR(nn_exec_prepare(exec, (const int64_t[4]){1, height, width, 3}, err));
-    float *input = nn_exec_input(exec);
-    FORWARD_IF_ERROR(img_to_tensor(image, input, width, height, width, height, 0, err));
-    normalise(input, (size_t)width * (size_t)height);
-    FORWARD_IF_ERROR(nn_exec_run(exec, budget, err));
-    struct nn_shape shape;
-    const float *map = nn_exec_output(exec, &shape);
-    RETURN_ERROR_IF(shape.rank != 4 || shape.dims[0] != 1 || shape.dims[1] != height ||
-                        shape.dims[2] != width || shape.dims[3] != 1,
-                    err, SE_ERR_MODEL,
-                    "the detector's output is not a map of its input's size (%d x %d); use a "
-                    "PP-OCR detection model",
-                    width, height);
-    FORWARD_IF_ERROR(detect_boxes(map, width, height, scale_x, scale_y, params, out, err));
-    stage_add(budget, STAGE_DETECT, start, nn_exec_flop(exec), 0);
+    const struct bands bands = plan_bands(width, height);
+    FORWARD_IF_ERROR(nn_exec_prepare(exec, (const int64_t[4]){1, bands.rows, width, 3}, err));
+    int status;
+    if (bands.count == 1) {
+        struct nn_shape shape;
+        FORWARD_IF_ERROR(run_band(exec, image, &bands, 0, budget, err));
+        status = detect_boxes(nn_exec_output(exec, &shape), width, height, scale_x, scale_y, params,
+                              out, err);
+    } else {
+        const size_t size = (size_t)width * (size_t)height * sizeof(float);
+        float *map = malloc(size);
+        if (!map)
+            return se_fail_memory(err, "the detector's map", size);
+        status = run_bands(exec, image, &bands, budget, map, err);
+        if (status == SE_OK)
+            status = detect_boxes(map, width, height, scale_x, scale_y, params, out, err);
+        free(map);
+    }
+    FORWARD_IF_ERROR(status);
+    stage_add(budget, STAGE_DETECT, start, bands.count * nn_exec_flop(exec), 0);
     return SE_OK;
 }
 

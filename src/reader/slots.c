@@ -17,7 +17,9 @@ static int slot_fill(struct slot *slot, const struct nn_model *detector,
     if (threads > 1)
         FORWARD_IF_ERROR(pool_create(&slot->pool, threads, err));
     FORWARD_IF_ERROR(nn_exec_create(&slot->detector, detector, slot->pool, arena_bytes, err));
-    return nn_exec_create(&slot->recognizer, recognizer, slot->pool, arena_bytes, err);
+    FORWARD_IF_ERROR(nn_exec_create(&slot->recognizer, recognizer, slot->pool, arena_bytes, err));
+    nn_exec_take_turns(slot->recognizer, slot->detector);
+    return SE_OK;
 }
 
 int slots_create(struct slots **out, const struct nn_model *detector,
@@ -55,8 +57,8 @@ void slots_free(struct slots *slots)
             pthread_cond_wait(&slots->released, &slots->mutex);
     pthread_mutex_unlock(&slots->mutex);
     for (size_t i = 0; i < slots->count; i++) {
+        nn_exec_free(slots->slot[i].recognizer); /* uses the detector's memory */
         nn_exec_free(slots->slot[i].detector);
-        nn_exec_free(slots->slot[i].recognizer);
         pool_free(slots->slot[i].pool);
     }
     pthread_cond_destroy(&slots->released);

@@ -163,28 +163,30 @@ static void test_resize_refuses_what_does_not_fit(void **state)
     image_free(&rgb);
 }
 
-static void check_tensor(uint64_t *seed, int src_w, int src_h, int used_w, int used_h, int channels)
+static void check_tensor(uint64_t *seed, int src_w, int src_h, int width, int height, int channels)
 {
     enum { BEYOND = 4 };
-    const int dst_w = used_w + testing_between(seed, 0, 3);
-    const int dst_h = used_h + testing_between(seed, 0, 3);
-    const size_t count = (size_t)dst_w * (size_t)dst_h * 3;
+    const int first = testing_between(seed, 0, height - 1);
+    const struct tensor_part part = {width,
+                                     height,
+                                     first,
+                                     testing_between(seed, 1, height - first),
+                                     {1.0f, 2.0f, 4.0f},
+                                     {0.0f, 0.5f, -1.0f}};
+    const size_t count = (size_t)width * (size_t)part.rows * 3;
     struct image src = testing_noise(seed, src_w, src_h, channels);
     float *out = malloc((count + BEYOND) * sizeof(*out));
     assert_non_null(out);
     for (size_t i = 0; i < count + BEYOND; i++)
         out[i] = 1234.0f;
-    assert_int_equal(img_to_tensor(&src, out, dst_w, dst_h, used_w, used_h, -0.25f, NULL), SE_OK);
+    assert_int_equal(img_to_tensor(&src, &part, out, NULL), SE_OK);
     for (size_t i = 0; i < count; i++) {
-        const int c = (int)(i % 3), x = (int)(i / 3) % dst_w, y = (int)(i / 3) / dst_w;
-        if (x >= used_w || y >= used_h) {
-            assert_true(out[i] == -0.25f);
-            continue;
-        }
+        const int c = (int)(i % 3), x = (int)(i / 3) % width, y = first + (int)(i / 3) / width;
         const int from = channels == 3 ? 2 - c : 0;
-        const double want = reference_resize(&src, used_w, used_h, x, y, from) / 127.5 - 1;
-        if (fabs((double)out[i] - want) > 0.03 / 127.5)
-            fail_msg("%dx%d to %dx%d at (%d, %d): %f, not %f", src_w, src_h, used_w, used_h, x, y,
+        const double plain = reference_resize(&src, width, height, x, y, from) / 127.5 - 1;
+        const double want = plain * (double)part.factor[c] + (double)part.offset[c];
+        if (fabs((double)out[i] - want) > 0.03 / 127.5 * (double)part.factor[c])
+            fail_msg("%dx%d to %dx%d at (%d, %d): %f, not %f", src_w, src_h, width, height, x, y,
                      (double)out[i], want);
     }
     for (size_t i = count; i < count + BEYOND; i++)
@@ -212,16 +214,20 @@ static void test_tensor_of_the_same_size_is_exact(void **state)
     (void)state;
     uint64_t seed = 5;
     struct image src = testing_noise(&seed, 33, 9, 3);
+    struct tensor_part part = {33, 9, 0, 9, {1, 1, 1}, {0}};
     float out[33 * 9 * 3];
-    assert_int_equal(img_to_tensor(&src, out, 33, 9, 33, 9, 0.0f, NULL), SE_OK);
+    assert_int_equal(img_to_tensor(&src, &part, out, NULL), SE_OK);
     for (int y = 0; y < 9; y++)
         for (int x = 0; x < 33; x++)
             for (int c = 0; c < 3; c++)
                 assert_true(fabs((double)out[(y * 33 + x) * 3 + 2 - c] -
                                  (testing_at(&src, x, y, c) / 127.5 - 1)) < 1e-6);
-    assert_int_equal(img_to_tensor(&src, out, 8, 8, 9, 8, 0.0f, NULL), SE_ERR_ARGUMENT);
-    assert_int_equal(img_to_tensor(&src, out, 8, 8, 8, 9, 0.0f, NULL), SE_ERR_ARGUMENT);
-    assert_int_equal(img_to_tensor(&src, out, 8, 8, 0, 8, 0.0f, NULL), SE_ERR_ARGUMENT);
+    part.first = 1;
+    assert_int_equal(img_to_tensor(&src, &part, out, NULL), SE_ERR_ARGUMENT);
+    part = (struct tensor_part){33, 9, 0, 0, {1, 1, 1}, {0}};
+    assert_int_equal(img_to_tensor(&src, &part, out, NULL), SE_ERR_ARGUMENT);
+    part = (struct tensor_part){0, 9, 0, 9, {1, 1, 1}, {0}};
+    assert_int_equal(img_to_tensor(&src, &part, out, NULL), SE_ERR_ARGUMENT);
     image_free(&src);
 }
 

@@ -23,7 +23,8 @@ static int run_resize(se_error *err)
 
 static int run_tensor(se_error *err)
 {
-    return img_to_tensor(&source, tensor, 40, 30, 20, 30, 0, err);
+    static const struct tensor_part part = {40, 30, 10, 20, {1, 1, 1}, {0}};
+    return img_to_tensor(&source, &part, tensor, err);
 }
 
 static int run_turn(se_error *err)

@@ -296,6 +296,33 @@ static void test_plans_do_not_mix(void **state)
     nn_model_free(model);
 }
 
+/* Two execs over one arena: each run is what it is alone, and ends the other's current plan. */
+static void test_taking_turns(void **state)
+{
+    (void)state;
+    struct nn_model *model = small_model(NN_BACKEND_REF);
+    struct nn_exec *lender = new_exec(model, NULL, 0), *other = new_exec(model, NULL, 0);
+    struct nn_exec *alone = new_exec(model, NULL, 0);
+    nn_exec_take_turns(other, lender);
+    for (int i = 0; i < 100; i++) {
+        const int side = 1 + random_below(39);
+        const double expected = run(alone, side, (uint32_t)side);
+        struct nn_exec *now = i % 2 ? lender : other, *before = i % 2 ? other : lender;
+        assert_true(run(now, side, (uint32_t)side) == expected);
+        assert_null(nn_exec_input(before));
+        assert_int_equal(nn_exec_run(before, NULL, NULL), SE_ERR_ARGUMENT);
+        assert_non_null(nn_exec_input(now));
+    }
+    nn_exec_trim(other);
+    assert_true(nn_exec_bytes(other) == 0);
+    assert_null(nn_exec_input(lender));
+    assert_true(run(lender, 7, 7) == run(alone, 7, 7));
+    nn_exec_free(alone);
+    nn_exec_free(other);
+    nn_exec_free(lender);
+    nn_model_free(model);
+}
+
 static void test_limits(void **state)
 {
     struct nn_model *model = small_model(NN_BACKEND_REF);
@@ -519,19 +546,13 @@ static void test_input_and_output_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reshape),
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_picture),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_memory_chain),
-        cmocka_unit_test(test_plans_do_not_mix),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_run_allocates_nothing),
-        cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_failing_allocations),
-        cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_input_and_output_apart),
+        cmocka_unit_test(test_reshape),      cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_picture),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory_chain), cmocka_unit_test(test_plans_do_not_mix),
+        cmocka_unit_test(test_taking_turns), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bounded),      cmocka_unit_test(test_run_allocates_nothing),
+        cmocka_unit_test(test_profile),      cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_input_and_output_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
