@@ -244,43 +244,92 @@ static int barcode_copy(const struct image *grey, int side, struct image *copy,
     return status;
 }
 
-/* Finds codes; `symbols` has room for BARCODE_MAX. */
-static int barcode_search(const struct image *grey, struct zxing_symbol *symbols,
-                          struct barcode *out, int *count, se_error *err)
+/* The two searches of one picture, which know nothing of each other. */
+enum { BARCODE_MATRIX, BARCODE_LINEAR, BARCODE_SEARCHES };
+
+struct barcode_search {
+    struct image copy, painted; /* the same; linear codes are painted over */
+    struct barcode_scale scale;
+    struct barcode_half {
+        struct zxing_symbol symbols[BARCODE_MAX];
+        struct barcode found[BARCODE_MAX];
+        int count, status;
+        se_error err;
+    } half[BARCODE_SEARCHES];
+};
+
+/* Two-dimensional codes; where there are none, once more in a smaller picture. */
+static int barcode_search_matrices(struct barcode_search *search, struct barcode_half *half)
 {
-    struct image copy, small;
-    struct barcode_scale scale, small_scale;
-    FORWARD_IF_ERROR(barcode_copy(grey, BARCODE_MAX_SIDE, &copy, &scale, err));
-    int status = barcode_search_matrix(&copy, scale, symbols, out, count, err);
-    const int longer = copy.width > copy.height ? copy.width : copy.height;
-    if (status == SE_OK && *count == 0 && longer > BARCODE_SMALL_SIDE) {
-        status = barcode_copy(&copy, BARCODE_SMALL_SIDE, &small, &small_scale, err);
-        if (status == SE_OK) {
-            small_scale.x *= scale.x;
-            small_scale.y *= scale.y;
-            status = barcode_search_matrix(&small, small_scale, symbols, out, count, err);
-            image_free(&small);
-        }
-    }
-    if (status == SE_OK)
-        status = barcode_search_linear(&copy, scale, symbols, out, count, err);
-    image_free(&copy);
+    const struct image *copy = &search->copy;
+    const int longer = copy->width > copy->height ? copy->width : copy->height;
+    FORWARD_IF_ERROR(barcode_search_matrix(copy, search->scale, half->symbols, half->found,
+                                           &half->count, &half->err));
+    if (half->count > 0 || longer <= BARCODE_SMALL_SIDE)
+        return SE_OK;
+    struct image small;
+    struct barcode_scale scale;
+    FORWARD_IF_ERROR(barcode_copy(copy, BARCODE_SMALL_SIDE, &small, &scale, &half->err));
+    scale.x *= search->scale.x;
+    scale.y *= search->scale.y;
+    const int status =
+        barcode_search_matrix(&small, scale, half->symbols, half->found, &half->count, &half->err);
+    image_free(&small);
     return status;
 }
 
-int barcode_find(const struct image *grey, struct barcode out[BARCODE_MAX], int *count,
-                 se_error *err)
+static void barcode_search_piece(void *context, size_t piece, int thread)
+{
+    (void)thread;
+    struct barcode_search *search = context;
+    struct barcode_half *half = &search->half[piece];
+    half->status = piece == BARCODE_MATRIX
+                       ? barcode_search_matrices(search, half)
+                       : barcode_search_linear(&search->painted, search->scale, half->symbols,
+                                               half->found, &half->count, &half->err);
+}
+
+/* Both searches, and what they found one after the other. */
+static int barcode_search(struct barcode_search *search, struct pool *pool, struct barcode *out,
+                          int *count, se_error *err)
+{
+    pool_run(pool, barcode_search_piece, search, BARCODE_SEARCHES);
+    for (int i = 0; i < BARCODE_SEARCHES; i++) {
+        struct barcode_half *half = &search->half[i];
+        if (half->status != SE_OK) {
+            if (err)
+                *err = half->err;
+            return half->status;
+        }
+        for (int k = 0; k < half->count && *count < BARCODE_MAX; k++)
+            out[(*count)++] = half->found[k];
+    }
+    return SE_OK;
+}
+
+int barcode_find(const struct image *grey, struct pool *pool, struct barcode out[BARCODE_MAX],
+                 int *count, se_error *err)
 {
     *count = 0;
     RETURN_ERROR_IF(!grey->data || grey->channels != 1, err, SE_ERR_ARGUMENT,
                     "barcodes are looked for in grey images");
     if (grey->width < BARCODE_MIN_SIDE || grey->height < BARCODE_MIN_SIDE)
         return SE_OK;
-    struct zxing_symbol *symbols = calloc(BARCODE_MAX, sizeof(*symbols));
-    if (!symbols)
-        return se_fail_memory(err, "barcodes", BARCODE_MAX * sizeof(*symbols));
-    const int status = barcode_search(grey, symbols, out, count, err);
-    free(symbols);
+    struct barcode_search *search = calloc(1, sizeof(*search));
+    if (!search)
+        return se_fail_memory(err, "barcodes", sizeof(*search));
+    struct barcode_scale scale;
+    int status = barcode_copy(grey, BARCODE_MAX_SIDE, &search->copy, &search->scale, err);
+    if (status == SE_OK) {
+        const struct image *copy = &search->copy;
+        const int longer = copy->width > copy->height ? copy->width : copy->height;
+        status = barcode_copy(copy, longer, &search->painted, &scale, err);
+    }
+    if (status == SE_OK)
+        status = barcode_search(search, pool, out, count, err);
+    image_free(&search->painted);
+    image_free(&search->copy);
+    free(search);
     if (status != SE_OK)
         *count = 0;
     return status;

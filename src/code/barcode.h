@@ -4,6 +4,7 @@
 #ifndef SE_CODE_BARCODE_H
 #define SE_CODE_BARCODE_H
 
+#include "base/pool.h"
 #include "image/image.h"
 
 enum { BARCODE_MAX = 32, BARCODE_MAX_TEXT = 512 };
@@ -15,8 +16,10 @@ struct barcode {
     struct quad quad;            /* pixels of `image` */
 };
 
-/* Finds at most BARCODE_MAX barcodes in a grey image. No C++ exception leaves it. SE_ERR_MEMORY. */
-int barcode_find(const struct image *grey, struct barcode out[BARCODE_MAX], int *count,
-                 se_error *err);
+/* Finds at most BARCODE_MAX barcodes in a grey image: two-dimensional ones first, then linear ones,
+ * looked for side by side where there is a pool (may be NULL). No C++ exception leaves it.
+ * SE_ERR_MEMORY. */
+int barcode_find(const struct image *grey, struct pool *pool, struct barcode out[BARCODE_MAX],
+                 int *count, se_error *err);
 
 #endif

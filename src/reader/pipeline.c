@@ -56,7 +56,7 @@ static int find_barcodes(struct search *search, struct ser_barcode **out, size_t
     const int64_t start = clock_now_ns();
     int status = img_to_grey(base->image, &grey, err);
     if (status == SE_OK)
-        status = barcode_find(&grey, found, &count, err);
+        status = barcode_find(&grey, search->slot->pool, found, &count, err);
     stage_add(search->budget, STAGE_BARCODES, start, 0, (double)grey.width * grey.height);
     image_free(&grey);
     FORWARD_IF_ERROR(status);

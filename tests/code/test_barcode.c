@@ -98,10 +98,18 @@ static struct barcode found[BARCODE_MAX];
 
 static int find(const struct image *image)
 {
-    int count = -1;
+    static struct barcode again[BARCODE_MAX];
+    int count = -1, count_again = -1;
     se_error err = {0};
-    if (barcode_find(image, found, &count, &err) != SE_OK)
+    struct pool *pool;
+    if (barcode_find(image, NULL, found, &count, &err) != SE_OK)
         fail_msg("%s", err.message);
+    /* The same with threads. */
+    assert_int_equal(pool_create(&pool, 2, &err), SE_OK);
+    assert_int_equal(barcode_find(image, pool, again, &count_again, &err), SE_OK);
+    pool_free(pool);
+    assert_int_equal(count_again, count);
+    assert_memory_equal(again, found, (size_t)count * sizeof(*found));
     return count;
 }
 
@@ -288,9 +296,9 @@ static void test_refuses_colour(void **state)
     struct image rgb, none = {0};
     int count = 5;
     assert_int_equal(image_create(&rgb, 50, 50, 3, NULL), SE_OK);
-    assert_int_equal(barcode_find(&rgb, found, &count, NULL), SE_ERR_ARGUMENT);
+    assert_int_equal(barcode_find(&rgb, NULL, found, &count, NULL), SE_ERR_ARGUMENT);
     assert_int_equal(count, 0);
-    assert_int_equal(barcode_find(&none, found, &count, NULL), SE_ERR_ARGUMENT);
+    assert_int_equal(barcode_find(&none, NULL, found, &count, NULL), SE_ERR_ARGUMENT);
     image_free(&rgb);
 }
 
@@ -308,7 +316,7 @@ static void test_every_allocation_may_fail(void **state)
         se_error err = {0};
         int count = -1;
         failing_malloc_start(nth, FAILING_ALL_THREADS);
-        const int status = barcode_find(&image, found, &count, &err);
+        const int status = barcode_find(&image, NULL, found, &count, &err);
         if (failing_malloc_stop() < nth) {
             assert_int_equal(status, SE_OK);
             assert_int_equal(count, all);
