@@ -264,6 +264,7 @@ typedef struct se_reading {
     size_t picture;          /* of se_read_device: the picture that quad and printed are of */
     const se_sighting *seen; /* … and what the pictures show, seen_count of them; else NULL */
     size_t seen_count;
+    const char *anchor; /* the word that announces it, as "s/n"; NULL: none does */
 } se_reading;
 
 typedef struct se_line {

@@ -182,6 +182,7 @@ static bool convert_reading(const struct ser_reading *from, double max_error, se
     to->chars = convert_chars(from, arena);
     to->char_count = from->char_count;
     to->why = from->why;
+    to->anchor = from->anchor;
     to->known = ser_known_name(from->known);
     to->matches_pattern = from->matches_pattern;
     to->terms = convert_terms(from, &to->term_count, arena);

@@ -164,6 +164,8 @@ static json_t *reading_json(const struct se_result *result, const se_reading *re
                                   strings_json(reading->sources, reading->source_count));
     failed |= json_object_set_new(object, "chars", chars_json(reading));
     failed |= json_object_set_new(object, "alternatives", alternatives_json(reading));
+    if (reading->anchor)
+        failed |= json_object_set_new(object, "anchor", json_string(reading->anchor));
     if (reading->seen)
         failed |= set_device(object, result, reading);
     if (with_evidence) {

@@ -265,6 +265,7 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
     reading->matches_pattern = h->fits_pattern;
     reading->known = h->known;
     reading->rank = h->rank;
+    reading->anchor = h->cand->anchor ? h->cand->anchor->name : NULL;
     reading->printed = printed_of(work, h->cand, arena);
     reading->why = why_of(h, arena);
     reading->alternatives =

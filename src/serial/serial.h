@@ -107,6 +107,7 @@ struct ser_reading {
     size_t line_count;
     const char *why;        /* for people: the evidence, "anchor S/N beside; apple-12" */
     const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
+    const char *anchor;     /* the word that announces it, static; NULL: none does */
     bool matches_pattern;
     enum ser_known known;
     float rank; /* place in the order of answers: the higher, the earlier */
