@@ -32,6 +32,9 @@ extern const struct command command_serve;
 extern const struct command command_keys;
 extern const struct command command_serve_worker;
 extern const struct command command_eval;
+extern const struct command command_sweep;
+extern const struct command command_watch;
+extern const struct command command_top;
 
 /* Prints the usage of a subcommand to stdout; the exit status is STATUS_ALL_DONE. */
 int cli_print_usage(const struct command *command);

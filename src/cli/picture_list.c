@@ -60,7 +60,7 @@ static int add_problem(struct picture_list *list, const char *path, const char *
     return add_entry(list, strdup(path), &problem, err);
 }
 
-static bool is_picture_name(const char *name)
+bool picture_list_is_picture(const char *name)
 {
     static const char *const extensions[] = {"jpg",  "jpeg", "jpe", "jfif", "png",
                                              "webp", "heic", "hif", "heif", "avif"};
@@ -133,14 +133,14 @@ static int walk_entry(struct walk *walk, char *path, const char *name, int depth
         return out_of_memory(err);
     if (stat(path, &info) != 0) {
         /* A link to nowhere, or gone meanwhile: worth a word only where a picture was promised. */
-        if (is_picture_name(name))
+        if (picture_list_is_picture(name))
             status = add_problem(walk->list, path, strerror(errno), err);
     } else if (S_ISDIR(info.st_mode)) {
         bool seen;
         status = visit(walk, &info, &seen, err);
         if (status == SE_OK && !seen)
             status = walk_folder(walk, path, depth + 1, err);
-    } else if (S_ISREG(info.st_mode) && is_picture_name(name)) {
+    } else if (S_ISREG(info.st_mode) && picture_list_is_picture(name)) {
         return add_entry(walk->list, path, NULL, err);
     }
     free(path);

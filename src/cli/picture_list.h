@@ -30,6 +30,8 @@ struct picture_list {
  * is no folder is added as it is. SE_ERR_MEMORY only.
  */
 int picture_list_add(struct picture_list *list, const char *path, se_error *err);
+/* Is it the name of a picture, by its extension? */
+bool picture_list_is_picture(const char *name);
 void picture_list_free(struct picture_list *list);
 
 #endif

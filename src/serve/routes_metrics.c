@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "serve/gpu_metrics.h"
 #include "serve/metrics.h"
 #include "serve/query.h"
 #include "serve/routes.h"
@@ -204,6 +205,8 @@ static void make_reply(struct request *request)
         status = append_front(out, &err);
     if (status == SE_OK)
         status = append_workers(&numbers, out, &err);
+    if (status == SE_OK)
+        status = gpu_metrics_append(out, &err);
     if (status == SE_OK)
         request_succeed(request, 200, "text/plain; version=0.0.4; charset=utf-8");
     else
