@@ -6,7 +6,7 @@ import { byId } from "./dom.js";
 import { offer, toCsv, toJsonLines } from "./export.js";
 import { pause, Queue } from "./queue.js";
 import { addFailure, addFromService, addResult, clear, onChange, onNotSaved } from "./rows.js";
-import { isReady, pair, readingsBefore, setKey } from "./service.js";
+import { isReady, keepsPictures, pair, readingsBefore, setKey } from "./service.js";
 import { drawTable, shownRows } from "./table.js";
 
 const draw = () => drawTable(openDetail);
@@ -137,6 +137,8 @@ async function watchService() {
     try {
       if (await isReady()) {
         says.textContent = "Ready";
+        if (await keepsPictures()) byId("nothing").textContent =
+          "Nothing yet. Pictures go to this service alone, which keeps them and what was read.";
         return;
       }
       says.textContent = "The models are being loaded …";

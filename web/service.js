@@ -92,6 +92,15 @@ export async function reading(readingId) {
   return (await request(`/v1/readings/${readingId}`)).json();
 }
 
+/** Does the service keep pictures? null: it does not say. */
+export async function keepsPictures() {
+  try {
+    return (await (await request("/health")).json()).keeps_pictures;
+  } catch {
+    return null; // without a key; nothing depends on it but words
+  }
+}
+
 /** true when ready, false while the models load; a ServiceError when it cannot be reached. */
 export async function isReady() {
   try {

@@ -10,6 +10,7 @@ import csv
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,7 @@ class Page(unittest.TestCase):
                          f"--user-data-dir={cls.folder}/profile", "--use-fake-ui-for-media-stream",
                          "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={video}"):
             options.add_argument(argument)
+        options.accept_insecure_certs = True  # as a person does who trusts the certificate of tls = auto
         options.add_experimental_option("prefs", {"download.default_directory": cls.folder})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         cls.browser = webdriver.Chrome(service=Service(DRIVER), options=options)
@@ -221,6 +223,75 @@ class Page(unittest.TestCase):
         self.assertFalse(self.one("#key-form").is_displayed())
         self.choose(self.other)
         self.assertEqual(self.rows()[0].find_element(By.CSS_SELECTOR, "button.serial").text, TEXT)
+
+    def test_telephone_over_https(self):
+        """The address of the terminal, with its code, on another name than localhost: a key, then the camera."""
+        server = Server("tls=auto", "host=0.0.0.0", "key_on_loopback=true", ready=False)
+        self.addCleanup(server.stop)
+        address = server.process.stdout.readline().split(": ", 1)[1].strip()
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": NARROW[0], "height": NARROW[1], "deviceScaleFactor": 1, "mobile": True})
+        self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.clearDeviceMetricsOverride", {})
+        self.browser.get(address)
+        until(lambda: self.text("service") == "Ready", "the page")
+        until(lambda: self.browser.execute_script("return localStorage.getItem('serialeye-key')"), "the key")
+        self.assertEqual(self.browser.execute_script("return location.hash"), "")
+        self.assertTrue(self.browser.execute_script("return isSecureContext"))
+        self.browser.execute_script("navigator.vibrate = (ms) => { window.vibrated = ms; return true; };")
+        # A service looks at its keys once a second.
+        self.one("#camera-open").click()
+        until(lambda: self.text("camera-says").startswith("Found"), "the camera's serial number")
+        self.assertEqual(self.text("camera-says"), f"Found {TEXT}")
+        self.assertEqual(self.browser.execute_script("return window.vibrated"), 150)
+        self.assertLessEqual(self.overflow(), 0)
+        self.show("telephone-camera")
+        self.one("#camera-close").click()
+        self.browser.get(address)
+        until(lambda: "no longer, good" in self.text("service") or self.text("service") == "Ready", "the second visit")
+        self.choose(PICTURE_PATH)
+        self.assertFalse(self.one("#key-form").is_displayed())
+
+    def test_where_there_is_no_camera(self):
+        """Over HTTP on another name the button asks for a photograph in place of the camera."""
+        self.browser.execute_script("""
+            Object.defineProperty(window, "isSecureContext", {value: false});
+            document.getElementById("capture").addEventListener("click", (event) => {
+              event.preventDefault();
+              window.asked = true;
+            });""")
+        self.one("#camera-open").click()
+        self.assertTrue(self.browser.execute_script("return window.asked"))
+        self.assertFalse(self.one("#camera").is_displayed())
+
+    def test_what_is_said_of_keeping(self):
+        self.assertIn("not kept", self.text("nothing"))
+        server = Server("keep_pictures=true")
+        self.addCleanup(server.stop)
+        self.browser.get(f"http://localhost:{server.port}/")
+        until(lambda: "keeps them" in self.text("nothing"), "what it says of pictures")
+
+    def test_many_pictures(self):
+        """The progress of a long batch, and its end before its time."""
+        pid = self.server.signal_worker(signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+        paths = []
+        for i in range(40):
+            paths.append(os.path.join(self.folder, f"many-{i}.jpg"))
+            pathlib.Path(paths[-1]).write_bytes(PICTURE[:300 + i])
+        self.one("#files").send_keys("\n".join(paths))
+        until(lambda: self.text("work-says") == "0 of 40 pictures read", "the beginning")
+        self.assertTrue(self.one("#progress").is_displayed())
+        self.show("progress")
+        os.kill(pid, signal.SIGCONT)
+        until(lambda: len(self.rows()) > 2, "the first rows")
+        until(lambda: len(self.rows()) == 40, "all rows")
+        self.assertFalse(self.one("#work").is_displayed())
+        pid = self.server.signal_worker(signal.SIGSTOP)
+        self.one("#files").send_keys("\n".join(paths))
+        until(lambda: self.one("#stop").is_displayed(), "the button")
+        self.one("#stop").click()
+        until(lambda: self.text("service").startswith("Stopped; 40"), "the end")
+        os.kill(pid, signal.SIGCONT)
 
     def overflow(self):
         return self.browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
