@@ -149,6 +149,11 @@ typedef struct se_read_options {
         sizeof(se_read_options), NULL, 0, -1, NULL, 0, NULL, NULL, NULL                            \
     }
 
+/* Width and height of the upright picture, of its header alone, within the reader's limits. Fails
+ * as se_read does for what is no picture. */
+SE_API int se_measure(const se_reader *reader, const void *bytes, size_t size, uint32_t *width,
+                      uint32_t *height, se_error *error);
+
 /* Reads one picture: the bytes of a JPEG, PNG, WebP or HEIC file. */
 SE_API int se_read(se_reader *reader, const void *bytes, size_t size,
                    const se_read_options *options, se_result **out, se_error *error);

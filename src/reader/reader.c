@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/decode.h"
 #include "reader/models.h"
 #include "reader/pipeline.h"
 #include "reader/precision.h"
@@ -215,6 +216,22 @@ static int read_into_result(se_reader *reader, struct pipeline_input *input,
         return status;
     }
     *out = result;
+    return SE_OK;
+}
+
+int se_measure(const se_reader *reader, const void *bytes, size_t size, uint32_t *width,
+               uint32_t *height, se_error *error)
+{
+    se_error_clear(error);
+    RETURN_ERROR_IF(!reader || !width || !height || (!bytes && size > 0), error, SE_ERR_ARGUMENT,
+                    "se_measure: reader, bytes, width or height is NULL");
+    const struct img_limits limits = {(uint64_t)reader->values.max_pixels,
+                                      (uint32_t)reader->values.max_side};
+    struct img_info info;
+    *width = *height = 0;
+    FORWARD_IF_ERROR(img_probe(bytes ? bytes : "", size, &limits, &info, error));
+    *width = (uint32_t)info.width;
+    *height = (uint32_t)info.height;
     return SE_OK;
 }
 

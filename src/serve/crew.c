@@ -95,9 +95,20 @@ int crew_give(struct crew_member *member, struct work *work, size_t index, uint6
     member->state = CREW_BUSY;
     member->since_ns = now_ns;
     member->cancelled_ns = 0;
+    member->wants = member->has = 0;
     member->work = work;
     member->index = index;
     member->id = id;
+    return SE_OK;
+}
+
+int crew_grant(struct crew_member *member, int64_t now_ns, se_error *err)
+{
+    const struct link_message message = {.kind = LINK_GRANT, .id = member->id};
+    FORWARD_IF_ERROR(link_send(member->link, &message, -1, err));
+    member->has = member->wants;
+    member->wants = 0;
+    member->since_ns = now_ns; /* it was not slow, it waited */
     return SE_OK;
 }
 
@@ -126,5 +137,6 @@ void crew_end(struct crew_member *member, int64_t now_ns)
     member->pid = 0;
     member->link = -1;
     member->work = NULL;
+    member->wants = member->has = 0;
     member->since_ns = now_ns;
 }

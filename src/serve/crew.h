@@ -27,6 +27,7 @@ struct crew_member {
     struct work *work;      /* BUSY: what it reads */
     size_t index;
     uint64_t id;          /* of the message that gave it */
+    uint64_t wants, has;  /* BUSY: bytes to decode it that it asked for, that it was granted */
     int64_t cancelled_ns; /* BUSY: when it was told to give up, 0: not */
 };
 
@@ -37,6 +38,9 @@ int crew_start(struct crew_member *member, char *const *arguments, int64_t now_n
 /* Gives a picture to an idle member. SE_ERR_IO: it has ended. */
 int crew_give(struct crew_member *member, struct work *work, size_t index, uint64_t id,
               int time_limit_ms, int64_t now_ns, se_error *err);
+
+/* Lets a busy member decode its picture. SE_ERR_IO: it has ended. */
+int crew_grant(struct crew_member *member, int64_t now_ns, se_error *err);
 
 /* Tells a busy member, once, that its picture is not wanted any more. */
 void crew_cancel(struct crew_member *member, int64_t now_ns);

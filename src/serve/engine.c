@@ -258,6 +258,7 @@ static void take_answer(struct engine *engine, struct crew_member *member,
     member->state = CREW_IDLE;
     member->since_ns = now;
     member->work = NULL;
+    member->wants = member->has = 0;
     pthread_mutex_lock(&engine->mutex);
     histogram_add(&engine->numbers.picture_seconds, took);
     pthread_mutex_unlock(&engine->mutex);
@@ -296,6 +297,9 @@ static int take_message(struct engine *engine, struct crew_member *member, int64
     } else if (message.kind == LINK_DONE && member->state == CREW_BUSY &&
                message.id == member->id) {
         take_answer(engine, member, &message, file, now);
+    } else if (message.kind == LINK_WANT && member->state == CREW_BUSY &&
+               message.id == member->id && !member->has) {
+        member->wants = message.size;
     } else if (message.kind != 0) {
         status = SE_ERR_IO;
     }
@@ -330,7 +334,8 @@ static void end_stuck_members(struct engine *engine, int64_t now)
         if (member->state == CREW_STARTING && now - member->since_ns > start_limit_ns)
             lose_member(engine, member, "worker_stuck", now);
         else if (member->state == CREW_BUSY &&
-                 (now - member->since_ns > config_now(engine->config)->stuck_ns ||
+                 ((now - member->since_ns > config_now(engine->config)->stuck_ns &&
+                   member->wants == 0) ||
                   (member->cancelled_ns && now - member->cancelled_ns > give_up_limit_ns)))
             lose_member(engine, member, "worker_stuck", now);
     }
@@ -393,6 +398,38 @@ static void give_pictures(struct engine *engine, int64_t now)
     for (int i = 0; i < engine->workers; i++)
         if (engine->crew[i].state == CREW_IDLE && !give_one(engine, &engine->crew[i], now))
             return;
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+/* The one that has waited longest for memory, or NULL. */
+static struct crew_member *first_that_wants(struct engine *engine)
+{
+    struct crew_member *first = NULL;
+    for (int i = 0; i < engine->workers; i++) {
+        struct crew_member *member = &engine->crew[i];
+        if (member->state == CREW_BUSY && member->wants > 0 &&
+            (!first || member->since_ns < first->since_ns))
+            first = member;
+    }
+    return first;
+}
+
+/* Lets large pictures be decoded, the longest waiting first, as long as those under way fit the
+ * budget together. One that is larger than the budget is decoded alone. */
+static void grant_memory(struct engine *engine, int64_t now)
+{
+    const uint64_t budget = config_now(engine->config)->decode_bytes;
+    struct crew_member *member;
+    while ((member = first_that_wants(engine))) {
+        uint64_t used = 0;
+        for (int i = 0; i < engine->workers; i++)
+            used += engine->crew[i].has;
+        if (used > 0 && (member->wants > budget || used > budget - member->wants))
+            return;
+        if (crew_grant(member, now, NULL) != SE_OK)
+            lose_member(engine, member, "worker_crashed", now);
+    }
 }
 
 /* ---- works that come in --------------------------------------------------------------------- */
@@ -519,6 +556,7 @@ static void *engine_thread(void *argument)
         roll_members(engine, now);
         start_members(engine, now);
         give_pictures(engine, now);
+        grant_memory(engine, now);
         count_now(engine);
         bool starting = false;
         for (int i = 0; i < engine->workers; i++)

@@ -4,6 +4,8 @@
  *   front                              worker
  *     <───────────────── READY             models loaded, first picture read
  *     READ + picture ──────────────────>   the picture is a sealed memory file
+ *     <───────────────── WANT              a large picture: `size` bytes of memory to decode it
+ *     GRANT ───────────────────────────>   there is room for it now
  *     CANCEL ──────────────────────────>   give the picture `id` up soon
  *     <──────── DONE (+ answer)            the answer, JSON, is a memory file, too
  *
@@ -21,13 +23,13 @@
 
 enum { LINK_FD = 3, LINK_NAME_SIZE = 256 };
 
-enum link_kind { LINK_READ = 1, LINK_CANCEL, LINK_READY, LINK_DONE };
+enum link_kind { LINK_READ = 1, LINK_CANCEL, LINK_READY, LINK_DONE, LINK_WANT, LINK_GRANT };
 
 struct link_message {
     uint32_t kind;
     int32_t status; /* DONE: se_status */
     uint64_t id;
-    uint64_t size;               /* READ, DONE: bytes of the file that came along */
+    uint64_t size;               /* READ, DONE: bytes of the file that came along; WANT */
     struct work_options options; /* READ */
     char name[LINK_NAME_SIZE];   /* READ: the result's "file"; "" for none */
     char message[512];           /* DONE: why it failed */

@@ -22,6 +22,7 @@ struct serve_config {
     int worker_threads;
     int queue;                    /* requests in work or waiting */
     size_t queue_bytes;           /* of the pictures of those */
+    size_t decode_bytes;          /* of pictures that are decoded, all workers together */
     size_t body_bytes;            /* of one request */
     int64_t deadline_ns;          /* of one request, waiting included */
     int64_t stuck_ns, refuse_ns;  /* see "stuck_ms", "refuse_s" of the table */

@@ -19,6 +19,10 @@
 #include "serve/link.h"
 #include "serve/sandbox.h"
 
+enum {
+    BYTES_PER_PIXEL = 6, /* while it is decoded: its own form, then RGB */
+    FREE_BYTES = 8 << 20 /* nobody is asked for so little */
+};
 enum { WARM_WIDTH = 320, WARM_HEIGHT = 240, WORKER_NICENESS = 5 };
 
 struct worker {
@@ -28,10 +32,32 @@ struct worker {
     pthread_cond_t changed;
     struct link_message task; /* what to read; its kind is 0 when there is nothing */
     int file;                 /* the picture of `task` */
+    uint64_t granted;         /* id of the picture that may be decoded */
+    bool cancelled;           /* the current one */
     uint64_t current;         /* id of the picture that is being read, 0: none */
     se_cancel *cancel;        /* of that picture */
     bool stop;
 };
+
+/* Large pictures are decoded when the front says so, which knows what all workers decode. */
+static int wait_for_memory(struct worker *worker, uint64_t id, const void *bytes, size_t size,
+                           se_error *err)
+{
+    uint32_t width, height;
+    FORWARD_IF_ERROR(se_measure(worker->reader, bytes, size, &width, &height, err));
+    struct link_message want = {
+        .kind = LINK_WANT, .id = id, .size = (uint64_t)width * height * BYTES_PER_PIXEL};
+    if (want.size < FREE_BYTES)
+        return SE_OK;
+    FORWARD_IF_ERROR(link_send(worker->link, &want, -1, err));
+    pthread_mutex_lock(&worker->mutex);
+    while (worker->granted != id && !worker->cancelled && !worker->stop)
+        pthread_cond_wait(&worker->changed, &worker->mutex);
+    const bool granted = worker->granted == id;
+    pthread_mutex_unlock(&worker->mutex);
+    RETURN_ERROR_IF(!granted, err, SE_ERR_CANCELLED, "cancelled before it was decoded");
+    return SE_OK;
+}
 
 /* Reads the picture in `file` into an answer's memory file. */
 static int read_picture(struct worker *worker, const struct link_message *task, int file,
@@ -51,6 +77,8 @@ static int read_picture(struct worker *worker, const struct link_message *task, 
     /* The file is sealed: it cannot shrink under the mapping. An empty one cannot be mapped. */
     void *bytes = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0) : NULL;
     int status = bytes == MAP_FAILED ? se_fail_memory(&err, "a picture", size) : SE_OK;
+    if (status == SE_OK)
+        status = wait_for_memory(worker, task->id, bytes ? bytes : "", size, &err);
     if (status == SE_OK)
         status = se_read(worker->reader, bytes ? bytes : "", size, &options, &result, &err);
     if (bytes && bytes != MAP_FAILED)
@@ -75,6 +103,7 @@ static int do_task(struct worker *worker, se_error *err)
     worker->task.kind = 0;
     FORWARD_IF_ERROR(se_cancel_new(&cancel, err));
     worker->cancel = cancel;
+    worker->cancelled = false;
     worker->current = task.id;
     pthread_mutex_unlock(&worker->mutex);
 
@@ -122,6 +151,11 @@ static void take_message(struct worker *worker, const struct link_message *messa
         pthread_cond_signal(&worker->changed);
     } else if (message->kind == LINK_CANCEL && worker->cancel && worker->current == message->id) {
         se_cancel_set(worker->cancel);
+        worker->cancelled = true;
+        pthread_cond_broadcast(&worker->changed);
+    } else if (message->kind == LINK_GRANT) {
+        worker->granted = message->id;
+        pthread_cond_broadcast(&worker->changed);
     }
     pthread_mutex_unlock(&worker->mutex);
     if (file >= 0)
@@ -138,7 +172,7 @@ static void serve_front(struct worker *worker)
     worker->stop = true;
     if (worker->cancel)
         se_cancel_set(worker->cancel);
-    pthread_cond_signal(&worker->changed);
+    pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->mutex);
 }
 

@@ -1,0 +1,260 @@
+/*
+ * The engine with workers that do as their pictures say. This program is both: called with "worker"
+ * it is one of them.
+ *
+ *   "read"     answers            "device"  says that its GPU has failed
+ *   "die"      ends               "want N"  asks for N MiB before it answers, and notes in the file
+ *                                           TEST_ENGINE_LOG when it has them
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "serve/engine.h"
+#include "serve/link.h"
+
+enum { MAX_WORKS = 8 };
+
+/* ---- a worker ------------------------------------------------------------------------------- */
+
+static void note(const char *text)
+{
+    const int file = open(getenv("TEST_ENGINE_LOG"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (file < 0 || write(file, text, strlen(text)) < 0)
+        _exit(3);
+    close(file);
+}
+
+/* Asks, waits, and holds for a while what it got. */
+static void take_memory(uint64_t id, const char *text)
+{
+    const struct timespec pause = {.tv_nsec = 30000000};
+    struct link_message message = {.kind = LINK_WANT, .id = id, .size = (uint64_t)atoi(text) << 20};
+    int file;
+    if (link_send(LINK_FD, &message, -1, NULL) != SE_OK ||
+        link_receive(LINK_FD, &message, &file, NULL) != SE_OK || message.kind != LINK_GRANT)
+        _exit(4);
+    note("(");
+    nanosleep(&pause, NULL);
+    note(")");
+}
+
+static void do_as_told(const struct link_message *task, int file)
+{
+    struct link_message reply = {.kind = LINK_DONE, .id = task->id, .size = 2};
+    char *text;
+    int answer = -1;
+    if (link_file_read(file, (size_t)task->size, &text, NULL) != SE_OK)
+        _exit(5);
+    if (strcmp(text, "die") == 0)
+        _exit(6);
+    if (strcmp(text, "device") == 0)
+        reply.status = SE_ERR_DEVICE;
+    if (strncmp(text, "want ", 5) == 0)
+        take_memory(task->id, text + 5);
+    free(text);
+    if (reply.status == SE_OK && link_memory_file(&answer, "{}", 2, NULL) != SE_OK)
+        _exit(7);
+    link_send(LINK_FD, &reply, answer, NULL);
+    if (answer >= 0)
+        close(answer);
+}
+
+static int worker(void)
+{
+    struct link_message message = {.kind = LINK_READY};
+    int file;
+    link_send(LINK_FD, &message, -1, NULL);
+    while (link_receive(LINK_FD, &message, &file, NULL) == SE_OK) {
+        if (message.kind == LINK_READ)
+            do_as_told(&message, file);
+        if (file >= 0)
+            close(file);
+    }
+    return 0;
+}
+
+/* ---- the engine ----------------------------------------------------------------------------- */
+
+struct fixture {
+    struct serve_config config;
+    struct config_slot slot;
+    struct admission *admission;
+    struct engine *engine;
+    sem_t done;
+    struct work works[MAX_WORKS];
+    struct work_picture pictures[MAX_WORKS];
+};
+
+static void on_done(struct work *work)
+{
+    struct fixture *fixture = work->context;
+    sem_post(&fixture->done);
+}
+
+static struct fixture *start(int workers)
+{
+    static char *const line[] = {"test_engine", "worker", NULL};
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    assert_non_null(fixture);
+    fixture->config = (struct serve_config){.workers = workers,
+                                            .queue = 10,
+                                            .queue_bytes = 1 << 20,
+                                            .decode_bytes = 100 << 20,
+                                            .deadline_ns = INT64_C(3600000000000),
+                                            .stuck_ns = INT64_C(3600000000000),
+                                            .refuse_ns = INT64_C(3600000000000)};
+    atomic_store(&fixture->slot.now, &fixture->config);
+    sem_init(&fixture->done, 0, 0);
+    assert_int_equal(admission_create(&fixture->admission, &fixture->slot, NULL), SE_OK);
+    assert_int_equal(engine_start(&fixture->engine, &fixture->slot, fixture->admission, line, NULL),
+                     SE_OK);
+    return fixture;
+}
+
+static void stop(struct fixture *fixture)
+{
+    engine_stop(fixture->engine);
+    engine_free(fixture->engine);
+    admission_free(fixture->admission);
+    sem_destroy(&fixture->done);
+    free(fixture);
+}
+
+static void submit(struct fixture *fixture, int index, const char *text)
+{
+    struct work *work = &fixture->works[index];
+    struct work_picture *picture = &fixture->pictures[index];
+    assert_int_equal(work_picture_init(picture, text, strlen(text), NULL, NULL), SE_OK);
+    *work = (struct work){.pictures = picture,
+                          .count = 1,
+                          .client = "test",
+                          .socket = -1,
+                          .context = fixture,
+                          .done = on_done,
+                          .id = engine_next_id(fixture->engine)};
+    engine_submit(fixture->engine, work);
+}
+
+/* Waits for a work and tells its code. */
+static void expect(struct fixture *fixture, const char *text, const char *code)
+{
+    submit(fixture, 0, text);
+    sem_wait(&fixture->done);
+    assert_string_equal(fixture->pictures[0].code, code);
+    work_picture_free(&fixture->pictures[0]);
+}
+
+static uint64_t restarts(struct fixture *fixture)
+{
+    struct engine_numbers numbers;
+    engine_numbers(fixture->engine, &numbers);
+    return numbers.restarts;
+}
+
+static void test_reads(void **state)
+{
+    struct fixture *fixture = start(2);
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        expect(fixture, "read", "");
+    assert_int_equal(restarts(fixture), 0);
+    stop(fixture);
+}
+
+static void test_crash(void **state)
+{
+    struct fixture *fixture = start(1);
+    (void)state;
+    expect(fixture, "die", "worker_crashed");
+    assert_int_equal(restarts(fixture), 2);
+    expect(fixture, "die", "refused");
+    expect(fixture, "read", "");
+    assert_int_equal(restarts(fixture), 2);
+    stop(fixture);
+}
+
+/* The process is replaced, the picture is tried again there, and is under no suspicion. */
+static void test_device(void **state)
+{
+    struct fixture *fixture = start(1);
+    (void)state;
+    expect(fixture, "device", "device");
+    assert_int_equal(restarts(fixture), 2);
+    expect(fixture, "device", "device");
+    assert_int_equal(restarts(fixture), 4);
+    expect(fixture, "read", "");
+    stop(fixture);
+}
+
+/* What the workers noted, after works of `text` by four of them at once. */
+static void run_together(const char *text, char *log, size_t size)
+{
+    struct fixture *fixture = start(4);
+    char path[] = "/tmp/serialeye-engine-XXXXXX";
+    const int file = mkstemp(path);
+    assert_true(file >= 0);
+    setenv("TEST_ENGINE_LOG", path, 1);
+    for (int i = 0; i < MAX_WORKS; i++)
+        submit(fixture, i, text);
+    for (int i = 0; i < MAX_WORKS; i++)
+        sem_wait(&fixture->done);
+    for (int i = 0; i < MAX_WORKS; i++) {
+        assert_string_equal(fixture->pictures[i].code, "");
+        work_picture_free(&fixture->pictures[i]);
+    }
+    const ssize_t got = read(file, log, size - 1);
+    assert_int_equal(got, 2 * MAX_WORKS);
+    log[got] = '\0';
+    close(file);
+    unlink(path);
+    stop(fixture);
+}
+
+static int most_at_once(const char *log)
+{
+    int now = 0, most = 0;
+    for (; *log; log++) {
+        now += *log == '(' ? 1 : -1;
+        most = now > most ? now : most;
+    }
+    return most;
+}
+
+static void test_memory(void **state)
+{
+    char log[64];
+    (void)state;
+    run_together("want 60", log, sizeof(log));
+    assert_int_equal(most_at_once(log), 1);
+    run_together("want 40", log, sizeof(log));
+    assert_in_range(most_at_once(log), 1, 2);
+    /* Larger than the budget: alone. */
+    run_together("want 500", log, sizeof(log));
+    assert_int_equal(most_at_once(log), 1);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reads),
+        cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_device),
+        cmocka_unit_test(test_memory),
+    };
+    if (argc > 1 && strcmp(argv[1], "worker") == 0)
+        return worker();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
