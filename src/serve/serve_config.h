@@ -35,6 +35,7 @@ struct serve_config {
     const char *place;            /* "" or a file, beside which the service's others are */
     enum tls_mode tls;
     const char *tls_cert, *tls_key; /* files, for TLS_FILES */
+    const char *known_lists;        /* folder of lists with names, "": none */
     const char *webhook_secret;     /* file of the secret; "": no webhooks */
     bool webhook_private;           /* also addresses that are not public */
     int webhook_tries, webhook_retry_s;

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "serve/courier.h"
 #include "serve/multipart.h"
+#include "serve/places.h"
 #include "serve/routes.h"
 
 enum { MAX_TIME_LIMIT_MS = 3600000 };
@@ -38,24 +40,53 @@ static bool take_pattern(const char *text, struct work_options *options)
     return true;
 }
 
-/* The reader knows which there are. */
-static bool take_preset(const char *text, struct work_options *options)
+/* Is it one of the setting's choices, which its range names with '|' between? */
+static bool is_preset(const se_settings *settings, const char *text)
 {
+    const size_t length = strlen(text);
+    se_setting_info info;
+    size_t i = 0;
+    while (se_settings_at(settings, i, &info) == SE_OK && strcmp(info.name, "preset") != 0)
+        i++;
+    for (const char *at = info.range; *at; at += *at == '|') {
+        const size_t size = strcspn(at, "|");
+        if (size == length && memcmp(at, text, size) == 0)
+            return true;
+        at += size;
+    }
+    return false;
+}
+
+static bool take_preset(struct request *request, const char *text)
+{
+    struct work_options *options = &request->work.options;
     const size_t length = strlen(text);
     if (length == 0 || length >= sizeof(options->preset))
         return false;
-    memcpy(options->preset, text, length + 1);
-    return true;
+    if (is_preset(config_now(&request->service->config)->settings, text))
+        memcpy(options->preset, text, length + 1);
+    else
+        request_fail(request, "setting", "there is no preset \"%s\"", text);
+    return !request->reply.code;
 }
 
-/* A file name without a folder, which names no hidden file. */
-static bool take_known(const char *text, struct work_options *options)
+/* The name of a file in the folder of lists, without a folder of its own, and no hidden one. */
+static bool take_known(struct request *request, const char *text)
 {
+    struct work_options *options = &request->work.options;
+    const char *folder = config_now(&request->service->config)->known_lists;
     const size_t length = strlen(text);
+    char path[PLACE_SIZE + WORK_KNOWN_SIZE];
     if (length == 0 || length >= sizeof(options->known) || *text == '.' || strchr(text, '/'))
         return false;
-    memcpy(options->known, text, length + 1);
-    return true;
+    snprintf(path, sizeof(path), "%.*s/%s", PLACE_SIZE - 1, folder, text);
+    if (!*folder)
+        request_fail(request, "setting", "lists by name need the setting known_lists");
+    else if (access(path, R_OK) != 0)
+        request_fail(request, "setting", "there is no list \"%s\" in the folder known_lists", text);
+    else
+        memcpy(options->known, text, length + 1);
+    return !request->reply.code;
 }
 
 /* Where the end of a job is told. */
@@ -84,9 +115,9 @@ static bool take_option(struct request *request, const char *name, const char *v
     else if (strcmp(name, "pattern") == 0)
         good = take_pattern(value, &request->work.options);
     else if (strcmp(name, "preset") == 0)
-        good = take_preset(value, &request->work.options);
+        good = take_preset(request, value);
     else if (strcmp(name, "known") == 0)
-        good = take_known(value, &request->work.options);
+        good = take_known(request, value);
     else if (strcmp(name, "webhook") == 0)
         good = take_webhook(request, value);
     else

@@ -127,9 +127,8 @@ class Reading(WithServer):
         self.expect_problem(self.server.read(query="?preset=none-such"), 400, "setting")
         for query in ("?preset=", "?preset=" + 33 * "a"):
             self.expect_problem(self.server.read(query=query), 400, "parameter")
-        job = self.server.request("POST", "/v1/jobs?preset=none-such", PICTURE).json()["id"]
-        until(lambda: self.server.get("/v1/jobs/" + job).json()["state"] == "done", "the end of the job")
-        self.assertEqual(self.server.get("/v1/jobs/" + job).json()["results"][0]["error"]["code"], "setting")
+        self.expect_problem(self.server.request("POST", "/v1/jobs?preset=none-such", PICTURE), 400, "setting")
+        self.assertEqual(self.server.request("POST", "/v1/jobs?preset=screen", PICTURE).status, 202)
 
     def test_too_large(self):
         # The reply arrives although the client is still sending when it is refused.
