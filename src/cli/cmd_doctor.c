@@ -11,21 +11,33 @@
 #include "diag/doctor.h"
 
 static const char usage[] =
-    "usage: serialeye doctor [--json] [--config FILE] [--set NAME=VALUE]…\n\n"
+    "usage: serialeye doctor [--gpu] [--json] [--config FILE] [--set NAME=VALUE]…\n\n"
     "Says what the machine offers, whether the models and libraries are in order, what will be\n"
     "used and why. Exit status 1 when pictures cannot be read.\n\n"
+    "  --gpu             the GPU alone, and exit status 1 when it cannot be used\n"
     "  --json            one JSON object\n"
     "  --config FILE     settings from an INI file\n"
     "  --set NAME=VALUE  any setting\n"
     "  -h, --help        print this\n";
+
+/* --gpu was given. The rest of the options is what every plain command has. */
+static bool gpu_alone;
+
+static bool is_shown(const struct doctor_finding *finding)
+{
+    return !gpu_alone || strcmp(finding->topic, "gpu") == 0 || strcmp(finding->topic, "use") == 0 ||
+           finding->state == DOCTOR_FAULT;
+}
 
 static int print_plain(const struct doctor_report *report)
 {
     const char *topic = "";
     for (size_t i = 0; i < report->count; i++) {
         const struct doctor_finding *finding = &report->findings[i];
+        if (!is_shown(finding))
+            continue;
         if (strcmp(topic, finding->topic) != 0)
-            printf("%s%s\n", i ? "\n" : "", finding->topic);
+            printf("%s%s\n", *topic ? "\n" : "", finding->topic);
         topic = finding->topic;
         printf("  %-17s %s%s\n", finding->name, finding->state == DOCTOR_FAULT ? "FAULT: " : "",
                finding->value);
@@ -40,6 +52,8 @@ static int print_json(const struct doctor_report *report)
     int failed = json_object_set_new(all, "ok", json_boolean(!doctor_has_fault(report)));
     for (size_t i = 0; i < report->count; i++) {
         const struct doctor_finding *finding = &report->findings[i];
+        if (!is_shown(finding))
+            continue;
         json_t *one = json_object();
         failed |= json_object_set_new(one, "topic", json_string(finding->topic));
         failed |= json_object_set_new(one, "name", json_string(finding->name));
@@ -55,7 +69,7 @@ static int examine(const se_settings *settings, bool json)
 {
     struct doctor_report report;
     se_error err;
-    if (doctor_examine(settings, "", &report, &err) != SE_OK)
+    if (doctor_examine(settings, "", gpu_alone, &report, &err) != SE_OK)
         return cli_fail(&err);
     int status = json ? print_json(&report) : print_plain(&report);
     if (status == STATUS_ALL_DONE && doctor_has_fault(&report))
@@ -66,6 +80,15 @@ static int examine(const se_settings *settings, bool json)
 
 static int run(int argc, char **argv)
 {
+    int kept = 1;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--gpu") == 0)
+            gpu_alone = true;
+        else
+            argv[kept++] = argv[i];
+    }
+    argc = kept;
+    argv[argc] = NULL;
     return plain_command_run(&command_doctor, argc, argv, examine);
 }
 

@@ -15,7 +15,7 @@
 #include "diag/model_check.h"
 #include "image/decode.h"
 #include "nn/nn.h"
-#include "ocr/recognize.h"
+#include "reader/gpu.h"
 #include "reader/precision.h"
 
 enum { ARENA_BYTES = 1 << 20 };
@@ -63,34 +63,9 @@ static int add_model_file(struct doctor_report *report, const se_settings *setti
 /* What runs the networks; static storage. backend NULL: nothing can. */
 struct doctor_networks {
     const char *backend, *precision;
+    bool on_gpu, refused; /* use_gpu = true could not be done */
+    se_error why_not;
 };
-
-static int load_detector(const struct settings_values *values, const char *path,
-                         struct doctor_networks *networks, se_error *err)
-{
-    struct nn_model *model;
-    struct nn_model_options options;
-    FORWARD_IF_ERROR(precision_detector(values, path, &options, err));
-    FORWARD_IF_ERROR(nn_model_load(&model, path, &options, err));
-    networks->backend = nn_model_backend_name(model);
-    networks->precision = nn_model_precision_name(model);
-    nn_model_free(model);
-    return SE_OK;
-}
-
-static int load_recognizer(const struct settings_values *values, const char *path, se_error *err)
-{
-    struct recognizer *recognizer;
-    const struct recognizer_options options = {
-        .model = path,
-        .dictionary = values->dictionary[0] ? values->dictionary : NULL,
-        .backend = values->backend,
-        .cpu = values->cpu,
-    };
-    FORWARD_IF_ERROR(recognizer_open(&recognizer, &options, err));
-    recognizer_close(recognizer);
-    return SE_OK;
-}
 
 /* Loads both as se_open does. */
 static void add_loading(struct doctor_report *report, const struct settings_values *values,
@@ -103,13 +78,24 @@ static void add_loading(struct doctor_report *report, const struct settings_valu
         doctor_add(report, DOCTOR_FAULT, "models", "loading", "%s", err.message);
         return;
     }
-    int status = load_detector(values, paths.detector, networks, &err);
-    if (status == SE_OK)
-        status = load_recognizer(values, paths.recognizer, &err);
+    struct networks opened;
+    const int status = networks_open(values, &paths, &opened, &err);
     if (status == SE_OK) {
+        networks->backend = nn_model_backend_name(opened.detector);
+        networks->precision = nn_model_precision_name(opened.detector);
+        networks->on_gpu = opened.on_gpu;
+        networks->why_not = opened.why_not;
+        networks_close(&opened);
         doctor_add(report, DOCTOR_OK, "models", "loading", "both are understood");
-    } else {
+    } else if (status == SE_ERR_DEVICE && values->use_gpu == SETTING_TRUE) {
+        struct settings_values on_cpu = *values;
+        const se_error why_not = err;
+        on_cpu.use_gpu = SETTING_FALSE;
+        add_loading(report, &on_cpu, networks); /* the models may be right all the same */
         networks->backend = NULL;
+        networks->refused = true;
+        networks->why_not = why_not;
+    } else {
         doctor_add(report, DOCTOR_FAULT, "models", "loading", "%s", err.message);
     }
     model_paths_free(&paths);
@@ -142,12 +128,16 @@ static void add_use(struct doctor_report *report, const struct settings_values *
                     const struct doctor_networks *networks, int nvidia)
 {
     const int cpus = pool_default_threads();
-    if (nvidia > 0)
-        doctor_add(report, DOCTOR_NOTE, "use", "gpu", "not used: this build has no GPU support");
-    if (values->use_gpu == SETTING_TRUE)
-        doctor_add(report, DOCTOR_FAULT, "use", "setting use_gpu",
-                   "true, but this build has no GPU support: use auto or false");
-    if (networks->backend) {
+    if (networks->refused)
+        doctor_add(report, DOCTOR_FAULT, "use", "setting use_gpu", "%s", networks->why_not.message);
+    else if (nvidia > 0 && !networks->on_gpu && networks->why_not.message[0])
+        doctor_add(report, DOCTOR_NOTE, "use", "gpu", "not used: %s", networks->why_not.message);
+    if (networks->on_gpu) {
+        doctor_add(report, DOCTOR_OK, "use", "networks",
+                   "%s: its self-test gives what the CPU gives; the CPU stands by",
+                   networks->backend);
+        doctor_add(report, DOCTOR_OK, "use", "precision", "fp16, sums fp32");
+    } else if (networks->backend) {
         doctor_add(report, DOCTOR_OK, "use", "networks", "%s: %s", networks->backend,
                    values->cpu == NN_CPU_AUTO ? "the fastest that this processor runs"
                                               : "by the setting cpu");
@@ -163,10 +153,13 @@ static void add_use(struct doctor_report *report, const struct settings_values *
 
 /* --------------------------------------------------------------------------------------------- */
 
-int doctor_examine(const se_settings *settings, const char *root, struct doctor_report *out,
-                   se_error *err)
+int doctor_examine(const se_settings *settings, const char *root, bool gpu,
+                   struct doctor_report *out, se_error *err)
 {
-    const struct settings_values *values = settings_values_of(settings);
+    struct settings_values own = *settings_values_of(settings);
+    const struct settings_values *values = &own;
+    if (gpu)
+        own.use_gpu = SETTING_TRUE;
     struct doctor_networks networks;
     *out = (struct doctor_report){.count = 0};
     arena_init(&out->arena, ARENA_BYTES);
@@ -178,7 +171,9 @@ int doctor_examine(const se_settings *settings, const char *root, struct doctor_
     if (status == SE_OK) {
         add_loading(out, values, &networks);
         add_libraries(out);
-        add_use(out, values, &networks, doctor_add_gpus(out, root));
+        const int nvidia = doctor_add_gpus(out, root);
+        doctor_add_cuda(out);
+        add_use(out, values, &networks, nvidia);
     }
     if (status == SE_OK && out->incomplete)
         status = se_fail_memory(err, "the report", 0);

@@ -35,10 +35,11 @@ struct doctor_report {
 /* "ok", "note", "fault". Static storage. */
 const char *doctor_state_name(enum doctor_state state);
 
-/* Examines the machine and loads the models as se_open would. `root` stands before the paths of
- * /proc and /sys ("" but in tests). Fails for lack of memory only, then nothing is left to free. */
-int doctor_examine(const se_settings *settings, const char *root, struct doctor_report *out,
-                   se_error *err);
+/* Examines the machine and loads the models as se_open would; `gpu`: as with use_gpu = true. `root`
+ * stands before the paths of /proc and /sys ("" but in tests). Fails for lack of memory only, then
+ * nothing is left to free. */
+int doctor_examine(const se_settings *settings, const char *root, bool gpu,
+                   struct doctor_report *out, se_error *err);
 bool doctor_has_fault(const struct doctor_report *report);
 void doctor_free(struct doctor_report *report);
 
@@ -51,5 +52,7 @@ void doctor_add(struct doctor_report *report, enum doctor_state state, const cha
 void doctor_add_machine(struct doctor_report *report, const char *root);
 /* Display controllers on the PCI bus and NVIDIA's driver; returns how many are NVIDIA's. */
 int doctor_add_gpus(struct doctor_report *report, const char *root);
+/* The code that the program has for GPUs, and the GPUs that the driver shows. */
+void doctor_add_cuda(struct doctor_report *report);
 
 #endif

@@ -129,7 +129,11 @@ int nn_model_load_memory(struct nn_model **out, const void *bytes, size_t size, 
     if (!model)
         return se_fail_memory(err, "a model", sizeof(*model));
     nn_graph_init(&model->graph);
-    int status = load(model, bytes, size, name, options, err);
+    /* Ranges of 8-bit layers are for the CPU: the GPU computes in halves. */
+    struct nn_model_options own = *options;
+    if (options->backend == NN_BACKEND_GPU && options->spare)
+        own.range_count = 0;
+    int status = load(model, bytes, size, name, &own, err);
     if (status == SE_OK && options->spare && options->backend == NN_BACKEND_GPU) {
         struct nn_model_options spare = *options;
         spare.backend = NN_BACKEND_CPU;

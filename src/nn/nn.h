@@ -86,6 +86,9 @@ int nn_model_load_memory(struct nn_model **out, const void *bytes, size_t size, 
  * exec cannot be made. Takes well under a millisecond, whatever the weights. */
 int nn_model_describe(struct nn_model **out, const char *path, se_error *err);
 void nn_model_free(struct nn_model *model);
+/* Runs a model of a GPU and its spare on the same input [n, h, w, c]; SE_ERR_DEVICE, with what was
+ * found, when the GPU fails or computes something else. */
+int nn_model_self_test(const struct nn_model *model, const int64_t nhwc[4], se_error *err);
 /* Value of a metadata key of the file (not '\0'-terminated; *size), or NULL. Lives with the model.
  */
 const char *nn_model_metadata(const struct nn_model *model, const char *key, size_t *size);

@@ -20,6 +20,9 @@ struct recognizer_options {
                                "character" of the model */
     enum nn_backend_kind backend;
     enum nn_cpu_tier cpu;
+    int device; /* these three as in nn_model_options */
+    size_t device_max_bytes;
+    bool spare;
 };
 
 /* Model, dictionary and alphabet; immutable, shared by threads. */

@@ -37,6 +37,15 @@ static int fail_like_parts(const struct se_result *result, se_error *err)
                    first->file ? ": " : "", first->message);
 }
 
+/* What computed all parts, where that was the same; else both. */
+static const char *device_of_parts(const struct se_result *result)
+{
+    for (size_t i = 1; i < result->part_count; i++)
+        if (strcmp(result->parts[i]->device, result->parts[0]->device) != 0)
+            return "gpu+cpu";
+    return result->parts[0]->device;
+}
+
 static int read_device(struct se_reader *reader, const se_picture *pictures, size_t count,
                        const se_read_options *options, struct se_result *result, se_error *err)
 {
@@ -46,6 +55,7 @@ static int read_device(struct se_reader *reader, const se_picture *pictures, siz
         return se_fail_memory(err, "results", count * sizeof(struct se_result *));
     FORWARD_IF_ERROR(reader_read_batch(reader, pictures, count, options, true, result->parts, err));
     result->part_count = count;
+    result->device = device_of_parts(result);
     FORWARD_IF_ERROR(fail_like_parts(result, err));
     result->with_evidence = options->explain != 0;
     FORWARD_IF_ERROR(join_parts(reader, result, err));

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "image/decode.h"
+#include "reader/gpu.h"
 #include "reader/models.h"
 #include "reader/pipeline.h"
-#include "reader/precision.h"
 
 #define SE_STRING_(x) #x
 #define SE_STRING(x) SE_STRING_(x)
@@ -29,18 +29,11 @@ static int open_models(struct se_reader *reader, se_error *err)
     const struct settings_values *values = &reader->values;
     struct model_paths paths;
     FORWARD_IF_ERROR(models_find(values, &paths, err));
-    struct nn_model_options options;
-    const struct recognizer_options recognizer = {
-        .model = paths.recognizer,
-        .dictionary = values->dictionary[0] ? values->dictionary : NULL,
-        .backend = values->backend,
-        .cpu = values->cpu,
-    };
-    int status = precision_detector(values, paths.detector, &options, err);
-    if (status == SE_OK)
-        status = nn_model_load(&reader->detector, paths.detector, &options, err);
-    if (status == SE_OK)
-        status = recognizer_open(&reader->recognizer, &recognizer, err);
+    struct networks networks;
+    const int status = networks_open(values, &paths, &networks, err);
+    reader->detector = networks.detector;
+    reader->recognizer = networks.recognizer;
+    reader->on_gpu = networks.on_gpu;
     model_paths_free(&paths);
     return status;
 }
@@ -57,19 +50,10 @@ static int open_slots(struct se_reader *reader, se_error *err)
                         (size_t)values->arena_mb << 20, err);
 }
 
-/* What this build cannot do is said at once, never passed over. */
-static int check_device(const struct settings_values *values, se_error *err)
-{
-    RETURN_ERROR_IF(values->use_gpu == SETTING_TRUE, err, SE_ERR_DEVICE,
-                    "use_gpu = true: this build has no GPU support; use auto or false");
-    return SE_OK;
-}
-
 static int open_reader(struct se_reader *reader, const se_settings *settings, se_error *err)
 {
     FORWARD_IF_ERROR(settings_copy(&reader->settings, settings, err));
     reader->values = *settings_values_of(reader->settings);
-    FORWARD_IF_ERROR(check_device(&reader->values, err));
     if (*reader->values.pattern)
         FORWARD_IF_ERROR(pattern_compile(&reader->pattern, reader->values.pattern, err));
     if (*reader->values.known)
@@ -146,6 +130,21 @@ int reader_check_call(const se_reader *reader, const se_read_options *options, c
     return SE_OK;
 }
 
+/* Runs of both networks of a slot so far. */
+static struct nn_exec_runs slot_runs(const struct slot *slot)
+{
+    const struct nn_exec_runs a = nn_exec_runs(slot->detector), b = nn_exec_runs(slot->recognizer);
+    return (struct nn_exec_runs){a.gpu + b.gpu, a.spare + b.spare};
+}
+
+/* What computed a picture where there is a GPU. */
+static const char *device_of(struct nn_exec_runs after, struct nn_exec_runs before)
+{
+    if (after.spare == before.spare)
+        return "gpu";
+    return after.gpu == before.gpu ? "cpu" : "gpu+cpu";
+}
+
 /* Reads one input on a slot; a failed picture leaves no result. */
 static int read_one(se_reader *reader, const struct pipeline_input *input,
                     const se_read_options *options, bool side_by_side, struct se_result *result,
@@ -160,7 +159,10 @@ static int read_one(se_reader *reader, const struct pipeline_input *input,
         .cancel = options->cancel,
         .stages = &result->times,
     };
+    const struct nn_exec_runs before = slot_runs(slot);
     const int status = pipeline_read(reader, slot, input, &budget, result, err);
+    if (reader->on_gpu)
+        result->device = device_of(slot_runs(slot), before);
     slots_release(reader->slots, slot);
     result->ms = (double)(clock_now_ns() - start) / 1e6;
     return status;

@@ -18,6 +18,7 @@ struct se_reader {
     se_settings *settings;         /* our copy: owner of those strings */
     struct nn_model *detector;
     struct recognizer *recognizer;
+    bool on_gpu; /* the networks are on a GPU, the CPU stands by */
     struct slots *slots;
     struct format_set formats; /* the user's own */
     struct pattern *pattern;   /* NULL: none */

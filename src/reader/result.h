@@ -24,7 +24,7 @@ struct se_result {
     uint32_t width, height;
     double ms;
     struct stage_times times; /* parts of ms; not in the JSON */
-    const char *device;       /* "cpu" */
+    const char *device;       /* "cpu", "gpu", "gpu+cpu" */
     const char *looks[RESULT_MAX_LOOKS];
     size_t look_count;
     bool limited_by_time;

@@ -5,7 +5,7 @@
  *   models, detector, recognizer        reader/models.c finds the files
  *   dictionary, backend, cpu            recognizer_options and nn_model_options
  *   precision                           reader/precision.h
- *   use_gpu                             se_open refuses true
+ *   use_gpu, device, gpu_memory_mb      networks_open chooses the device
  *   profile, preset, looks              which looks are taken, see reader/treated.h
  *   threads, jobs, arena_mb             slots_create
  *   batch_size                          recognize_params.batch_size
@@ -101,6 +101,10 @@ static const struct setting_row rows[] = {
      AT(precision), 0, 0, NULL, NULL},
     {"use_gpu", "auto", "auto|true|false", "whether to compute on a GPU", SETTING_CHOICE,
      AT(use_gpu), 0, 0, NULL, NULL},
+    {"device", "0", "0..7", "which GPU, as CUDA counts them", SETTING_WHOLE, AT(device), 0, 7, NULL,
+     NULL},
+    {"gpu_memory_mb", "2048", "0..1048576", "MiB of the GPU's memory that may be used; 0: all",
+     SETTING_WHOLE, AT(gpu_memory_mb), 0, 1048576, NULL, NULL},
     {"profile", "cpu", "cpu|gpu", "gpu: the wide set of looks, whatever computes them",
      SETTING_CHOICE, AT(profile), 0, 0, NULL, NULL},
     {"preset", "auto", PRESETS, "what kind of picture it is: which treatments are tried",

@@ -57,6 +57,8 @@ struct settings_values {
     enum nn_cpu_tier cpu;
     enum setting_precision precision;
     enum setting_gpu use_gpu;
+    int device;              /* which GPU, 0 … 7 */
+    int gpu_memory_mb;       /* MiB of its memory that may be used; 0: all */
     const char *pattern;     /* see serial/pattern.h; "": none */
     const char *known_lists; /* folder of lists with names; "": none */
     const char *known;       /* path of a list, see serial/known_list.h; "": none */

@@ -86,7 +86,7 @@ def best(result: dict) -> tuple[str, str]:
 
 
 def main() -> None:
-    binary, render = Path(sys.argv[1]), Path(sys.argv[2])
+    binary, render = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     program.need_models(binary)
     need_renderer(render)
     faults = []

@@ -1,0 +1,74 @@
+#include "reader/gpu.h"
+
+#include "reader/precision.h"
+
+/* Shapes of the self-test: every kind of step of the networks, in a few milliseconds. */
+static const int64_t detector_shape[4] = {1, 64, 96, 3}, recognizer_shape[4] = {2, 48, 96, 3};
+
+static int load(const struct settings_values *values, const struct model_paths *paths, bool gpu,
+                struct networks *out, se_error *err)
+{
+    struct nn_model_options options;
+    const size_t most = (size_t)values->gpu_memory_mb << 20;
+    const struct recognizer_options recognizer = {
+        .model = paths->recognizer,
+        .dictionary = values->dictionary[0] ? values->dictionary : NULL,
+        .backend = gpu ? NN_BACKEND_GPU : values->backend,
+        .cpu = values->cpu,
+        .device = values->device,
+        .device_max_bytes = most,
+        .spare = gpu,
+    };
+    FORWARD_IF_ERROR(precision_detector(values, paths->detector, &options, err));
+    if (gpu) {
+        options.backend = NN_BACKEND_GPU;
+        options.device = values->device;
+        options.device_max_bytes = most;
+        options.spare = true;
+    }
+    FORWARD_IF_ERROR(nn_model_load(&out->detector, paths->detector, &options, err));
+    FORWARD_IF_ERROR(recognizer_open(&out->recognizer, &recognizer, err));
+    if (!gpu)
+        return SE_OK;
+    FORWARD_IF_ERROR(nn_model_self_test(out->detector, detector_shape, err));
+    FORWARD_IF_ERROR(nn_model_self_test(recognizer_model(out->recognizer), recognizer_shape, err));
+    out->on_gpu = true;
+    return SE_OK;
+}
+
+void networks_close(struct networks *networks)
+{
+    nn_model_free(networks->detector);
+    recognizer_close(networks->recognizer);
+    *networks = (struct networks){.why_not = networks->why_not};
+}
+
+int networks_open(const struct settings_values *values, const struct model_paths *paths,
+                  struct networks *out, se_error *err)
+{
+    *out = (struct networks){.detector = NULL};
+    se_error_clear(&out->why_not);
+    if (values->use_gpu == SETTING_FALSE || values->backend == NN_BACKEND_REF) {
+        RETURN_ERROR_IF(values->use_gpu == SETTING_TRUE, err, SE_ERR_SETTING,
+                        "use_gpu = true with backend = ref: one of the two");
+        const int status = load(values, paths, false, out, err);
+        if (status != SE_OK)
+            networks_close(out);
+        return status;
+    }
+    int status = load(values, paths, true, out, &out->why_not);
+    if (status == SE_OK)
+        return SE_OK;
+    networks_close(out);
+    const bool device = status == SE_ERR_DEVICE || status == SE_ERR_LIMIT;
+    if (!device || values->use_gpu == SETTING_TRUE) {
+        if (err)
+            *err = out->why_not;
+        return device ? se_fail(err, SE_ERR_DEVICE, "use_gpu = true: %.400s", out->why_not.message)
+                      : status;
+    }
+    status = load(values, paths, false, out, err);
+    if (status != SE_OK)
+        networks_close(out);
+    return status;
+}

@@ -1,0 +1,100 @@
+"""The program on the driver of the tests: what it reads there, what it says, and what it does when the
+GPU is missing, refuses or fails.
+
+    gpu_test.py SERIALEYE FAKE_DRIVER PICTURE
+
+Exit status 77 (skipped) without models.
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+PROGRAM, DRIVER, PICTURE = sys.argv[1:]
+# The kernels run on the CPU: one look, at a low resolution.
+SMALL = ["--set", "looks=none", "--set", "detect_side=320", "--set", "time_limit_ms=0",
+         "--set", "jobs=1"]
+
+
+def run(*args, fake=""):
+    """(exit status, standard output, standard error); fake: orders for the driver, None: no driver."""
+    environment = dict(os.environ)
+    environment.pop("FAKE_CUDA", None)
+    if fake is not None:
+        environment["LD_LIBRARY_PATH"] = str(pathlib.Path(DRIVER).parent)
+        environment["FAKE_CUDA"] = fake
+    done = subprocess.run([PROGRAM, *args], capture_output=True, text=True, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+def read(*args, fake=""):
+    """(device, texts of all lines)"""
+    status, out, error = run("read", "--json", "--lines", *SMALL, *args, PICTURE, fake=fake)
+    assert status == 0, error
+    result = json.loads(out)
+    return result["device"], [line["text"] for line in result["lines"]]
+
+
+def doctor(*args, fake=""):
+    status, out, _ = run("doctor", "--json", *args, fake=fake)
+    return status, {(row["topic"], row["name"]): row["value"] for row in json.loads(out)["findings"]}
+
+
+def test_reading():
+    device, expected = read("--set", "use_gpu=false")
+    assert device == "cpu" and len(expected) > 3, (device, expected)
+    device, texts = read("--set", "use_gpu=true")
+    assert device == "gpu", device
+    assert texts == expected, (texts, expected)
+    # The two self-tests and the detector succeed, then the device fails.
+    device, texts = read(fake="launches=4")
+    assert device == "gpu+cpu", device
+    assert texts == expected, (texts, expected)
+    # The whole picture is the CPU's when the budget holds the self-tests alone.
+    device, texts = read("--set", "gpu_memory_mb=20")
+    assert device in ("cpu", "gpu+cpu"), device
+    assert texts == expected, (texts, expected)
+
+
+def test_refusals():
+    for fake, words in ((None, "is not installed"), ("version=11080", "supports CUDA 11.8"),
+                        ("capability=37", "3.7, which is not supported"),
+                        ("init=100", "no GPU"), ("memory_mb=64", "free"),
+                        ("module=209", "does not take this program's code"),
+                        ("launches=1", "failed at its first run")):
+        status, out, error = run("read", "--set", "use_gpu=true", PICTURE, fake=fake)
+        assert status == 2, (fake, status, out)
+        assert "use_gpu = true" in error and words in error, (fake, error)
+        # A driver that is really there is not asked to be missing.
+        status, found = doctor("--gpu", fake=fake)
+        assert status == 1, fake
+        assert words in found["use", "setting use_gpu"], (fake, found)
+    device, _ = read("--set", "gpu_memory_mb=1")
+    assert device == "cpu", device
+    status, _, error = run("read", "--set", "use_gpu=true", "--set", "device=1", PICTURE)
+    assert status == 2 and "device = 1" in error, error
+
+
+def test_doctor():
+    status, found = doctor()
+    assert status == 0, found
+    assert "compute capability 9.0" in found["gpu", "GPU 0"] and "code sm_90" in found["gpu", "GPU 0"]
+    assert "self-test" in found["use", "networks"], found
+    status, found = doctor("--gpu", fake="devices=2")
+    assert status == 0 and ("gpu", "GPU 1") in found and ("machine", "cores") not in found
+
+
+def main():
+    if run("models", "verify")[0] != 0:
+        print("SKIP: the models are not there: run serialeye models fetch")
+        sys.exit(77)
+    if pathlib.Path("/proc/driver/nvidia/version").exists():
+        print("SKIP: this machine has a driver of its own")
+        sys.exit(77)
+    for test in (test_doctor, test_refusals, test_reading):
+        test()
+        print(f"{test.__name__}: passed")
+
+
+main()
