@@ -97,6 +97,13 @@ def check_names(readings: list[Sample]) -> None:
         raise SystemExit(f"terms without a row in CHOICE or READ: {', '.join(sorted(unknown))}")
 
 
+def leave_out(terms: list[str]) -> None:
+    """Gives these terms no weight."""
+    for terms_of_sum in (CHOICE, READ, SHARED, CHOICE_BY_HAND, READ_BY_HAND):
+        for term in set(terms) & set(terms_of_sum):
+            del terms_of_sum[term]
+
+
 def weights_of(readings: list[Sample], photos: set[str], knobs: Knobs) -> Array:
     """How much each reading counts: photographs more than rendered pictures."""
     return np.array([knobs.photo_weight if s.file in photos else 1.0 for s in readings])
@@ -106,7 +113,7 @@ def fit_part(readings: list[Sample], photos: set[str], signs: dict[str, int],
              by_hand: dict[str, float], failure: str, knobs: Knobs) -> dict[str, float]:
     """One sum: that a reading did not fail in this way. Zero for terms without evidence."""
     names = list(signs)
-    offset = samples.matrix(readings, list(by_hand)) @ np.array(list(by_hand.values()))
+    offset = samples.matrix(readings, list(by_hand)) @ np.array(list(by_hand.values()), float)
     values = samples.matrix(readings, names)
     shared = {term: of for term, of in SHARED.items() if of in signs}
     for term, of in shared.items():
@@ -133,7 +140,7 @@ def fit(readings: list[Sample], photos: set[str], knobs: Knobs) -> Weights:
     for column, name in enumerate(LATER):
         choice[name] = later_weight(base, chosen_right, offsets[:, column] > 0, knobs)
     for name, value in REMOVED.items():
-        choice[name] += value
+        choice[name] = choice.get(name, 0.0) + value
     return Weights(choice | FIXED, read)
 
 
@@ -241,6 +248,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder for pictures and readings")
     parser.add_argument("--photos", type=Path, help="folder with photos.tsv and its pictures")
     parser.add_argument("--table", type=Path, help="C file to write")
+    parser.add_argument("--without", default="", metavar="TERMS",
+                        help="comma between: leave these out, to see what they add")
     parser.add_argument("--seed", type=int, default=4001)
     parser.add_argument("--count", type=int, default=500)
     return parser.parse_args(arguments)
@@ -271,6 +280,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     readings, photos = load_all(options)
     check_names(readings)
+    leave_out(options.without.split(","))
     p = without_each(readings, photos, knobs)
     reports = []
     for title, chosen in (("rendered, by fifths", [s.file not in photos for s in readings]),
