@@ -12,6 +12,8 @@
 static const double CONVINCING_SCORE = 0.8;
 /* So does one whose calibrated score is above this. */
 static const float CALIBRATED_SCORE = 0.95F;
+/* Of what nothing announces, one above this. */
+static const float BARE_SCORE = 0.998F;
 /* A second reading of a device above this: there are several, or doubt which one it is. */
 static const double RIVAL_SCORE = 0.3;
 /* Lines whose mean character probability is below this count as unclear. */
@@ -316,7 +318,7 @@ bool merge_is_convincing(const struct merge *merge)
     const struct ser_reading *best = &found->readings[0];
     if (names_a_device(best->kind))
         return best->score >= CALIBRATED_SCORE || merge_is_plausible(merge);
-    return best->kind == SER_CODE && best->score >= CALIBRATED_SCORE;
+    return best->kind == SER_CODE && best->score >= BARE_SCORE;
 }
 
 bool merge_is_answered(const struct merge *merge)

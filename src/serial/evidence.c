@@ -79,8 +79,9 @@ void evidence_finish(double values[EVIDENCE_TERMS])
     /* By their errors: 1 less a small number would lose most of it. */
     const double a = sigmoid(-choice), b = sigmoid(-read), error = fmax(a + b - a * b, 1e-12);
     const double both = log((1 - error) / error);
+    const double above = fmax(both - calibration_knee, 0);
     values[EVIDENCE_READ] = both - choice;
-    values[EVIDENCE_TOP] = fmin(both, calibration_limit) - both;
+    values[EVIDENCE_TOP] = fmin(both + (calibration_slope - 1) * above, calibration_limit) - both;
 }
 
 double evidence_score(const double values[EVIDENCE_TERMS])

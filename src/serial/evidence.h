@@ -9,7 +9,8 @@
  *
  *   choice      = bias + sum of weight × value            over what speaks for this code
  *   characters  = bias + sum of weight × value            over what speaks for its characters
- *   score       = sigmoid(choice) × sigmoid(characters)   at most sigmoid(limit)
+ *   score       = sigmoid(choice) × sigmoid(characters)   stretched above the knee, and at most
+ *                                                         sigmoid(limit)
  *
  * with the weights of calibration_table.c. The term EVIDENCE_READ is what the characters take off
  * the choice's log-odds; so every score can be shown as one sum, and that term as another.
@@ -40,7 +41,7 @@ enum evidence_term {
     EVIDENCE_CERTAIN, /* log of the probability that all characters are right, -10 … 0 */
     EVIDENCE_WEAKEST, /* log of the least probability among them, -10 … 0 */
     EVIDENCE_LENGTH,  /* symbols / 10 */
-    EVIDENCE_ALIKE,   /* symbols with a look-alike that the format would allow as well, / 10 */
+    EVIDENCE_ALIKE,   /* symbols with a look-alike that format and neighbours would allow, / 10 */
     EVIDENCE_HEIGHT,  /* log2 of the text's height in pixels / 32, -3 … 3; barcodes: 0 */
     EVIDENCE_RIVAL,   /* how much better the best of the other places is explained, -10 … 10 */
     EVIDENCE_OTHER,   /* the same of the best other understanding of this place, -10 … 0 */
@@ -59,7 +60,7 @@ enum evidence_term {
     EVIDENCE_AGREED,  /* 1: text and barcode say the same */
     EVIDENCE_BARS,    /* 1: they do, and it is no number of a network or of a trade */
     EVIDENCE_DISPUTE, /* 1: text and barcode of its place differ by a symbol or two */
-    EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3, when nothing proves it */
+    EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3; containers: 0 */
     EVIDENCE_ALONE,   /* 1: from a barcode alone */
     EVIDENCE_TWICE,   /* 1: stands at two places */
     EVIDENCE_SHORT,   /* symbols that it has less than 8, 0 … 4 */
@@ -83,7 +84,8 @@ enum evidence_term {
     EVIDENCE_LATER3, /* 1: not the first answer, and any other code */
     EVIDENCE_SOLE,   /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,   /* what the doubt about the characters takes off the choice's log-odds */
-    EVIDENCE_TOP,    /* what is taken off a sum above calibration_limit */
+    EVIDENCE_TOP,    /* what is added to a sum above calibration_knee, where readings are right more
+                        often than it says, and taken off one above calibration_limit */
     EVIDENCE_TERMS
 };
 
@@ -93,8 +95,9 @@ extern const double calibration_bias;
 /* … and of the characters. */
 extern const double calibration_read_weights[EVIDENCE_TERMS];
 extern const double calibration_read_bias;
-/* Log-odds that no reading passes, because beyond them there was nothing to learn from. */
-extern const double calibration_limit;
+/* A sum above the knee grows by the slope, 1 or more, up to the limit: log-odds that no reading
+ * passes, because beyond them there was nothing to learn from. */
+extern const double calibration_knee, calibration_slope, calibration_limit;
 
 /* Short name of a term ("anchor"), for people and programs; static storage. */
 const char *evidence_name(enum evidence_term term);

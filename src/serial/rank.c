@@ -459,8 +459,24 @@ bool rank_is_proven(const struct hypothesis *h)
                                  format_has_check_digit(h->format));
 }
 
-/* Symbols that a camera takes for another one which the format would allow as well; what a check
- * digit or a barcode has proven counts as none. */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* May the symbol be its look-alike, by its neighbours? Among digits a 0 is no O, among letters an S
+ * no 5; but a U may be a V anywhere. */
+static bool is_doubtful(const struct repair *code, size_t at)
+{
+    if (strchr("ODQILUV", code->key[at]))
+        return true;
+    const bool digit = is_digit(code->key[at]);
+    return (at > 0 && is_digit(code->key[at - 1]) != digit) ||
+           (at + 1 < code->length && is_digit(code->key[at + 1]) != digit);
+}
+
+/* Symbols that a camera takes for another one, which format and neighbours would allow as well;
+ * what a check digit or a barcode has proven counts as none. */
 static size_t alike(const struct hypothesis *h)
 {
     static const char groups[] = "0ODQ 1IL 5S 8B 2Z 6G UV";
@@ -471,7 +487,7 @@ static size_t alike(const struct hypothesis *h)
     const bool masked = h->format && format_masks(h->format, h->repair.length, masks);
     for (size_t i = 0; i < h->repair.length; i++) {
         const char *at = strchr(groups, h->repair.key[i]);
-        if (!at)
+        if (!at || !is_doubtful(&h->repair, i))
             continue;
         while (at > groups && at[-1] != ' ')
             at--;

@@ -379,8 +379,10 @@ static void test_what_convinces(void **state)
         {SER_VIN, true, 0.5F, false, true, true},
         {SER_VIN, true, 0.5F, true, false, false},
         {SER_CODE, true, 0.9F, false, false, true},
-        {SER_CODE, false, 0.97F, false, true, false},
-        {SER_CODE, true, 0.97F, true, false, false},
+        {SER_CODE, false, 0.97F, false, false,
+         false}, /* nothing announces it: sure or not at all */
+        {SER_CODE, false, 0.999F, false, true, false},
+        {SER_CODE, true, 0.999F, true, false, false},
         {SER_MAC, true, 0.99F, false, false, true},
         {SER_GTIN, true, 0.99F, true, false, false},
     };

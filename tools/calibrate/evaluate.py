@@ -12,6 +12,7 @@ the calibration) and reads it; the second takes a folder with truth.tsv or photo
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,20 @@ def report(readings: list[Sample], rows: list[dict[str, str]], max_error: float)
     return "\n".join(text)
 
 
+def weights_of(table: Path) -> tuple[calibrate.Weights, calibrate.Knobs]:
+    """What a calibration_table.c says."""
+    text = table.read_text(encoding="utf-8")
+    names = {"EVIDENCE_" + calibrate.SHORT.get(n, n.upper().replace("-", "")): n
+             for n in (*calibrate.CHOICE, *calibrate.READ, *calibrate.SHARED, *calibrate.LATER,
+                       *calibrate.CHOICE_BY_HAND, *calibrate.READ_BY_HAND)}
+    number = {n: float(v) for n, v in re.findall(r"double calibration_(\w+) = ([-.\de]+);", text)}
+    sums = [{names[n]: float(v) for n, v in re.findall(r"\[(\w+)\] = ([-.\de]+)", part) if n in names}
+            for part in re.findall(r"weights\[EVIDENCE_TERMS\] = \{(.*?)\};", text, re.S)]
+    return (calibrate.Weights(sums[0] | {"bias": number["bias"]},
+                              sums[1] | {"bias": number["read_bias"]}),
+            calibrate.Knobs(knee=number["knee"], slope=number["slope"], limit=number["limit"]))
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -107,6 +122,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, action="append", default=[])
     parser.add_argument("--pictures", type=Path, action="append", default=[])
     parser.add_argument("--max-error", type=float, default=0.002)
+    parser.add_argument("--weights", type=Path, metavar="TABLE",
+                        help="calibration_table.c: scores from the terms (read --explain) by its "
+                        "weights, not those of the run")
     options = parser.parse_args(arguments)
     if bool(options.program) != bool(options.work) or len(options.run) != len(options.pictures):
         parser.error("give --program and --work, or as many --run as --pictures")
@@ -131,6 +149,9 @@ def main(arguments: list[str] | None = None) -> None:
         some, truth = samples.load(pictures, run)
         readings += some
         rows += truth
+    if options.weights:
+        for s, p in zip(readings, calibrate.probability(readings, *weights_of(options.weights))):
+            s.score = float(p)
     print(report(readings, rows, options.max_error))
 
 
