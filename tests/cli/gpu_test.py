@@ -21,6 +21,7 @@ def run(*args, fake=""):
     """(exit status, standard output, standard error); fake: orders for the driver, None: no driver."""
     environment = dict(os.environ)
     environment.pop("FAKE_CUDA", None)
+    environment.pop("LD_LIBRARY_PATH", None)  # Meson's own names the folder of the driver
     if fake is not None:
         environment["LD_LIBRARY_PATH"] = str(pathlib.Path(DRIVER).parent)
         environment["FAKE_CUDA"] = fake
