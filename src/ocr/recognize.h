@@ -47,8 +47,8 @@ struct text_line {
 };
 
 struct recognize_params {
-    int batch_size;               /* lines of like width recognized together, 1 … 64 */
-    float turn_below;             /* a line that scores less is read the other way up too */
+    int batch_size;                       /* lines of like width recognized together, 1 … 64 */
+    float turn_below;                     /* a line that scores less is read the other way up too */
     const enum img_treatment *treatments; /* [count] of each line's crop; NULL: none */
     bool parallel_crops; /* cut the lines of a batch out side by side, where there is a pool */
     struct pool *pool;   /* may be NULL */
