@@ -289,12 +289,37 @@ static void test_characters(void **state)
     nn_model_free(model);
 }
 
+/* The first image comes out the same, bit by bit, whatever the company it is in. */
+static void test_company(void **state)
+{
+    static const int64_t widths[] = {320, 800, 1600};
+    (void)state;
+    for (enum nn_cpu_tier tier = NN_CPU_AUTO; tier <= NN_CPU_PORTABLE; tier++) {
+        const struct nn_model_options options = {.backend = NN_BACKEND_CPU, .cpu = tier};
+        for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+            struct run alone =
+                start(recognizer, &options, (int64_t[4]){1, 48, widths[i], 3}, false);
+            struct run three =
+                start(recognizer, &options, (int64_t[4]){3, 48, widths[i], 3}, false);
+            struct nn_shape shape;
+            int64_t count;
+            const float *want = nn_exec_output(alone.exec, &shape);
+            assert_true(nn_shape_count(&shape, &count));
+            assert_memory_equal(want, nn_exec_output(three.exec, &shape),
+                                (size_t)count * sizeof(float));
+            end(&alone);
+            end(&three);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_detector),      cmocka_unit_test(test_recognizer),
         cmocka_unit_test(test_fused),         cmocka_unit_test(test_bands),
         cmocka_unit_test(test_selected_head), cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_company),
     };
     if (!find_models()) {
         printf("SKIP: no %s; fetch the models, or name their folder in SERIALEYE_MODELS\n",

@@ -13,7 +13,6 @@ enum {
     CONV_EDGE = 16,  /* outputs whose inputs are copied with zeros round them */
     CONV_PIECE = 96, /* outputs a piece should have at least */
     DW_ROWS = 8,
-    GAP_PIXELS = 512, /* pixels summed into one partial sum */
 };
 
 /* Rows of `width` outputs that make a piece of a useful size. */
@@ -414,7 +413,7 @@ static void gap_plan(const struct cpu_kernels *kernels, const struct nn_step *st
                      struct cpu_need *need)
 {
     (void)kernels;
-    need->rows = GAP_PIXELS;
+    need->rows = CPU_GAP_PIXELS;
     need->shared = cpu_gap_shared(step, need->rows);
     need->pieces = need->shared / (size_t)step->in[NN_IN_X].dims[3];
 }

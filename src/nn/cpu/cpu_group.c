@@ -10,6 +10,9 @@
  * and is never written to memory. A GAP sums a band when it has just been made; its end (the sum of
  * the partial sums) follows when all bands are done.
  *
+ * What is summed apart decides the last bits of a mean. So whether there is a group, and how high
+ * its bands are, depends on the size of an image and never on how many there are.
+ *
  *   scratch of the first step, for each thread: [band of the DWCONV][scratch of the linear layer]
  */
 #include "base/status.h"
@@ -17,8 +20,7 @@
 
 enum {
     GROUP_BANDS = 48,             /* bands of an image, about: enough to share among threads */
-    GROUP_PIXELS = 48,            /* of a band without rows */
-    GROUP_LEAST_FLOATS = 1 << 18, /* smaller tensors stay in the second-level cache anyway */
+    GROUP_LEAST_FLOATS = 1 << 18, /* an image; smaller ones stay in the second-level cache anyway */
 };
 
 /* The steps of a group; those that it lacks are NULL. */
@@ -53,6 +55,11 @@ static int64_t floats_of(const struct nn_tensor *t)
     return count;
 }
 
+static int64_t floats_of_image(const struct nn_tensor *t)
+{
+    return floats_of(t) / t->dims[0];
+}
+
 /* Does no step but `reader`, as its x, touch the buffer of what `maker` makes? */
 static bool is_read_once(const struct nn_plan *plan, const struct nn_step *maker,
                          const struct nn_step *reader)
@@ -78,7 +85,7 @@ static bool takes_rows(const struct nn_plan *plan, const struct nn_step *dwconv,
     return is_linear(linear) && !cpu_has(&linear->in[NN_IN_SCALE]) && x->buffer == made->buffer &&
            x->offset == made->offset && made->strides[2] == made->dims[3] &&
            x->dims[2] == made->dims[3] && x->strides[1] == made->dims[3] &&
-           floats_of(x) == floats_of(made) && floats_of(made) >= GROUP_LEAST_FLOATS &&
+           floats_of(x) == floats_of(made) && floats_of_image(made) >= GROUP_LEAST_FLOATS &&
            (x->dims[0] == 1 || x->dims[1] == made->dims[1] * made->dims[2]) &&
            is_read_once(plan, dwconv, linear);
 }
@@ -89,7 +96,7 @@ static bool is_mean_of(const struct nn_step *gap, const struct nn_step *step)
     const struct nn_tensor *x = &gap->in[NN_IN_X], *made = &step->out;
     return gap->op == NN_OP_GAP && x->buffer == made->buffer && x->offset == made->offset &&
            floats_of(x) == floats_of(made) && x->dims[3] == made->dims[made->rank - 1] &&
-           floats_of(x) >= GROUP_LEAST_FLOATS;
+           floats_of_image(x) >= GROUP_LEAST_FLOATS;
 }
 
 /* How many steps from `first` on make a group; 1: none. */
@@ -103,7 +110,7 @@ static int32_t find_group(const struct nn_plan *plan, int32_t first)
     if (step->op == NN_OP_DWCONV && left > 1 && takes_rows(plan, step, step + 1))
         count = 2;
     const struct nn_step *last = step + count - 1;
-    /* Bands of a linear layer alone know nothing of images. */
+    /* Bands of a linear layer alone know nothing of images; they are as long as a GAP's own. */
     const bool one = step->op == NN_OP_DWCONV ||
                      (step->out.dims[0] == 1 && left > 1 && step[1].in[NN_IN_X].dims[0] == 1);
     if (one && left > count && is_mean_of(last + 1, last))
@@ -168,7 +175,7 @@ static size_t band_floats(const struct group *g)
 static int64_t plan_band(const struct group *g)
 {
     if (!g->dwconv)
-        return GROUP_PIXELS;
+        return CPU_GAP_PIXELS;
     const int64_t h = g->dwconv->out.dims[1], w = g->dwconv->out.dims[2];
     if (!g->linear) /* as the step has it */
         return g->dwconv->tune[CPU_TUNE_ROWS] * w;

@@ -14,6 +14,7 @@
 #include "nn/cpu/kernels.h"
 
 /* step->tune of this backend; of a group the first step's are those of the group. */
+enum { CPU_GAP_PIXELS = 192 }; /* that a GAP sums into one partial sum */
 enum { CPU_TUNE_PIECES, CPU_TUNE_SHARED_BYTES, CPU_TUNE_THREAD_BYTES, CPU_TUNE_ROWS };
 
 struct cpu_job {
