@@ -23,7 +23,8 @@ def main() -> None:
     os.environ["LIBSERIALEYE"] = str(options.library)
     sys.path.insert(0, str(options.package))
     import serialeye
-    settings = {"jobs": 1, "threads": options.threads}
+    # No time limit: an answer that was cut short would count as a fast one.
+    settings = {"jobs": 1, "threads": options.threads, "time_limit_ms": 0}
     if options.lines:
         settings["barcodes"] = False
     reader = serialeye.Reader(**settings)
