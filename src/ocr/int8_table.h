@@ -1,7 +1,7 @@
 /*
  * Models that can run in 8 bits: between which numbers the operands of their linear layers lie.
  *
- * int8_table.c is written by tools/calibrate/int8.py, which says how (docs/decisions/0010-int8.md:
+ * int8_table.c is written by tools/calibrate/int8.py, which says how (docs/decisions/0011-int8.md:
  * why it is part of the program).
  */
 #ifndef SE_OCR_INT8_TABLE_H
