@@ -202,11 +202,12 @@ static void test_device(void **state)
 /* What the workers noted, after works of `text` by four of them at once. */
 static void run_together(const char *text, char *log, size_t size)
 {
-    struct fixture *fixture = start(4);
     char path[] = "/tmp/serialeye-engine-XXXXXX";
     const int file = mkstemp(path);
     assert_true(file >= 0);
+    /* Before the engine: its thread hands the environment to the workers. */
     setenv("TEST_ENGINE_LOG", path, 1);
+    struct fixture *fixture = start(4);
     for (int i = 0; i < MAX_WORKS; i++)
         submit(fixture, i, text);
     for (int i = 0; i < MAX_WORKS; i++)
