@@ -296,6 +296,14 @@ SE_API const se_result *se_result_picture(const se_result *result, size_t index)
 SE_API const char *se_result_file(const se_result *result);
 SE_API size_t se_result_line_count(const se_result *result);
 SE_API const se_line *se_result_line(const se_result *result, size_t index);
+/* Where its time went: a part of the work and the milliseconds spent on it, in all looks. */
+typedef struct se_stage {
+    const char *name; /* "decode", "barcodes", "detect", "crop", "recognize", "serial" */
+    double ms;
+} se_stage;
+/* The stage at `index`; of several pictures of a device, for all of them together. SE_ERR_ARGUMENT
+ * past the end. */
+SE_API int se_result_stage(const se_result *result, size_t index, se_stage *out);
 /* The whole result as one line of JSON (docs/contract.md), without a newline. Never NULL. */
 SE_API const char *se_result_json(const se_result *result);
 

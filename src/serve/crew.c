@@ -89,6 +89,7 @@ int crew_give(struct crew_member *member, struct work *work, size_t index, uint6
     const struct work_picture *picture = &work->pictures[index];
     struct link_message message = {
         .kind = LINK_READ, .id = id, .size = picture->size, .options = work->options};
+    message.parts = (uint32_t)picture->parts;
     message.options.time_limit_ms = time_limit_ms;
     snprintf(message.name, sizeof(message.name), "%s", picture->name);
     FORWARD_IF_ERROR(link_send(member->link, &message, picture->file, err));

@@ -75,7 +75,7 @@ static void finish_picture(struct engine *engine, struct work *work, size_t inde
     picture->again = false;
     work->finished++;
     if (work->deadline_ns)
-        admission_count(engine->admission, -1);
+        admission_count(engine->admission, -work_picture_weight(picture));
     pthread_mutex_lock(&engine->mutex);
     if (*picture->code)
         engine->numbers.failed++;
@@ -247,6 +247,14 @@ static void lose_member(struct engine *engine, struct crew_member *member, const
         finish_work(engine, work);
 }
 
+/* A process that has read a hostile picture may say anything. */
+static void add_stages(struct engine *engine, const double stage_ms[STAGE_COUNT], double took)
+{
+    for (int i = 0; i < STAGE_COUNT; i++)
+        if (stage_ms[i] > 0 && stage_ms[i] <= took * 1e3)
+            engine->numbers.stage_seconds[i] += stage_ms[i] * 1e-3;
+}
+
 static void take_answer(struct engine *engine, struct crew_member *member,
                         const struct link_message *message, int file, int64_t now)
 {
@@ -261,8 +269,9 @@ static void take_answer(struct engine *engine, struct crew_member *member,
     member->wants = member->has = 0;
     pthread_mutex_lock(&engine->mutex);
     histogram_add(&engine->numbers.picture_seconds, took);
+    add_stages(engine, message->stage_ms, took);
     pthread_mutex_unlock(&engine->mutex);
-    admission_learn(engine->admission, took);
+    admission_learn(engine->admission, took / work_picture_weight(&work->pictures[index]));
     if (message->status == SE_OK && file >= 0 && message->size <= MAX_ANSWER) {
         const int status = link_file_read(file, (size_t)message->size, &text, &err);
         if (status == SE_OK)
@@ -327,6 +336,13 @@ static void start_members(struct engine *engine, int64_t now)
     }
 }
 
+/* How long a busy member may take. */
+static int64_t stuck_limit(const struct engine *engine, const struct crew_member *member)
+{
+    return config_now(engine->config)->stuck_ns *
+           work_picture_weight(&member->work->pictures[member->index]);
+}
+
 static void end_stuck_members(struct engine *engine, int64_t now)
 {
     for (int i = 0; i < engine->workers; i++) {
@@ -334,8 +350,7 @@ static void end_stuck_members(struct engine *engine, int64_t now)
         if (member->state == CREW_STARTING && now - member->since_ns > start_limit_ns)
             lose_member(engine, member, "worker_stuck", now);
         else if (member->state == CREW_BUSY &&
-                 ((now - member->since_ns > config_now(engine->config)->stuck_ns &&
-                   member->wants == 0) ||
+                 ((now - member->since_ns > stuck_limit(engine, member) && member->wants == 0) ||
                   (member->cancelled_ns && now - member->cancelled_ns > give_up_limit_ns)))
             lose_member(engine, member, "worker_stuck", now);
     }
@@ -357,13 +372,15 @@ static struct work *next_picture(struct engine *engine, size_t *index)
     return turns_next(&engine->turns, index);
 }
 
-/* The time limit that a worker is told: never past the deadline. A work without a time limit gets
- * none, so that its answer does not depend on the company it is in; its deadline cancels it. */
-static int time_limit_of(const struct work *work, int64_t now)
+/* The time limit for each picture that a worker is told: never past the deadline. A work without a
+ * time limit gets none, so that its answer does not depend on the company it is in; its deadline
+ * cancels it. */
+static int time_limit_of(const struct work *work, size_t index, int64_t now)
 {
     if (work->options.time_limit_ms <= 0 || work->deadline_ns == 0)
         return work->options.time_limit_ms;
-    const int64_t left_ms = (work->deadline_ns - now) / 1000000;
+    const int64_t left_ms =
+        (work->deadline_ns - now) / 1000000 / work_picture_weight(&work->pictures[index]);
     return work->options.time_limit_ms < left_ms ? work->options.time_limit_ms
            : left_ms > 1                         ? (int)left_ms
                                                  : 1;
@@ -384,8 +401,8 @@ static bool give_one(struct engine *engine, struct crew_member *member, int64_t 
     }
     if (!work)
         return false;
-    if (crew_give(member, work, index, ++engine->next_task, time_limit_of(work, now), now, NULL) !=
-        SE_OK) {
+    if (crew_give(member, work, index, ++engine->next_task, time_limit_of(work, index, now), now,
+                  NULL) != SE_OK) {
         work->pictures[index].again = true; /* the picture had no part in this end */
         engine->again++;
         lose_member(engine, member, "worker_crashed", now);
@@ -665,8 +682,8 @@ void engine_submit(struct engine *engine, struct work *work)
     work->given_up = NULL;
     work->cancel_asked = false;
     work->next_of_client = NULL;
-    if (work->deadline_ns)
-        admission_count(engine->admission, (int)work->count);
+    for (size_t i = 0; work->deadline_ns && i < work->count; i++)
+        admission_count(engine->admission, work_picture_weight(&work->pictures[i]));
     pthread_mutex_lock(&engine->mutex);
     if (engine->ended) {
         pthread_mutex_unlock(&engine->mutex);

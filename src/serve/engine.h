@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include "base/stage.h"
 #include "serve/admission.h"
 #include "serve/histogram.h"
 #include "serve/serve_config.h"
@@ -27,8 +28,9 @@ struct engine_numbers {
     uint64_t restarts;       /* worker processes that were replaced */
     size_t waiting, running; /* pictures */
     int workers_ready;
-    struct histogram picture_seconds; /* that reading took */
-    pid_t pids[ENGINE_MAX_WORKERS];   /* of the worker processes, 0: none */
+    struct histogram picture_seconds;  /* that reading took */
+    double stage_seconds[STAGE_COUNT]; /* and where they went */
+    pid_t pids[ENGINE_MAX_WORKERS];    /* of the worker processes, 0: none */
 };
 
 /*

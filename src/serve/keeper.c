@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "base/budget.h"
 #include "serve/events.h"
 #include "serve/journal.h"
+#include "serve/kept_picture.h"
 #include "serve/service.h"
 
 enum {
@@ -166,9 +166,11 @@ static void count_picture(struct keeper *keeper, const struct store_outcome *out
     metrics_picture(keeper->service->metrics, *outcome->status ? outcome->status : failure);
 }
 
-/* What the store is told; its texts are the record's. */
-static void fill_outcome(struct store_outcome *outcome, const struct record *record)
+/* What the store is told; its texts are the record's, its bytes those of `kept`. */
+static void fill_outcome(struct store_outcome *outcome, struct kept_picture *kept,
+                         const struct record *record)
 {
+    se_error err;
     const struct work_picture *picture = &record->picture;
     *outcome = (struct store_outcome){.id = record->id,
                                       .job = *record->job ? record->job : NULL,
@@ -176,21 +178,10 @@ static void fill_outcome(struct store_outcome *outcome, const struct record *rec
                                       .client = record->client,
                                       .picture = picture,
                                       .keep_picture = record->keep};
-    if (picture->file < 0 || picture->size == 0)
-        return;
-    void *bytes = mmap(NULL, picture->size, PROT_READ, MAP_PRIVATE, picture->file, 0);
-    if (bytes == MAP_FAILED) {
-        journal_event(JOURNAL_WARNING, "store", "a picture is not kept: out of memory");
-        return;
-    }
-    outcome->bytes = bytes;
-    outcome->size = picture->size;
-}
-
-static void unmap_picture(const struct store_outcome *outcome)
-{
-    if (outcome->bytes)
-        munmap((void *)(uintptr_t)outcome->bytes, outcome->size);
+    if (kept_picture_open(kept, picture, &err) != SE_OK)
+        journal_event(JOURNAL_WARNING, "store", err.message);
+    outcome->bytes = kept->bytes;
+    outcome->size = kept->size;
 }
 
 /* Writes all records; false when the store does not take them now. */
@@ -198,14 +189,15 @@ static bool write_records(struct keeper *keeper)
 {
     struct record *taken[RECORDS_AT_ONCE];
     struct store_outcome outcomes[RECORDS_AT_ONCE];
+    struct kept_picture kept[RECORDS_AT_ONCE];
     size_t count;
     while ((count = take_records(keeper, taken)) > 0) {
         se_error err;
         for (size_t i = 0; i < count; i++)
-            fill_outcome(&outcomes[i], taken[i]);
+            fill_outcome(&outcomes[i], &kept[i], taken[i]);
         const int status = store_add_outcomes(keeper->service->store, outcomes, count, &err);
         for (size_t i = 0; i < count; i++)
-            unmap_picture(&outcomes[i]);
+            kept_picture_close(&kept[i]);
         if (status != SE_OK) {
             put_records_back(keeper, taken, count);
             if (!keeper->store_fails)

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/stage.h"
 #include "base/status.h"
 #include "serve/work.h"
 
@@ -29,10 +30,12 @@ struct link_message {
     uint32_t kind;
     int32_t status; /* DONE: se_status */
     uint64_t id;
-    uint64_t size;               /* READ, DONE: bytes of the file that came along; WANT */
-    struct work_options options; /* READ */
-    char name[LINK_NAME_SIZE];   /* READ: the result's "file"; "" for none */
-    char message[512];           /* DONE: why it failed */
+    uint64_t size;                /* READ, DONE: bytes of the file that came along; WANT */
+    uint32_t parts;               /* READ: 0, or of how many pictures the file is a bundle */
+    struct work_options options;  /* READ */
+    char name[LINK_NAME_SIZE];    /* READ: the result's "file"; "" for none */
+    char message[512];            /* DONE: why it failed */
+    double stage_ms[STAGE_COUNT]; /* DONE: where the time went */
 };
 
 /* Sends; `file` -1: none. Never blocks for long: at most a few messages are under way. SE_ERR_IO.

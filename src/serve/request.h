@@ -64,7 +64,7 @@ struct request {
     bool asleep, replied, begun;
     struct admission_hold hold;
     struct work work;
-    struct store_new_picture *new_pictures; /* of a new job; owned, with the names */
+    struct store_new_picture *new_pictures; /* as they came; owned, with the names */
     size_t new_count;
     char webhook[STORE_URL_SIZE];   /* of a new job; "": none */
     char times[2][STORE_TIME_SIZE]; /* of a filter: from, to */

@@ -23,25 +23,6 @@ enum {
 
 /* ---- adding --------------------------------------------------------------------------------- */
 
-static bool take_picture(struct request *request, const void *bytes, size_t size, const char *name)
-{
-    if (!request->new_pictures)
-        request->new_pictures = calloc(ROUTES_MAX_PICTURES, sizeof(*request->new_pictures));
-    if (!request->new_pictures) {
-        request_fail(request, "memory", "out of memory");
-        return false;
-    }
-    struct store_new_picture *picture = &request->new_pictures[request->new_count++];
-    picture->bytes = bytes;
-    picture->size = size;
-    picture->name = NULL;
-    if (name && !(picture->name = strdup(name))) {
-        request_fail(request, "memory", "out of memory");
-        return false;
-    }
-    return true;
-}
-
 static void add_failed(struct request *request, int status, const se_error *err)
 {
     if (status == SE_ERR_ARGUMENT)
@@ -89,7 +70,7 @@ void routes_job_add(struct request *request)
     const char *key = request_header(request, "Idempotency-Key");
     if (key && (!*key || strlen(key) > MAX_KEY))
         request_fail(request, "parameter", "Idempotency-Key takes 1 to %d bytes", MAX_KEY);
-    else if (upload_parse(request, ROUTES_MAX_PICTURES, take_picture))
+    else if (upload_parse(request, ROUTES_MAX_PICTURES))
         request_errand(request, add_in_store);
 }
 

@@ -162,6 +162,17 @@ static int append_queue(const struct engine_numbers *numbers,
     return histogram_append(&numbers->picture_seconds, name, "", out, err);
 }
 
+static int append_stages(const struct engine_numbers *numbers, struct buffer *out, se_error *err)
+{
+    static const char name[] = "serialeye_stage_seconds_total";
+    FORWARD_IF_ERROR(buffer_printf(
+        out, err, "# HELP %s Where the time of pictures went.\n# TYPE %s counter\n", name, name));
+    for (int i = 0; i < STAGE_COUNT; i++)
+        FORWARD_IF_ERROR(buffer_printf(out, err, "%s{stage=\"%s\"} %.9g\n", name,
+                                       stage_name((enum stage)i), numbers->stage_seconds[i]));
+    return SE_OK;
+}
+
 /* What waits in the store; a store that fails is a number, too. */
 static int append_store(struct store *store, struct buffer *out, se_error *err)
 {
@@ -196,6 +207,8 @@ static void make_reply(struct request *request)
         status = metrics_append(service->metrics, out, &err);
     if (status == SE_OK)
         status = append_queue(&numbers, &admitted, config_now(&service->config), out, &err);
+    if (status == SE_OK)
+        status = append_stages(&numbers, out, &err);
     if (status == SE_OK)
         status = append_one(out, "serialeye_connections", "gauge", "Open connections.",
                             (double)slow_guard_connections(service->guard), &err);

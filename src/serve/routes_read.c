@@ -1,33 +1,98 @@
 /*
  * Pictures in, readings out.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/bundle.h"
 #include "serve/keeper.h"
 #include "serve/multipart.h"
 #include "serve/outcome_json.h"
 #include "serve/routes.h"
 #include "serve/upload.h"
 
-enum { MAX_REPLY = 512 << 20 };
+enum {
+    MAX_REPLY = 512 << 20,
+    BUNDLE_OVERHEAD = SE_DEVICE_MAX_PICTURES * (WORK_NAME_SIZE + 8) /* beside the pictures */
+};
 
-static bool take_picture(struct request *request, const void *bytes, size_t size, const char *name)
+/* ---- pictures ------------------------------------------------------------------------------- */
+
+/* Room for the works of `count` pictures; false when the reply says that there is none. */
+static bool make_room(struct request *request, size_t count)
+{
+    request->work.pictures = calloc(count, sizeof(*request->work.pictures));
+    if (!request->work.pictures)
+        request_fail(request, "memory", "out of memory");
+    return request->work.pictures != NULL;
+}
+
+/* Each picture goes into a memory file of its own. */
+static bool take_pictures(struct request *request)
 {
     struct work *work = &request->work;
     se_error err;
-    if (!work->pictures)
-        work->pictures = calloc(ROUTES_MAX_PICTURES, sizeof(*work->pictures));
-    if (!work->pictures) {
-        request_fail(request, "memory", "out of memory");
+    if (!make_room(request, request->new_count))
         return false;
+    for (; work->count < request->new_count; work->count++) {
+        const struct store_new_picture *one = &request->new_pictures[work->count];
+        if (work_picture_init(&work->pictures[work->count], one->bytes, one->size, one->name,
+                              &err) != SE_OK) {
+            request_fail_error(request, &err);
+            return false;
+        }
     }
-    if (work_picture_init(&work->pictures[work->count], bytes, size, name, &err) != SE_OK) {
-        request_fail_error(request, &err);
-        return false;
-    }
-    work->count++;
     return true;
+}
+
+/* The names of all pictures, as far as there is room. */
+static void join_names(const struct request *request, char out[WORK_NAME_SIZE])
+{
+    size_t used = 0;
+    *out = '\0';
+    for (size_t i = 0; i < request->new_count && used + 1 < WORK_NAME_SIZE; i++) {
+        const char *name = request->new_pictures[i].name;
+        if (name)
+            used +=
+                (size_t)snprintf(out + used, WORK_NAME_SIZE - used, "%s%s", used ? ", " : "", name);
+    }
+}
+
+/* All pictures go into one file: a process reads them together. */
+static int make_bundle(struct request *request, struct buffer *bundle, se_error *err)
+{
+    struct work *work = &request->work;
+    char names[WORK_NAME_SIZE];
+    for (size_t i = 0; i < request->new_count; i++) {
+        const struct store_new_picture *one = &request->new_pictures[i];
+        const se_picture picture = {one->bytes, one->size, one->name};
+        FORWARD_IF_ERROR(bundle_append(bundle, &picture, err));
+    }
+    join_names(request, names);
+    FORWARD_IF_ERROR(work_picture_init(work->pictures, bundle->data, bundle->size, names, err));
+    work->pictures->parts = (int)request->new_count;
+    work->count = 1;
+    return SE_OK;
+}
+
+static bool take_device(struct request *request)
+{
+    struct buffer bundle;
+    se_error err;
+    if (request->new_count > SE_DEVICE_MAX_PICTURES)
+        request_fail(request, "body", "more than %d pictures of one device",
+                     SE_DEVICE_MAX_PICTURES);
+    else if (request->work.options.lines)
+        request_fail(request, "parameter", "lines are those of one picture: not with same_device");
+    if (request->reply.code || !make_room(request, 1))
+        return false;
+    buffer_init(&bundle, request->body.max + BUNDLE_OVERHEAD);
+    const int status = make_bundle(request, &bundle, &err);
+    buffer_free(&bundle);
+    if (status != SE_OK)
+        request_fail_error(request, &err);
+    return status == SE_OK;
 }
 
 /* ---- replies -------------------------------------------------------------------------------- */
@@ -102,12 +167,17 @@ static void reply_batch(struct request *request)
 
 /* ---- routes --------------------------------------------------------------------------------- */
 
+/* The memory files have what came in the body. */
+static void read_taken(struct request *request, void (*finish)(struct request *request))
+{
+    buffer_free(&request->body);
+    request_read(request, finish);
+}
+
 void routes_read(struct request *request)
 {
-    if (!upload_parse(request, 1, take_picture))
-        return;
-    buffer_free(&request->body); /* the memory file has it */
-    request_read(request, reply_one);
+    if (upload_parse(request, 1) && take_pictures(request))
+        read_taken(request, reply_one);
 }
 
 void routes_batch(struct request *request)
@@ -116,8 +186,8 @@ void routes_batch(struct request *request)
         request_fail(request, "media_type", "%s takes multipart/form-data", request->path);
         return;
     }
-    if (!upload_parse(request, ROUTES_MAX_PICTURES, take_picture))
+    if (!upload_parse(request, ROUTES_MAX_PICTURES))
         return;
-    buffer_free(&request->body);
-    request_read(request, reply_batch);
+    if (request->work.options.same_device ? take_device(request) : take_pictures(request))
+        read_taken(request, reply_batch);
 }

@@ -104,6 +104,18 @@ static bool take_webhook(struct request *request, const char *text)
     return !why;
 }
 
+static bool take_same_device(struct request *request, const char *text)
+{
+    int flag;
+    if (request->route->handle != routes_batch)
+        request_fail(request, "parameter", "same_device is for /v1/batch");
+    else if (parse_flag(text, &flag))
+        request->work.options.same_device = flag != 0;
+    else
+        return false;
+    return !request->reply.code;
+}
+
 /* Takes one option; false when the reply says what is wrong with it. */
 static bool take_option(struct request *request, const char *name, const char *value)
 {
@@ -120,6 +132,8 @@ static bool take_option(struct request *request, const char *name, const char *v
         good = take_known(request, value);
     else if (strcmp(name, "webhook") == 0)
         good = take_webhook(request, value);
+    else if (strcmp(name, "same_device") == 0)
+        good = take_same_device(request, value);
     else
         request_fail(request, "parameter", "there is no option \"%.60s\"", name);
     if (!good && !request->reply.code)
@@ -155,23 +169,36 @@ static bool take_field(struct request *request, const struct multipart_part *par
     return take_option(request, part->name, value);
 }
 
-static bool take_file(struct request *request, const struct multipart_part *part, size_t limit,
-                      size_t *count, upload_take *take)
+static bool take_picture(struct request *request, const void *bytes, size_t size, const char *name,
+                         size_t limit)
 {
-    if ((*count)++ == limit) {
+    if (request->new_count == limit) {
         request_fail(request, "body", "more than %zu pictures", limit);
         return false;
     }
-    return take(request, part->data, part->size, *part->file ? part->file : NULL);
+    if (!request->new_pictures)
+        request->new_pictures = calloc(limit, sizeof(*request->new_pictures));
+    char *copy = name ? strdup(name) : NULL;
+    if (!request->new_pictures || (name && !copy)) {
+        free(copy);
+        request_fail(request, "memory", "out of memory");
+        return false;
+    }
+    request->new_pictures[request->new_count++] = (struct store_new_picture){copy, bytes, size};
+    return true;
 }
 
-static bool take_parts(struct request *request, size_t limit, upload_take *take)
+static bool take_file(struct request *request, const struct multipart_part *part, size_t limit)
+{
+    return take_picture(request, part->data, part->size, *part->file ? part->file : NULL, limit);
+}
+
+static bool take_parts(struct request *request, size_t limit)
 {
     struct multipart multipart;
     struct multipart_part part;
     se_error err;
     bool more = true;
-    size_t count = 0;
     int status =
         multipart_begin(&multipart, request_header(request, "Content-Type"),
                         request->body.data ? request->body.data : "", request->body.size, &err);
@@ -179,26 +206,25 @@ static bool take_parts(struct request *request, size_t limit, upload_take *take)
         status = multipart_next(&multipart, &part, &more, &err);
         if (status != SE_OK || !more)
             break;
-        if (part.is_file ? !take_file(request, &part, limit, &count, take)
-                         : !take_field(request, &part))
+        if (part.is_file ? !take_file(request, &part, limit) : !take_field(request, &part))
             return false;
     }
     if (status != SE_OK)
         request_fail(request, "body", "%s", err.message);
-    else if (count == 0)
+    else if (request->new_count == 0)
         request_fail(request, "body", "the body has no part with a file name: no picture");
-    return status == SE_OK && count > 0;
+    return status == SE_OK && request->new_count > 0;
 }
 
-bool upload_parse(struct request *request, size_t limit, upload_take *take)
+bool upload_parse(struct request *request, size_t limit)
 {
     MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, take_query, request);
     if (request->reply.code)
         return false;
     if (multipart_is(request_header(request, "Content-Type")))
-        return take_parts(request, limit, take);
+        return take_parts(request, limit);
     const char *name =
         MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "name");
     const char *bytes = request->body.data ? request->body.data : "";
-    return take(request, bytes, request->body.size, name);
+    return take_picture(request, bytes, request->body.size, name, limit);
 }

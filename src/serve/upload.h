@@ -10,11 +10,11 @@
 
 #include "serve/request.h"
 
-/* Takes one picture; the bytes belong to the request's body. False when the reply says why not. */
-typedef bool upload_take(struct request *request, const void *bytes, size_t size, const char *name);
-
-/* Takes options into request->work, and at least one and at most `limit` pictures. False when the
- * reply says what is wrong. */
-bool upload_parse(struct request *request, size_t limit, upload_take *take);
+/*
+ * Takes options into request->work, and at least one and at most `limit` pictures into
+ * request->new_pictures; their bytes belong to the request's body. False when the reply says what
+ * is wrong.
+ */
+bool upload_parse(struct request *request, size_t limit);
 
 #endif

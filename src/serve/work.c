@@ -19,6 +19,11 @@ int work_picture_init(struct work_picture *picture, const void *bytes, size_t si
     return link_memory_file(&picture->file, bytes, size, err);
 }
 
+int work_picture_weight(const struct work_picture *picture)
+{
+    return picture->parts > 0 ? picture->parts : 1;
+}
+
 void work_picture_free(struct work_picture *picture)
 {
     if (picture->file >= 0)

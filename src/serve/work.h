@@ -26,6 +26,7 @@ enum {
 /* How pictures are to be read, as in se_read_options. */
 struct work_options {
     int lines, time_limit_ms;
+    bool same_device; /* of a batch: its pictures show one device and have one answer */
     bool has_pattern; /* false: the setting's */
     char pattern[WORK_PATTERN_SIZE];
     char preset[WORK_PRESET_SIZE]; /* "": the setting's */
@@ -36,6 +37,7 @@ struct work_options {
 struct work_picture {
     int file; /* sealed memory file, -1: none */
     size_t size;
+    int parts; /* 0: one picture; else the file is a bundle of so many, of one device */
     uint8_t hash[WORK_HASH_SIZE]; /* SHA-256 of the bytes */
     char name[WORK_NAME_SIZE];    /* the result's "file"; "" for none */
 
@@ -71,5 +73,7 @@ struct work {
 int work_picture_init(struct work_picture *picture, const void *bytes, size_t size,
                       const char *name, se_error *err);
 void work_picture_free(struct work_picture *picture);
+/* How many pictures it stands for. */
+int work_picture_weight(const struct work_picture *picture);
 
 #endif

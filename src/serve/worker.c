@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "serve/bundle.h"
 #include "serve/link.h"
 #include "serve/sandbox.h"
 
@@ -39,14 +40,62 @@ struct worker {
     bool stop;
 };
 
+/* What a task is about. */
+struct pictures {
+    void *file; /* mapped; NULL when it is empty */
+    size_t size;
+    se_picture all[SE_DEVICE_MAX_PICTURES];
+    size_t count;
+};
+
+/* The file is sealed: it cannot shrink under the mapping. An empty one cannot be mapped. */
+static int open_pictures(struct pictures *pictures, const struct link_message *task, int file,
+                         se_error *err)
+{
+    *pictures = (struct pictures){.size = (size_t)task->size, .count = 1};
+    if (pictures->size > 0) {
+        void *bytes = mmap(NULL, pictures->size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (bytes == MAP_FAILED)
+            return se_fail_memory(err, "a picture", pictures->size);
+        pictures->file = bytes;
+    }
+    if (task->parts > 0)
+        return bundle_split(pictures->file, pictures->size, pictures->all, &pictures->count, err);
+    pictures->all[0] = (se_picture){pictures->file ? pictures->file : "", pictures->size,
+                                    *task->name ? task->name : NULL};
+    return SE_OK;
+}
+
+static void close_pictures(struct pictures *pictures)
+{
+    if (pictures->file)
+        munmap(pictures->file, pictures->size);
+}
+
+/* What the largest picture takes to be decoded: they are decoded one after the other. One alone
+ * that is broken fails here. */
+static int measure(const struct worker *worker, const struct pictures *pictures, uint64_t *bytes,
+                   se_error *err)
+{
+    *bytes = 0;
+    for (size_t i = 0; i < pictures->count; i++) {
+        const se_picture *one = &pictures->all[i];
+        uint32_t width, height;
+        const int status = se_measure(worker->reader, one->bytes, one->size, &width, &height, err);
+        const uint64_t needs = status == SE_OK ? (uint64_t)width * height * BYTES_PER_PIXEL : 0;
+        if (status != SE_OK && pictures->count == 1)
+            return status;
+        *bytes = needs > *bytes ? needs : *bytes;
+    }
+    return SE_OK;
+}
+
 /* Large pictures are decoded when the front says so, which knows what all workers decode. */
-static int wait_for_memory(struct worker *worker, uint64_t id, const void *bytes, size_t size,
+static int wait_for_memory(struct worker *worker, uint64_t id, const struct pictures *pictures,
                            se_error *err)
 {
-    uint32_t width, height;
-    FORWARD_IF_ERROR(se_measure(worker->reader, bytes, size, &width, &height, err));
-    struct link_message want = {
-        .kind = LINK_WANT, .id = id, .size = (uint64_t)width * height * BYTES_PER_PIXEL};
+    struct link_message want = {.kind = LINK_WANT, .id = id};
+    FORWARD_IF_ERROR(measure(worker, pictures, &want.size, err));
     if (want.size < FREE_BYTES)
         return SE_OK;
     FORWARD_IF_ERROR(link_send(worker->link, &want, -1, err));
@@ -59,33 +108,49 @@ static int wait_for_memory(struct worker *worker, uint64_t id, const void *bytes
     return SE_OK;
 }
 
-/* Reads the picture in `file` into an answer's memory file. */
-static int read_picture(struct worker *worker, const struct link_message *task, int file,
-                        const se_cancel *cancel, struct link_message *reply, int *answer)
+static int read_pictures(struct worker *worker, const struct link_message *task,
+                         const struct pictures *pictures, const se_cancel *cancel,
+                         se_result **result, se_error *err)
 {
-    se_error err;
-    se_result *result = NULL;
     se_read_options options = SE_READ_OPTIONS_INIT;
-    options.name = *task->name ? task->name : NULL;
+    const se_picture *first = &pictures->all[0];
+    options.name = first->name;
     options.lines = task->options.lines;
     options.time_limit_ms = task->options.time_limit_ms;
     options.pattern = task->options.has_pattern ? task->options.pattern : NULL;
     options.preset = *task->options.preset ? task->options.preset : NULL;
     options.known = *task->options.known ? task->options.known : NULL;
     options.cancel = cancel;
-    const size_t size = (size_t)task->size;
-    /* The file is sealed: it cannot shrink under the mapping. An empty one cannot be mapped. */
-    void *bytes = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0) : NULL;
-    int status = bytes == MAP_FAILED ? se_fail_memory(&err, "a picture", size) : SE_OK;
+    if (task->parts > 0)
+        return se_read_device(worker->reader, pictures->all, pictures->count, &options, result,
+                              err);
+    return se_read(worker->reader, first->bytes, first->size, &options, result, err);
+}
+
+static void fill_stages(const se_result *result, struct link_message *reply)
+{
+    se_stage stage;
+    for (size_t i = 0; i < STAGE_COUNT && se_result_stage(result, i, &stage) == SE_OK; i++)
+        reply->stage_ms[i] = stage.ms;
+}
+
+/* Reads what is in `file` into an answer's memory file. */
+static int answer_task(struct worker *worker, const struct link_message *task, int file,
+                       const se_cancel *cancel, struct link_message *reply, int *answer)
+{
+    se_error err;
+    se_result *result = NULL;
+    struct pictures pictures;
+    int status = open_pictures(&pictures, task, file, &err);
     if (status == SE_OK)
-        status = wait_for_memory(worker, task->id, bytes ? bytes : "", size, &err);
+        status = wait_for_memory(worker, task->id, &pictures, &err);
     if (status == SE_OK)
-        status = se_read(worker->reader, bytes ? bytes : "", size, &options, &result, &err);
-    if (bytes && bytes != MAP_FAILED)
-        munmap(bytes, size);
+        status = read_pictures(worker, task, &pictures, cancel, &result, &err);
+    close_pictures(&pictures);
     if (status == SE_OK) {
         const char *json = se_result_json(result);
         reply->size = strlen(json);
+        fill_stages(result, reply);
         status = link_memory_file(answer, json, (size_t)reply->size, &err);
     }
     se_result_free(result);
@@ -109,7 +174,7 @@ static int do_task(struct worker *worker, se_error *err)
 
     int answer = -1;
     struct link_message reply = {.kind = LINK_DONE, .id = task.id};
-    reply.status = read_picture(worker, &task, file, cancel, &reply, &answer);
+    reply.status = answer_task(worker, &task, file, cancel, &reply, &answer);
     close(file);
 
     pthread_mutex_lock(&worker->mutex);

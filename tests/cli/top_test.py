@@ -6,6 +6,7 @@ Needs NVML_STUB_FOLDER, the folder of that library, and the models (exit status 
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,13 @@ class Top(unittest.TestCase):
              "memory_total": 80 * 2**30, "load": 0.37, "celsius": 41, "watts": 123.5},
             {"id": 1, "uuid": "", "name": "Stub ?2???[31m", "memory_used": 6 * 2**30,
              "memory_total": 80 * 2**30, "load": None, "celsius": 42, "watts": None}])
+        self.assertEqual(list(shown["stage_seconds"]),
+                         ["decode", "barcodes", "detect", "crop", "recognize", "serial"])
+        self.assertGreater(shown["stage_seconds"]["detect"], 0)
         text = self.top(0, "--once", address + "/").stdout
+        shares = re.findall(r"(\d+) %", re.search("^stages .*$", text, re.M)[0])
+        self.assertEqual(len(shares), 6)
+        self.assertAlmostEqual(sum(map(int, shares)), 100, delta=4)
         self.assertRegex(text, r"0  Stub H100 +3\.0 of +80\.0 +37 % +41 +12[34]")
         self.assertRegex(text, r"1  Stub \?2\?\?\?\[31m +6\.0 of +80\.0 +- +42 +-")
         self.assertRegex(text, r"pictures .* (sure|check) 1 ")

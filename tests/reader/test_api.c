@@ -363,6 +363,30 @@ static void test_threads_and_batches_change_no_byte(void **state)
     free(first);
 }
 
+/* The stages are named, each one's time is part of the whole. */
+static void expect_stages(const se_result *result)
+{
+    static const char *const names[] = {"decode", "barcodes",  "detect",
+                                        "crop",   "recognize", "serial"};
+    const size_t count = sizeof(names) / sizeof(names[0]);
+    double ms = se_result_ms(result), sum = 0;
+    se_stage stage;
+    for (size_t i = 0; i < se_result_picture_count(result); i++)
+        if (se_result_picture_count(result) > 1)
+            ms += se_result_ms(se_result_picture(result, i));
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(se_result_stage(result, i, &stage), SE_OK);
+        assert_string_equal(stage.name, names[i]);
+        /* A barcode may have said all, without the networks. */
+        assert_true(stage.ms > 0 || (i > 0 && stage.ms >= 0));
+        sum += stage.ms;
+    }
+    assert_true(sum > 0 && sum <= ms);
+    assert_int_equal(se_result_stage(result, count, &stage), SE_ERR_ARGUMENT);
+    assert_int_equal(se_result_stage(NULL, 0, &stage), SE_ERR_ARGUMENT);
+    assert_int_equal(se_result_stage(result, 0, NULL), SE_ERR_ARGUMENT);
+}
+
 static void test_a_device_of_several_pictures(void **state)
 {
     (void)state;
@@ -393,6 +417,7 @@ static void test_a_device_of_several_pictures(void **state)
     assert_string_equal(se_result_file(se_result_picture(result, 1)), "b");
     assert_int_equal(se_result_status(se_result_picture(result, 1), NULL), SE_ERR_UNKNOWN_TYPE);
     assert_string_equal(se_result_reading(se_result_picture(result, 2), 0)->text, serial);
+    expect_stages(result);
     se_result_free(result);
 }
 

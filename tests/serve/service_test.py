@@ -84,6 +84,55 @@ class Reading(WithServer):
         self.expect_problem(self.server.request("POST", "/v1/batch", body, headers), 400, "body")
         self.expect_problem(self.server.request("POST", "/v1/batch", PICTURE), 415, "media_type")
 
+    def device(self, pictures, *fields, path="/v1/batch"):
+        body, headers = multipart([*pictures, *fields])
+        return self.server.request("POST", path, body, headers)
+
+    def test_pictures_of_one_device(self):
+        pictures = [("f", "a.jpg", PICTURE), ("f", "b.jpg", b"text"), ("f", "", PICTURE), ("f", "d.jpg", b"")]
+        flag = ("same_device", None, b"true")
+        for answer in (self.device(pictures, flag), self.device(pictures, path="/v1/batch?same_device=true")):
+            self.assertEqual(answer.status, 200, answer.body)
+            (result,), (id_,) = answer.json()["results"], answer.json()["reading_ids"]
+            self.assertEqual(result["files"], ["a.jpg", "b.jpg", None, "d.jpg"])
+            self.assertEqual([one.get("error", {}).get("code") for one in result["pictures"]],
+                             [None, "unknown_type", None, "empty"])
+            reading = result["readings"][0]
+            self.assertEqual((reading["text"], [seen["picture"] for seen in reading["seen"]]), (TEXT, [0, 2]))
+            self.expect_same_as_command(result)
+            kept = self.server.get(f"/v1/readings/{id_}").json()
+            self.assertEqual((kept["text"], kept["file"], kept["result"]), (TEXT, "a.jpg, b.jpg, d.jpg", result))
+        self.assertEqual(len(self.device(pictures, ("same_device", None, b"false")).json()["results"]), 4)
+
+    def expect_same_as_command(self, result):
+        """What `read --same-device` says of the same pictures."""
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, str(i)) for i in range(4)]
+            for path, data in zip(paths, (PICTURE, b"text", PICTURE, b"")):
+                with open(path, "wb") as file:
+                    file.write(data)
+            run = subprocess.run([PROGRAM, "read", "--json", "--same-device", "--set", "time_limit_ms=0", *paths],
+                                 capture_output=True, text=True, timeout=PATIENCE, check=False)
+        other = json.loads(run.stdout)
+        for one in (other, result := json.loads(json.dumps(result))):
+            for part in (one, *one["pictures"]):
+                part.pop("ms", None)
+            del one["files"]
+            for reading in one["readings"]:
+                for seen in reading["seen"]:
+                    seen.pop("file", None)
+        self.assertEqual(result, other)
+
+    def test_device_limits(self):
+        flag = ("same_device", None, b"true")
+        answer = self.device([("f", "x", b"x")] * 32, flag)
+        self.assertEqual([one["error"]["code"] for one in answer.json()["results"]], ["unknown_type"])
+        self.expect_problem(self.device([("f", "x", b"x")] * 33, flag), 400, "body")
+        self.expect_problem(self.device([("f", "x", b"x")], flag, ("lines", None, b"true")), 400, "parameter")
+        self.expect_problem(self.device([("f", "x", b"x")], ("same_device", None, b"1")), 400, "parameter")
+        for path in ("/v1/read", "/v1/jobs", "/process-serial", "/scan"):
+            self.expect_problem(self.device([("f", "x", b"x")], flag, path=path), 400, "parameter")
+
     def test_broken_multipart(self):
         body, headers = multipart([("f", "x.jpg", PICTURE)])
         self.expect_problem(self.server.request("POST", "/v1/read", body[:-30], headers), 400, "body")
@@ -496,6 +545,11 @@ class Metrics(WithServer):
         self.assertEqual(values[duration + "_count", "{" + read + "}"], 2)
         self.assertEqual(values[duration + "_bucket", "{" + read + ',le="+Inf"}'], 2)
         self.assertEqual(values["serialeye_picture_duration_seconds_count", None], 3)
+        stages = {labels: value for (name, labels), value in values.items() if name == "serialeye_stage_seconds_total"}
+        self.assertEqual(list(stages), [f'{{stage="{stage}"}}' for stage in
+                                        ("decode", "barcodes", "detect", "crop", "recognize", "serial")])
+        self.assertGreater(stages['{stage="detect"}'], 0)
+        self.assertLessEqual(sum(stages.values()), values["serialeye_picture_duration_seconds_sum", None])
         for name in ("serialeye_pictures_waiting", "serialeye_jobs_open", "serialeye_job_pictures_open",
                      "serialeye_worker_restarts_total", "serialeye_overloads_total"):
             self.assertEqual(values[name, None], 0, name)
