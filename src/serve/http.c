@@ -14,6 +14,7 @@
 #include "serve/journal.h"
 #include "serve/request.h"
 #include "serve/request_begin.h"
+#include "serve/tls_serving.h"
 
 enum {
     CONNECTION_MEMORY = 32 << 10, /* bounds the headers of a request */
@@ -263,16 +264,16 @@ int http_start(struct http **out, struct service *service, int socket, se_error 
     }
     http->service = service;
     http->quiesced = -1;
-    const struct tls *tls = &service->tls;
-    /* Without a certificate the list of options ends before its own. */
+    const bool tls = config->tls != TLS_OFF;
+    /* Without TLS the list of options ends before its own. */
     struct MHD_OptionItem secure[] = {
-        {tls->cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls->cert},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+        {tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0,
+         (void *)(uintptr_t)tls_serving_retrieve},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL}};
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-            (tls->cert ? MHD_USE_TLS : 0u),
+            (tls ? MHD_USE_TLS : 0u),
         0, NULL, NULL, on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
         MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_MEMORY_LIMIT,

@@ -102,11 +102,13 @@ bool serve_config_keep_fixed(struct serve_config *config, const struct serve_con
     bool differs = keep_text(&config->host, old->host);
     differs |= keep_text(&config->store, old->store);
     differs |= keep_text(&config->keys, old->keys);
-    differs |= keep_text(&config->tls_cert, old->tls_cert);
-    differs |= keep_text(&config->tls_key, old->tls_key);
     differs |= keep_text(&config->webhook_secret, old->webhook_secret);
-    differs |= config->tls != old->tls;
-    config->tls = old->tls;
+    if (config->tls != old->tls) {
+        differs = true;
+        config->tls = old->tls;
+        config->tls_cert = old->tls_cert;
+        config->tls_key = old->tls_key;
+    }
     config->place = old->place;
     differs |= keep_number(&config->port, old->port);
     differs |= keep_number(&config->workers, old->workers);

@@ -14,6 +14,7 @@
 #include "serve/http.h"
 #include "serve/journal.h"
 #include "serve/places.h"
+#include "serve/tls_serving.h"
 
 enum { PING_TICKS = 15 };
 
@@ -29,6 +30,31 @@ static void raise_file_limit(void)
     }
 }
 
+/* Loads the certificate, if there is to be one, for the connections that come from now on. */
+static int take_certificate(const struct serve_config *config, se_error *err)
+{
+    struct tls tls;
+    if (config->tls == TLS_OFF)
+        return SE_OK;
+    FORWARD_IF_ERROR(tls_load(&tls, config, err));
+    const int status = tls_serving_set(&tls, err);
+    tls_free(&tls);
+    return status;
+}
+
+/* The certificate again: the one before stays when this one is not good. */
+static void reload_certificate(struct service *service)
+{
+    const struct serve_config *config = config_now(&service->config);
+    se_error err;
+    if (config->tls == TLS_OFF)
+        return;
+    if (take_certificate(config, &err) == SE_OK)
+        journal_event(JOURNAL_INFO, "tls", "the certificate was read again");
+    else
+        journal_event(JOURNAL_ERROR, "tls", err.message);
+}
+
 /* New settings; those before stay when these are not understood. */
 static void reload(struct service *service, struct generation **newest,
                    const struct service_source *source)
@@ -40,6 +66,7 @@ static void reload(struct service *service, struct generation **newest,
         return;
     }
     engine_configure(service->engine, (*newest)->worker_line);
+    reload_certificate(service);
     journal_event(JOURNAL_INFO, "reload", "the settings were read again");
     if (kept)
         journal_event(
@@ -87,8 +114,8 @@ static void drain(struct service *service, struct http *http)
 static int announce(struct service *service, int port, se_error *err)
 {
     const struct serve_config *config = config_now(&service->config);
-    printf("serialeye: serving on %s://%s:%d\n", service->tls.cert ? "https" : "http", config->host,
-           port);
+    printf("serialeye: serving on %s://%s:%d\n", config->tls != TLS_OFF ? "https" : "http",
+           config->host, port);
     if (config->tls == TLS_AUTO)
         FORWARD_IF_ERROR(pairing_open(&service->pairing, config, port, err));
     fflush(stdout);
@@ -152,7 +179,7 @@ static int serve_with_parts(struct service *service, struct generation **newest,
     if (status == SE_OK)
         status = admission_create(&service->admission, &service->config, err);
     if (status == SE_OK)
-        status = tls_load(&service->tls, config, err);
+        status = take_certificate(config, err);
     const bool server = store_is_server(config->store);
     if (status == SE_OK && !server)
         status = place_of_store(config->store, store, err);
@@ -164,7 +191,7 @@ static int serve_with_parts(struct service *service, struct generation **newest,
         status = serve(service, newest, source, signals, err);
     access_free(service->access);
     store_close(service->store);
-    tls_free(&service->tls);
+    tls_serving_free();
     admission_free(service->admission);
     metrics_free(service->metrics);
     events_free(service->events);

@@ -19,7 +19,6 @@
 #include "serve/serve_config.h"
 #include "serve/slow_guard.h"
 #include "serve/store.h"
-#include "serve/tls.h"
 
 struct service {
     struct config_slot config;
@@ -33,7 +32,6 @@ struct service {
     struct courier *courier; /* NULL: no webhooks */
     struct metrics *metrics;
     struct events *events;
-    struct tls tls;
     struct pairing *pairing; /* NULL: none */
     atomic_bool draining;
 };

@@ -74,7 +74,7 @@ static int write_file(const char *path, const gnutls_datum_t *text, se_error *er
     return se_fail(err, SE_ERR_IO, "tls: %s: %s", new_path, strerror(reason));
 }
 
-static gnutls_datum_t datum_of(const char *text)
+gnutls_datum_t tls_datum(const char *text)
 {
     return (gnutls_datum_t){(unsigned char *)(uintptr_t)text, (unsigned)strlen(text)};
 }
@@ -83,7 +83,7 @@ static gnutls_datum_t datum_of(const char *text)
 static int check_pair(const struct tls *tls, se_error *err)
 {
     gnutls_certificate_credentials_t credentials;
-    const gnutls_datum_t cert = datum_of(tls->cert), key = datum_of(tls->key);
+    const gnutls_datum_t cert = tls_datum(tls->cert), key = tls_datum(tls->key);
     int code = gnutls_certificate_allocate_credentials(&credentials);
     if (code < 0)
         return fail_tls(err, "certificate", code);
@@ -123,7 +123,7 @@ static bool covers_address(gnutls_x509_crt_t cert, const struct own_address *add
 static bool still_holds(const struct tls *tls, const struct own_names *names)
 {
     gnutls_x509_crt_t cert;
-    const gnutls_datum_t text = datum_of(tls->cert);
+    const gnutls_datum_t text = tls_datum(tls->cert);
     if (gnutls_x509_crt_init(&cert) < 0)
         return false;
     bool good = gnutls_x509_crt_import(cert, &text, GNUTLS_X509_FMT_PEM) >= 0 &&

@@ -8,6 +8,8 @@
 #ifndef SE_SERVE_TLS_H
 #define SE_SERVE_TLS_H
 
+#include <gnutls/gnutls.h>
+
 #include "serve/serve_config.h"
 
 struct tls {
@@ -20,5 +22,8 @@ struct tls {
 /* SE_ERR_SETTING: a file cannot be read, or the two do not belong together. SE_ERR_IO. */
 int tls_load(struct tls *tls, const struct serve_config *config, se_error *err);
 void tls_free(struct tls *tls);
+
+/* PEM as GnuTLS takes it; it belongs to `text`. */
+gnutls_datum_t tls_datum(const char *text);
 
 #endif

@@ -49,7 +49,7 @@ class Answer:
 class Server:
     """A running service on a port of its own."""
 
-    def __init__(self, *settings, workers=1, ready=True, folder=None, config=None):
+    def __init__(self, *settings, workers=1, ready=True, folder=None, config=None, environment=None):
         self.folder = folder or tempfile.mkdtemp(prefix="serialeye-serve-")
         self.keeps_folder = folder is not None
         self.log_path = os.path.join(self.folder, "log")
@@ -59,7 +59,8 @@ class Server:
         if config:
             arguments += ["--config", config]
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True,
+                                            env={**os.environ, **(environment or {})})
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"the service did not start: {self.log()}")

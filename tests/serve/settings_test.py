@@ -152,10 +152,10 @@ class Tls(WithFolder):
 
 
 class Reload(WithFolder):
-    def start(self, text, workers=1):
+    def start(self, text, workers=1, ready=True):
         self.file = os.path.join(self.folder, "serialeye.ini")
         pathlib.Path(self.file).write_text(text, encoding="utf-8")
-        server = Server(folder=self.folder, workers=workers, config=self.file)
+        server = Server(folder=self.folder, workers=workers, config=self.file, ready=ready)
         self.addCleanup(server.stop)
         return server
 
@@ -175,6 +175,78 @@ class Reload(WithFolder):
         self.assertTrue(server.read().json()["readings"][0]["matches_pattern"])
         self.assertFalse(before & set(server.workers()))
         self.assertEqual(server.get("/v1/config").json()["pattern"]["value"], shape)
+
+    def make_pairs(self, count):
+        """Certificates and keys that a service made for itself: paths without .crt and .key."""
+        pairs = []
+        for i in range(count):
+            folder = os.path.join(self.folder, f"pair-{i}")
+            os.mkdir(folder)
+            Server("tls=auto", folder=folder, ready=False).stop()
+            pairs.append(os.path.join(folder, "tls"))
+        return pairs
+
+    def use(self, pair, parts=("crt", "key")):
+        for part in parts:
+            shutil.copy(f"{pair}.{part}", f"{self.folder}/now.{part}")
+
+    def connection(self, server, pair):
+        """A connection to a service that shows this very certificate."""
+        context = ssl.create_default_context(cafile=pair + ".crt")
+        connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=PATIENCE, context=context)
+        self.addCleanup(connection.close)
+        connection.connect()
+        shown = ssl.DER_cert_to_PEM_cert(connection.sock.getpeercert(binary_form=True))
+        self.assertEqual(shown, pathlib.Path(pair + ".crt").read_text(encoding="ascii"))
+        return connection
+
+    def alive(self, connection):
+        connection.request("GET", "/health/live")
+        self.assertEqual(Answer(connection.getresponse()).status, 200)
+
+    def test_certificate(self):
+        first, second, third = self.make_pairs(3)
+        self.use(first)
+        text = f"tls = files\ntls_cert = {self.folder}/now.crt\ntls_key = {self.folder}/now.key\n"
+        server = self.start(text, ready=False)
+        old = self.connection(server, first)
+        self.alive(old)
+        self.use(second)
+        self.connection(server, first).close()  # until it is told
+        self.reload(server, text, "the certificate was read again")
+        new = self.connection(server, second)
+        for connection in (old, new):  # one that was there before goes on
+            self.alive(connection)
+        with self.assertRaises(ssl.SSLError):
+            self.connection(server, first)
+        # Half of a pair, and nonsense, change nothing.
+        self.use(third, parts=("crt",))
+        self.reload(server, text, '"level":"error","event":"tls"')
+        self.alive(self.connection(server, second))
+        pathlib.Path(self.folder, "now.crt").write_text("nonsense", encoding="ascii")
+        self.reload(server, text, '"level":"error","event":"tls"')
+        self.alive(self.connection(server, second))
+        # Other files.
+        self.reload(server, f"tls = files\ntls_cert = {third}.crt\ntls_key = {third}.key\n",
+                    "the certificate was read again")
+        self.alive(self.connection(server, third))
+        self.reload(server, "tls = off\n", "until the next start")
+        self.alive(self.connection(server, third))
+
+    def test_certificate_of_its_own(self):
+        server = Server("tls=auto", folder=self.folder, ready=False)
+        self.addCleanup(server.stop)
+        pair = self.folder + "/tls"
+        before = pathlib.Path(pair + ".crt").read_bytes()
+        self.alive(self.connection(server, pair))
+        for removed in (False, True):
+            if removed:
+                os.remove(pair + ".crt")
+            count = server.log().count("the certificate was read again")
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda count=count: server.log().count("the certificate was read again") > count, "the certificate")
+            self.assertEqual(pathlib.Path(pair + ".crt").read_bytes() == before, not removed)
+            self.alive(self.connection(server, pair))
 
     def test_settings_of_the_service(self):
         server = self.start("")
@@ -223,6 +295,48 @@ class Sandbox(WithFolder):
         server = Server("sandbox=false", folder=self.folder)
         self.addCleanup(server.stop)
         self.assertEqual(self.seccomp(server), {"0"})
+
+
+class Heif(WithFolder):
+    """Pictures of telephones, decoded by a library that is loaded when the process starts, in the sandbox."""
+
+    @staticmethod
+    def pictures():
+        folder = pathlib.Path(__file__).parent / "data"
+        return [(name, (folder / name).read_bytes()) for name in ("small.heic", "small.avif")]
+
+    def expect_sandbox(self, server):
+        status = pathlib.Path(f"/proc/{server.worker()}/status").read_text(encoding="ascii")
+        self.assertIn("Seccomp:\t2", status)
+
+    def test_read_in_the_sandbox(self):
+        run = subprocess.run([PROGRAM, "doctor"], capture_output=True, text=True, timeout=PATIENCE, check=False)
+        if "need libheif" in run.stdout:
+            self.skipTest("libheif is not installed")
+        server = Server(folder=self.folder)
+        self.addCleanup(server.stop)
+        self.expect_sandbox(server)
+        pid = server.worker()
+        for name, data in self.pictures():
+            answer = server.read(data)
+            self.assertEqual(answer.status, 200, (name, answer.body))
+            self.assertEqual(answer.json()["readings"][0]["text"], TEXT, name)
+            answer = server.read(data[:len(data) // 2])
+            self.assertIn(answer.code(), ("truncated", "corrupt"), name)
+        self.assertEqual(server.worker(), pid)
+
+    def test_without_the_library(self):
+        nowhere = pathlib.Path(self.folder, "nowhere")
+        nowhere.mkdir()
+        (nowhere / "libheif.so.1").write_bytes(b"no library")
+        server = Server(folder=self.folder, environment={"LD_LIBRARY_PATH": str(nowhere)})
+        self.addCleanup(server.stop)
+        self.expect_sandbox(server)
+        for name, data in self.pictures():
+            answer = server.read(data)
+            self.assertEqual((answer.status, answer.code()), (415, "unsupported"), name)
+            self.assertIn("libheif1", answer.json()["detail"])
+        self.assertEqual(server.read().json()["readings"][0]["text"], TEXT)
 
 
 class Known(WithFolder):
