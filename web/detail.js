@@ -3,11 +3,18 @@
 import { byId, make, makeSvg, percent } from "./dom.js";
 import { complete, firstReading, pictureOf, remove, settle, stateOf } from "./rows.js";
 
-function picture(row) {
-  const url = pictureOf(row);
+/** The size of the picture that is shown, and the readings in it: of several pictures of one device
+ * it is the one that the first reading is in. */
+function seenIn(result) {
+  const all = result?.readings || [];
+  const { width, height } = result?.pictures?.[all[0]?.picture || 0] || result || {};
+  return { width, height, readings: all.filter((one) => one.picture === all[0].picture) };
+}
+
+function picture(row, url) {
   if (!url)
     return make("p", { class: "note" }, "The picture itself is kept by nobody: only the page that read it can show it.");
-  const { width, height, readings = [] } = row.result || {};
+  const { width, height, readings } = seenIn(row.result);
   const image = make("img", { src: url, alt: `The picture ${row.file}` });
   const box = make("div", { class: "seen" }, image);
   if (width && height) box.style.maxWidth = `${(70 * width) / height}vh`; // no higher than 70 vh
@@ -106,17 +113,23 @@ function facts(row) {
   return list;
 }
 
-export async function openDetail(row) {
+/** What the service can add to a row; without an answer, what the page has is shown. */
+async function ask(service) {
   try {
-    await complete(row);
+    return await service;
   } catch {
-    // What the list said is shown.
+    return null;
   }
+}
+
+export async function openDetail(row) {
+  await ask(complete(row));
+  const url = await ask(pictureOf(row));
   const dialog = byId("detail");
   const close = () => dialog.close();
   byId("detail-title").textContent = row.text || (stateOf(row) === "failed" ? "Failed" : "No serial number");
   const body = byId("detail-body");
-  body.replaceChildren(picture(row));
+  body.replaceChildren(picture(row, url));
   const reading = firstReading(row);
   if (row.result) {
     const { form, input } = answerForm(row, close);

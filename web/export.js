@@ -28,8 +28,9 @@ export function toJsonLines(rows) {
   })).map((line) => `${line}\n`).join("");
 }
 
-export function offer(name, type, text) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+/** Has the browser save a text or a blob. */
+export function offer(name, type, data) {
+  const url = URL.createObjectURL(data instanceof Blob ? data : new Blob([data], { type }));
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

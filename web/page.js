@@ -6,7 +6,7 @@ import { byId } from "./dom.js";
 import { offer, toCsv, toJsonLines } from "./export.js";
 import { pause, Queue } from "./queue.js";
 import { addFailure, addFromService, addResult, clear, onChange, onNotSaved } from "./rows.js";
-import { isReady, keepsPictures, pair, readingsBefore, setKey } from "./service.js";
+import { isReady, keepsPictures, pair, readingsAsXlsx, readingsBefore, setKey } from "./service.js";
 import { drawTable, shownRows } from "./table.js";
 
 const draw = () => drawTable(openDetail);
@@ -75,6 +75,14 @@ byId("filter").addEventListener("change", draw);
 byId("csv").addEventListener("click", () => offer("serials.csv", "text/csv", toCsv(shownRows())));
 byId("jsonl").addEventListener("click", () =>
   offer("serials.jsonl", "application/jsonl", toJsonLines(shownRows())));
+
+byId("xlsx").addEventListener("click", async () => {
+  try {
+    offer("readings.xlsx", "", await readingsAsXlsx(byId("search").value.trim()));
+  } catch (error) {
+    complain(error);
+  }
+});
 
 let earlier = { search: null, before: 0 }; // where the service's list goes on
 

@@ -8,7 +8,7 @@
 //   checked  a person has looked at it
 //   failure  why there is no result
 
-import { correct, reading } from "./service.js";
+import { correct, keptPicture, reading } from "./service.js";
 
 const STORE = "serialeye-rows";
 const MOST = 5000; // rows that are kept
@@ -16,7 +16,7 @@ const MOST = 5000; // rows that are kept
 let rows = [];
 let nextId = 1;
 const listeners = new Set();
-const pictures = new Map(); // id → object URL, of this visit alone
+const pictures = new Map(); // id → object URL, of what this visit has read or asked for
 
 function load() {
   try {
@@ -61,8 +61,13 @@ export function firstReading(row) {
   return row.result?.readings?.[0] || null;
 }
 
-export function pictureOf(row) {
-  return pictures.get(row.id);
+/** The picture's address in this page: of this visit, or as the service has kept it; null: neither. */
+export async function pictureOf(row) {
+  if (!pictures.has(row.id) && row.readingId) {
+    const blob = await keptPicture(row.readingId);
+    if (blob && rows.includes(row)) pictures.set(row.id, URL.createObjectURL(blob));
+  }
+  return pictures.get(row.id) || null;
 }
 
 function add(row, blob) {

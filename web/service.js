@@ -92,6 +92,23 @@ export async function reading(readingId) {
   return (await request(`/v1/readings/${readingId}`)).json();
 }
 
+/** The picture that the service has kept of a reading, as a blob; null: it has none. */
+export async function keptPicture(readingId) {
+  try {
+    return await (await request(`/v1/readings/${readingId}/picture`)).blob();
+  } catch (error) {
+    if (error.code === "not_found") return null;
+    throw error;
+  }
+}
+
+/** What the service has read, as an XLSX file: a blob. */
+export async function readingsAsXlsx(search) {
+  const query = new URLSearchParams({ format: "xlsx" });
+  if (search) query.set("q", search);
+  return (await request(`/v1/export?${query}`)).blob();
+}
+
 /** Does the service keep pictures? null: it does not say. */
 export async function keepsPictures() {
   try {

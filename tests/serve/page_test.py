@@ -6,6 +6,7 @@ Needs Chromium, its driver and Selenium; without one of them it is skipped (exit
 camera is Chromium's own, which shows PICTURE. With PAGE_SCREENSHOTS=FOLDER it leaves
 screenshots there.
 """
+import base64
 import csv
 import os
 import pathlib
@@ -15,13 +16,16 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
-from running_service import PICTURE, PICTURE_PATH, PROGRAM, TEXT, Server, main, until
+from running_service import PICTURE, PICTURE_PATH, PROGRAM, TEXT, Server, main, multipart, until
 
 try:
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
 except ImportError:
     print("SKIP: Selenium is missing (python3-selenium)")
     sys.exit(77)
@@ -197,6 +201,121 @@ class Page(unittest.TestCase):
         until(lambda: self.text("service").startswith("0 earlier"), "nothing new")
         self.assertEqual(len(self.rows()), 1)
 
+    def test_table_of_the_service(self):
+        for name in ("book-one.jpg", "book-two.jpg"):
+            self.server.read(query="?name=" + name)
+        until(lambda: len(self.server.get("/v1/readings?q=book-").json()["readings"]) == 2, "two readings")
+        self.one("#search").send_keys("book-one")
+        self.one("#xlsx").click()
+        path = os.path.join(self.folder, "readings.xlsx")
+        until(lambda: os.path.exists(path), "the file")
+        with zipfile.ZipFile(path) as book:
+            text = "".join(book.read(name).decode() for name in book.namelist() if name.endswith(".xml"))
+        self.assertIn("book-one.jpg", text)
+        self.assertIn(TEXT, text)
+        self.assertNotIn("book-two.jpg", text)
+
+    def drop(self, path):
+        """A file from elsewhere, dragged over the page and let go."""
+        data = {"items": [], "files": [path], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 200, "data": data})
+            if kind == "dragOver":
+                self.assertIn("over", self.one("#drop").get_attribute("class").split())
+
+    def test_dropping(self):
+        self.drop(PICTURE_PATH)
+        until(lambda: len(self.rows()) == 1, "the row")
+        self.assertEqual(self.rows()[0].find_element(By.CSS_SELECTOR, "button.serial").text, TEXT)
+        self.assertNotIn("over", self.one("#drop").get_attribute("class").split())
+        notes = os.path.join(self.folder, "notes.txt")
+        pathlib.Path(notes).write_text("no picture", encoding="ascii")
+        self.drop(notes)
+        until(lambda: self.text("service") == "1 file was left out: no picture.", "the word on it")
+
+    def test_pasting(self):
+        self.browser.execute_script("""
+            const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], "pasted.jpg", {type: "image/jpeg"}));
+            document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true}));""",
+            base64.b64encode(PICTURE).decode())
+        until(lambda: len(self.rows()) == 1, "the row")
+        self.assertEqual(self.rows()[0].find_element(By.CSS_SELECTOR, "button.serial").text, TEXT)
+        self.assertIn("pasted.jpg", self.rows()[0].text)
+
+    def test_kept_pictures(self):
+        """What an earlier visit or another client had read is shown, where the service keeps pictures."""
+        server = Server("keep_pictures=true")
+        self.addCleanup(server.stop)
+        body, headers = multipart([("f", "x", PICTURE[:300]), ("f", "back.jpg", PICTURE),
+                                   ("same_device", None, b"true")])
+        server.request("POST", "/v1/batch", body, headers)
+        until(lambda: server.get("/v1/readings").json()["readings"], "the reading")
+        self.browser.get(f"http://localhost:{server.port}/")
+        until(lambda: self.text("service") == "Ready", "the page")
+        self.choose(PICTURE_PATH)
+        self.browser.refresh()
+        self.one("#earlier").click()
+        until(lambda: len(self.rows()) == 2, "both rows")
+        for row in range(2):
+            self.detail(row)
+            width = "return document.querySelector('#detail img').naturalWidth"
+            until(lambda: self.all("#detail img") and self.browser.execute_script(width) > 0, "the picture")
+            self.assertTrue(self.one("#detail polygon.first").is_displayed())
+            self.show(f"kept-{row}")
+            self.one("#detail-close").click()
+
+    def test_pictures_that_nobody_keeps(self):
+        self.choose(PICTURE_PATH)
+        self.open()
+        self.detail()
+        self.assertIn("kept by nobody", self.text("detail-body"))
+
+    def unsure(self, times):
+        """The page takes so many of the next answers for not sure."""
+        self.browser.execute_script("""
+            let left = arguments[0];
+            const own = window.fetch;
+            window.fetch = async (path, options) => {
+              const response = await own(path, options);
+              if (!path.startsWith("/v1/read?") || left-- <= 0) return response;
+              const result = await response.json();
+              for (const one of result.readings) one.status = "check";
+              return new Response(JSON.stringify(result), {status: 200, headers: response.headers});
+            };""", times)
+
+    def listen(self):
+        """Counts the sounds of the page."""
+        self.browser.execute_script("""
+            window.AudioContext = class extends window.AudioContext {
+              constructor() { super(); window.sounded = (window.sounded || 0) + 1; }
+            };""")
+
+    def test_camera_until_sure(self):
+        self.listen()
+        self.unsure(10**6)
+        self.one("#camera-open").click()
+        until(lambda: self.one("#camera-accept").is_displayed(), "a reading that is not sure")
+        self.assertEqual(self.text("camera-says"), f"{TEXT} … not sure yet")
+        self.show("camera-unsure")
+        self.assertEqual(self.rows(), [])
+        self.one("#camera-accept").click()
+        self.assertEqual(self.text("camera-says"), f"Found {TEXT}")
+        self.assertEqual(len(self.rows()), 1)
+        self.assertIsNone(self.browser.execute_script("return window.sounded"))
+        self.open()
+        self.listen()
+        self.unsure(2)
+        self.one("#camera-open").click()
+        until(lambda: self.text("camera-says").startswith("Found"), "a sure one")
+        self.assertEqual(self.browser.execute_script("return window.sounded"), 1)
+        self.assertEqual(len(self.rows()), 2)
+        self.assertFalse(self.one("#camera-accept").is_displayed())
+        self.one("#camera-next").click()
+        until(lambda: len(self.rows()) == 3, "the next device")
+        self.one("#camera-close").click()
+
     def test_camera(self):
         self.one("#camera-open").click()
         until(lambda: self.text("camera-says").startswith("Found"), "the camera's serial number")
@@ -320,11 +439,30 @@ class Page(unittest.TestCase):
         self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"features": []})
         self.assertNotEqual(*grounds)
 
+    def walk(self):
+        """Where the tabulator key leads, in this order; each place shows that it has the focus."""
+        focus = """
+            const one = document.activeElement;
+            const shown = one.id === "files" ? document.getElementById("drop") : one;
+            return [one.id || one.className, getComputedStyle(shown).outlineStyle];"""
+        self.browser.execute_script("document.activeElement.blur(); window.getSelection().removeAllRanges()")
+        places = []
+        for _ in range(30):
+            ActionChains(self.browser).send_keys(Keys.TAB).perform()
+            place, outline = self.browser.execute_script(focus)
+            if not place or place in places:
+                break
+            self.assertEqual(outline, "solid", place)
+            places.append(place)
+        return places
+
     def test_keyboard_and_names(self):
         self.choose(PICTURE_PATH)
         unnamed = [one.get_attribute("outerHTML") for one in self.all("button, input, select, progress, dialog, section")
                    if one.is_displayed() and not one.accessible_name]
         self.assertEqual(unnamed, [])
+        self.assertEqual(self.walk(), ["files", "camera-open", "search", "filter", "earlier", "csv", "jsonl", "xlsx",
+                                       "clear", "serial"])
         button = self.one("#rows button.serial")
         button.send_keys("\ue007")  # Enter
         until(lambda: self.one("#detail").get_attribute("open") is not None, "the detail")
