@@ -20,6 +20,7 @@ struct metrics {
     pthread_mutex_t mutex;
     size_t route_count;         /* the last one stands for requests without a route */
     struct route_count *routes; /* in the order of request_routes */
+    struct histogram upload_pictures;
     struct {
         char name[WORK_CODE_SIZE];
         uint64_t count;
@@ -34,6 +35,7 @@ int metrics_create(struct metrics **out, se_error *err)
     while (request_routes[metrics->route_count].method)
         metrics->route_count++;
     metrics->route_count++;
+    metrics->upload_pictures.unit = HISTOGRAM_PICTURES;
     pthread_mutex_init(&metrics->mutex, NULL);
     metrics->routes = calloc(metrics->route_count, sizeof(*metrics->routes));
     if (metrics->routes)
@@ -61,6 +63,13 @@ void metrics_request(struct metrics *metrics, const struct route *route, unsigne
     if (status >= FIRST_STATUS && status < FIRST_STATUS + STATUS_COUNT)
         count->statuses[status - FIRST_STATUS]++;
     histogram_add(&count->seconds, seconds);
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+void metrics_upload(struct metrics *metrics, size_t pictures)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    histogram_add(&metrics->upload_pictures, (double)pictures);
     pthread_mutex_unlock(&metrics->mutex);
 }
 
@@ -133,12 +142,23 @@ static int append_results(const struct metrics *metrics, struct buffer *out, se_
     return SE_OK;
 }
 
+static int append_uploads(const struct metrics *metrics, struct buffer *out, se_error *err)
+{
+    static const char name[] = "serialeye_request_pictures";
+    FORWARD_IF_ERROR(buffer_printf(
+        out, err, "# HELP %s Pictures that came in one request.\n# TYPE %s histogram\n", name,
+        name));
+    return histogram_append(&metrics->upload_pictures, name, "", out, err);
+}
+
 int metrics_append(struct metrics *metrics, struct buffer *out, se_error *err)
 {
     pthread_mutex_lock(&metrics->mutex);
     int status = append_statuses(metrics, out, err);
     if (status == SE_OK)
         status = append_durations(metrics, out, err);
+    if (status == SE_OK)
+        status = append_uploads(metrics, out, err);
     if (status == SE_OK)
         status = append_results(metrics, out, err);
     pthread_mutex_unlock(&metrics->mutex);

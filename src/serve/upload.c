@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "serve/courier.h"
+#include "serve/metrics.h"
 #include "serve/multipart.h"
 #include "serve/places.h"
 #include "serve/routes.h"
@@ -216,15 +217,21 @@ static bool take_parts(struct request *request, size_t limit)
     return status == SE_OK && request->new_count > 0;
 }
 
-bool upload_parse(struct request *request, size_t limit)
+static bool take_body(struct request *request, size_t limit)
 {
-    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, take_query, request);
-    if (request->reply.code)
-        return false;
     if (multipart_is(request_header(request, "Content-Type")))
         return take_parts(request, limit);
     const char *name =
         MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "name");
     const char *bytes = request->body.data ? request->body.data : "";
     return take_picture(request, bytes, request->body.size, name, limit);
+}
+
+bool upload_parse(struct request *request, size_t limit)
+{
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, take_query, request);
+    if (request->reply.code || !take_body(request, limit))
+        return false;
+    metrics_upload(request->service->metrics, request->new_count);
+    return true;
 }

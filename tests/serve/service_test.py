@@ -491,10 +491,27 @@ class Store(WithServer):
         self.assertEqual(self.server.get("/health").json()["status"], "ready")
 
     def test_names_of_the_origin(self):
-        self.assertEqual(self.server.request("POST", "/process-serial", b"text").status, 415)
-        self.assertEqual(self.server.request("POST", "/scan", b"text o").status, 202)
-        for path in ("/jobs", "/history", "/stats", "/export", "/config", "/health"):
-            self.assertEqual(self.server.get(path).status, 200, path)
+        """The same data as under the names of this service."""
+        expect = [self.server.read().json(), self.server.request("POST", "/process-serial", PICTURE).json()]
+        for one in expect:
+            del one["ms"]
+        self.assertEqual(*expect)
+        self.expect_problem(self.server.request("POST", "/process-serial", b"text"), 415, "unknown_type")
+        answer = self.server.request("POST", "/scan", b"text o")
+        self.assertEqual(answer.status, 202)
+        job = answer.json()["id"]
+        self.finished(job)
+        self.assertEqual(self.server.get("/result/" + job).json(), self.server.get("/v1/jobs/" + job).json())
+        for path, own in (("/jobs", "/v1/jobs"), ("/jobs?limit=1", "/v1/jobs?limit=1"), ("/history", "/v1/readings"),
+                          ("/history?q=x", "/v1/readings?q=x"), ("/stats", "/v1/stats"), ("/config", "/v1/config"),
+                          ("/export?format=csv", "/v1/export?format=csv")):
+            first, second = self.server.get(path), self.server.get(own)
+            self.assertEqual((first.status, first.body), (200, second.body), path)
+        self.assertTrue(self.server.get("/export").body.startswith(b"PK"))
+        health = self.server.get("/health").json()
+        self.assertEqual([health["status"], health["workers"], health["workers_ready"]], ["ready", 1, 1])
+        self.assertEqual(self.server.request("DELETE", "/jobs/" + job).status, 204)
+        self.expect_problem(self.server.get("/result/" + job), 404, "not_found")
 
 
 class Metrics(WithServer):
@@ -545,6 +562,8 @@ class Metrics(WithServer):
         self.assertEqual(values[duration + "_count", "{" + read + "}"], 2)
         self.assertEqual(values[duration + "_bucket", "{" + read + ',le="+Inf"}'], 2)
         self.assertEqual(values["serialeye_picture_duration_seconds_count", None], 3)
+        self.assertEqual([values["serialeye_request_pictures_" + part, None] for part in ("count", "sum")], [3, 3])
+        self.assertEqual(values["serialeye_request_pictures_bucket", '{le="1"}'], 3)
         stages = {labels: value for (name, labels), value in values.items() if name == "serialeye_stage_seconds_total"}
         self.assertEqual(list(stages), [f'{{stage="{stage}"}}' for stage in
                                         ("decode", "barcodes", "detect", "crop", "recognize", "serial")])

@@ -4,7 +4,8 @@
  *
  *   "read"     answers            "device"  says that its GPU has failed
  *   "die"      ends               "want N"  asks for N MiB before it answers, and notes in the file
- *                                           TEST_ENGINE_LOG when it has them
+ *   "hang"     never answers                TEST_ENGINE_LOG when it has them
+ *   "time T"   says that each stage took T milliseconds
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -22,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "serve/engine.h"
 #include "serve/link.h"
 
@@ -60,6 +62,10 @@ static void do_as_told(const struct link_message *task, int file)
         _exit(5);
     if (strcmp(text, "die") == 0)
         _exit(6);
+    while (strcmp(text, "hang") == 0)
+        pause();
+    for (int i = 0; i < STAGE_COUNT && strncmp(text, "time ", 5) == 0; i++)
+        reply.stage_ms[i] = atof(text + 5);
     if (strcmp(text, "device") == 0)
         reply.status = SE_ERR_DEVICE;
     if (strncmp(text, "want ", 5) == 0)
@@ -133,11 +139,13 @@ static void stop(struct fixture *fixture)
     free(fixture);
 }
 
-static void submit(struct fixture *fixture, int index, const char *text)
+/* A work of so many pictures of one device, or, when `parts` is 0, of one. */
+static void submit_parts(struct fixture *fixture, int index, const char *text, int parts)
 {
     struct work *work = &fixture->works[index];
     struct work_picture *picture = &fixture->pictures[index];
     assert_int_equal(work_picture_init(picture, text, strlen(text), NULL, NULL), SE_OK);
+    picture->parts = parts;
     *work = (struct work){.pictures = picture,
                           .count = 1,
                           .client = "test",
@@ -146,6 +154,11 @@ static void submit(struct fixture *fixture, int index, const char *text)
                           .done = on_done,
                           .id = engine_next_id(fixture->engine)};
     engine_submit(fixture->engine, work);
+}
+
+static void submit(struct fixture *fixture, int index, const char *text)
+{
+    submit_parts(fixture, index, text, 0);
 }
 
 /* Waits for a work and tells its code. */
@@ -183,6 +196,52 @@ static void test_crash(void **state)
     expect(fixture, "die", "refused");
     expect(fixture, "read", "");
     assert_int_equal(restarts(fixture), 2);
+    stop(fixture);
+}
+
+static void test_stuck(void **state)
+{
+    static const int64_t stuck_ns = 200000000;
+    struct fixture *fixture = start(1);
+    (void)state;
+    fixture->config.stuck_ns = stuck_ns;
+    int64_t began = clock_now_ns();
+    expect(fixture, "hang", "worker_stuck");
+    assert_true(clock_now_ns() - began >= 2 * stuck_ns);
+    assert_int_equal(restarts(fixture), 2);
+    expect(fixture, "hang", "refused");
+    expect(fixture, "read", "");
+    stop(fixture);
+    /* Several pictures of one device have as many times as long. */
+    fixture = start(1);
+    fixture->config.stuck_ns = stuck_ns;
+    began = clock_now_ns();
+    submit_parts(fixture, 0, "hang", 3);
+    sem_wait(&fixture->done);
+    assert_string_equal(fixture->pictures[0].code, "worker_stuck");
+    assert_true(clock_now_ns() - began >= 6 * stuck_ns);
+    work_picture_free(&fixture->pictures[0]);
+    stop(fixture);
+}
+
+/* What a worker says of its stages is taken as far as it can be true. */
+static void test_stages(void **state)
+{
+    struct fixture *fixture = start(1);
+    struct engine_numbers numbers;
+    (void)state;
+    for (const char *const *lie =
+             (const char *const[]){"time 1e300", "time inf", "time nan", "time -5", "time 0", NULL};
+         *lie; lie++)
+        expect(fixture, *lie, "");
+    engine_numbers(fixture->engine, &numbers);
+    for (int i = 0; i < STAGE_COUNT; i++)
+        assert_true(numbers.stage_seconds[i] <= 0 && numbers.stage_seconds[i] >= 0);
+    expect(fixture, "time 0.001", "");
+    engine_numbers(fixture->engine, &numbers);
+    for (int i = 0; i < STAGE_COUNT; i++)
+        assert_true(numbers.stage_seconds[i] > 0 && numbers.stage_seconds[i] < 2e-6);
+    assert_int_equal(numbers.read, 6);
     stop(fixture);
 }
 
@@ -250,10 +309,8 @@ static void test_memory(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),
-        cmocka_unit_test(test_crash),
-        cmocka_unit_test(test_device),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_reads),  cmocka_unit_test(test_crash),  cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_stages), cmocka_unit_test(test_device), cmocka_unit_test(test_memory),
     };
     if (argc > 1 && strcmp(argv[1], "worker") == 0)
         return worker();
