@@ -99,9 +99,50 @@ static void test_every_operation_is_a_route(void **state)
     json_decref(document);
 }
 
+/* The value that "#/a/b" leads to, or NULL. */
+static const json_t *follow(const json_t *document, const char *reference)
+{
+    const json_t *at = *reference == '#' ? document : NULL;
+    for (const char *part = reference + 1; at && *part == '/'; part += strcspn(part + 1, "/") + 1) {
+        char name[64];
+        const size_t length = strcspn(part + 1, "/");
+        assert_true(length < sizeof(name));
+        memcpy(name, part + 1, length);
+        name[length] = '\0';
+        at = json_object_get(at, name);
+    }
+    return at;
+}
+
+/* Returns how many references there are in `value`, all of which lead somewhere. */
+static size_t count_references(const json_t *document, const json_t *value)
+{
+    const char *reference = json_string_value(json_object_get(value, "$ref"));
+    size_t count = reference != NULL, i;
+    const char *key;
+    json_t *one;
+    if (reference && !follow(document, reference))
+        fail_msg("%s leads nowhere", reference);
+    json_object_foreach((json_t *)(uintptr_t)value, key, one) count +=
+        count_references(document, one);
+    json_array_foreach(value, i, one) count += count_references(document, one);
+    return count;
+}
+
+static void test_references_lead_somewhere(void **state)
+{
+    json_t *document = load();
+    (void)state;
+    assert_true(count_references(document, document) > 100);
+    assert_null(follow(document, "#/components/parameters/nothing"));
+    assert_null(follow(document, "components"));
+    json_decref(document);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_references_lead_somewhere),
         cmocka_unit_test(test_every_route_is_described),
         cmocka_unit_test(test_every_operation_is_a_route),
     };
