@@ -28,6 +28,7 @@ extern const struct command command_config;
 extern const struct command command_formats;
 extern const struct command command_doctor;
 extern const struct command command_bench;
+extern const struct command command_cost;
 extern const struct command command_serve;
 extern const struct command command_keys;
 extern const struct command command_serve_worker;

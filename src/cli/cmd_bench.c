@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "cli/bench_compare.h"
 #include "cli/interrupt.h"
 #include "cli/picture_list.h"
 #include "cli/picture_load.h"
@@ -18,11 +19,17 @@
 
 static const char usage[] =
     "usage: serialeye bench [OPTION]… [FILE|DIR]…\n"
-    "       serialeye bench --network det|rec [--shape HxW] [OPTION]…\n\n"
+    "       serialeye bench --network det|rec [--shape HxW] [--batch N] [OPTION]…\n"
+    "       serialeye bench --gpu [--network det|rec [--shape HxW] [--batch N,…]] [OPTION]…\n"
+    "                       [FILE|DIR]…\n\n"
     "Times the stages of reading pictures, one after another, or one network, beside the peak of\n"
     "the processor, which is measured in the same run. Without a picture: a drawn one.\n\n"
     "  --network NAME    det, the detector, or rec, the recognizer with all its classes\n"
     "  --shape HxW       of its input; 736x736 for det, 48x320 for rec\n"
+    "  --batch N         images in one run, 1; with --gpu several sizes, 1,4 for det, 1,8,32 for\n"
+    "                    rec\n"
+    "  --gpu             the CPU against the GPU: the network named, the pictures named, or, with\n"
+    "                    neither, both networks and a drawn picture; without a GPU the CPU alone\n"
     "  --iterations N    runs that count, after one that does not; 5 a picture, 20 a network\n"
     "  --threads N       threads; 0: as many as the machine grants\n"
     "  --json            one JSON object\n"
@@ -33,7 +40,10 @@ static const char usage[] =
     "Of a picture the fastest run counts, without a time limit; the stages are means over the\n"
     "pictures. GFLOP/s and per cent of the peak count the products of the networks alone, those "
     "of\n"
-    "a network in its shortest run; GB/s what a stage makes: pixels, or a network's input.\n"
+    "a network in its shortest run; GB/s what a stage makes: pixels, or a network's input. The\n"
+    "peak of a GPU is that of its tensor cores in fp16 by NVIDIA's data sheets, at the clock that\n"
+    "the driver names; a run on it begins and ends in the host's memory. With --gpu also how many\n"
+    "pictures a second are read, \"jobs\" side by side.\n"
     "Exit status 1 when a picture failed.\n";
 
 static const struct short_form short_forms[] = {
@@ -44,9 +54,9 @@ static const struct short_form short_forms[] = {
 enum { PICTURE_ITERATIONS = 5, NETWORK_ITERATIONS = 20 };
 
 struct bench_request {
-    const char *network, *shape;
+    const char *network, *shape, *batch;
     long iterations; /* 0: not given */
-    bool json;
+    bool json, gpu;
     char **arguments;
     int argument_count;
 };
@@ -78,6 +88,12 @@ static int take_option(struct bench_request *request, struct setting_options *se
     case 's':
         request->shape = argument;
         return -1;
+    case 'b':
+        request->batch = argument;
+        return -1;
+    case 'g':
+        request->gpu = true;
+        return -1;
     case 'i':
         return take_iterations(request, argument);
     case 'j':
@@ -103,6 +119,8 @@ static int parse(int argc, char **argv, struct bench_request *request,
     static const struct option long_options[] = {
         {"network", required_argument, NULL, 'n'},
         {"shape", required_argument, NULL, 's'},
+        {"batch", required_argument, NULL, 'b'},
+        {"gpu", no_argument, NULL, 'g'},
         {"iterations", required_argument, NULL, 'i'},
         {"json", no_argument, NULL, 'j'},
         {"threads", required_argument, NULL, OPTION_SHORT_FORM},
@@ -120,6 +138,8 @@ static int parse(int argc, char **argv, struct bench_request *request,
         status = cli_misuse(self, "--network takes no picture");
     if (status < 0 && request->shape && !request->network)
         status = cli_misuse(self, "--shape belongs to --network");
+    if (status < 0 && request->batch && !request->network)
+        status = cli_misuse(self, "--batch belongs to --network");
     return status;
 }
 
@@ -139,11 +159,12 @@ static bool parse_side(const char **text, char end, int *side)
 static int print_network(const struct bench_request *request, const struct bench_network *bench)
 {
     if (!request->json) {
-        printf("%s %dx%d, %s, %s, %d %s: shortest %.2f ms, median %.2f ms of %d; %.2f GFLOP, "
+        printf("%s %dx%d, batch %d, %s, %s, %d %s: shortest %.2f ms, median %.2f ms of %d; %.2f "
+               "GFLOP, "
                "%.1f GFLOP/s, %.0f %% of the peak\n",
-               request->network, bench->height, bench->width, bench->backend, bench->precision,
-               bench->threads, bench->threads == 1 ? "thread" : "threads", bench->ms_min,
-               bench->ms_median, bench->iterations, bench->gflop, bench->gflops,
+               request->network, bench->height, bench->width, bench->batch, bench->backend,
+               bench->precision, bench->threads, bench->threads == 1 ? "thread" : "threads",
+               bench->ms_min, bench->ms_median, bench->iterations, bench->gflop, bench->gflops,
                bench->percent_of_peak);
         return cli_flush_stdout();
     }
@@ -152,6 +173,7 @@ static int print_network(const struct bench_request *request, const struct bench
     json_t *all = json_object();
     int failed = json_object_set_new(all, "name", json_string(request->network));
     failed |= json_object_set_new(all, "shape", json_string(shape));
+    failed |= json_object_set_new(all, "batch", json_integer(bench->batch));
     failed |= json_object_set_new(all, "backend", json_string(bench->backend));
     failed |= json_object_set_new(all, "precision", json_string(bench->precision));
     failed |= json_object_set_new(all, "threads", json_integer(bench->threads));
@@ -164,23 +186,44 @@ static int print_network(const struct bench_request *request, const struct bench
     return text_print_json(all, failed);
 }
 
-static int time_network(const struct bench_request *request, const se_settings *settings)
+/* What --network, --shape and --batch ask for; -1, or the exit status. */
+static int parse_network(const struct bench_request *request, struct compare_network *network)
 {
     const bool recognizer = strcmp(request->network, "rec") == 0;
-    struct bench_network bench = {
-        .recognizer = recognizer,
-        .height = recognizer ? 48 : 736,
-        .width = recognizer ? 320 : 736,
-        .iterations = request->iterations ? (int)request->iterations : NETWORK_ITERATIONS,
-    };
     const char *shape = request->shape;
-    se_error err;
     if (!recognizer && strcmp(request->network, "det") != 0)
         return cli_misuse(self, "--network takes det or rec, not \"%.40s\"", request->network);
+    compare_network_init(network, recognizer);
     if (shape &&
-        (!parse_side(&shape, 'x', &bench.height) || !parse_side(&shape, '\0', &bench.width)))
+        (!parse_side(&shape, 'x', &network->height) || !parse_side(&shape, '\0', &network->width)))
         return cli_misuse(self, "--shape takes HEIGHTxWIDTH, each 1 to %d, not \"%.40s\"",
                           BENCH_MAX_SIDE, request->shape);
+    if (!request->gpu) {
+        network->batches[0] = 1;
+        network->batch_count = 1;
+    }
+    if (request->batch && (!compare_parse_batches(request->batch, network) ||
+                           (!request->gpu && network->batch_count > 1)))
+        return cli_misuse(self, "--batch takes %s, each 1 to %d, not \"%.40s\"",
+                          request->gpu ? "numbers with commas" : "a number", COMPARE_MAX_BATCH,
+                          request->batch);
+    return -1;
+}
+
+static int time_network(const struct bench_request *request, const se_settings *settings)
+{
+    struct compare_network network;
+    se_error err;
+    const int misuse = parse_network(request, &network);
+    if (misuse >= 0)
+        return misuse;
+    struct bench_network bench = {
+        .recognizer = network.recognizer,
+        .height = network.height,
+        .width = network.width,
+        .batch = network.batches[0],
+        .iterations = request->iterations ? (int)request->iterations : NETWORK_ITERATIONS,
+    };
     const se_cancel *cancel = interrupt_watch(&err);
     if (!cancel || bench_network(settings, &bench, cancel, &err) != SE_OK)
         return cli_fail(&err);
@@ -392,6 +435,25 @@ static int time_list(const struct bench_request *request, se_settings *settings,
     return status;
 }
 
+static int compare(const struct bench_request *request, const se_settings *settings,
+                   const struct picture_list *list)
+{
+    struct compare_request all = {
+        .list = list, .iterations = (int)request->iterations, .json = request->json};
+    if (request->network) {
+        const int misuse = parse_network(request, &all.networks[0]);
+        if (misuse >= 0)
+            return misuse;
+        all.network_count = 1;
+    } else if (list->count == 0) {
+        compare_network_init(&all.networks[0], false);
+        compare_network_init(&all.networks[1], true);
+        all.network_count = 2;
+    }
+    all.pictures = !request->network;
+    return compare_run(&all, settings);
+}
+
 static int time_pictures(const struct bench_request *request, se_settings *settings)
 {
     struct picture_list list = {.entries = NULL};
@@ -403,7 +465,8 @@ static int time_pictures(const struct bench_request *request, se_settings *setti
     if (status < 0 && request->argument_count > 0 && list.count == 0)
         status = cli_misuse(self, "no pictures in what was named");
     if (status < 0)
-        status = time_list(request, settings, &list);
+        status =
+            request->gpu ? compare(request, settings, &list) : time_list(request, settings, &list);
     picture_list_free(&list);
     return status;
 }
@@ -422,8 +485,8 @@ static int run(int argc, char **argv)
     if (status < 0 && setting_options_apply(&options, &settings, &err) != SE_OK)
         status = cli_fail(&err);
     if (status < 0)
-        status =
-            request.network ? time_network(&request, settings) : time_pictures(&request, settings);
+        status = request.network && !request.gpu ? time_network(&request, settings)
+                                                 : time_pictures(&request, settings);
     se_settings_free(settings);
     setting_options_free(&options);
     return status;

@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_read,   &command_watch,   &command_serve,        &command_keys,  &command_top,
-    &command_eval,   &command_sweep,   &command_doctor,       &command_bench, &command_models,
-    &command_config, &command_formats, &command_serve_worker,
+    &command_read,   &command_watch,  &command_serve,   &command_keys,         &command_top,
+    &command_eval,   &command_sweep,  &command_doctor,  &command_bench,        &command_cost,
+    &command_models, &command_config, &command_formats, &command_serve_worker,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -98,10 +98,11 @@ static void fill_with_noise(float *x, size_t count)
 static int time_runs(struct nn_exec *exec, struct bench_network *bench,
                      const struct se_cancel *cancel, double *ms, se_error *err)
 {
-    const int64_t shape[4] = {1, bench->height, bench->width, 3};
+    const int64_t shape[4] = {bench->batch, bench->height, bench->width, 3};
     const struct budget budget = {.cancel = cancel};
     FORWARD_IF_ERROR(nn_exec_prepare(exec, shape, err));
-    fill_with_noise(nn_exec_input(exec), (size_t)bench->height * (size_t)bench->width * 3);
+    fill_with_noise(nn_exec_input(exec),
+                    (size_t)bench->batch * (size_t)bench->height * (size_t)bench->width * 3);
     FORWARD_IF_ERROR(nn_exec_run(exec, &budget, err));
     for (int i = 0; i < bench->iterations; i++) {
         const int64_t start = clock_now_ns();
@@ -122,12 +123,13 @@ static int time_model(const struct nn_model *model, const struct settings_values
 {
     struct nn_exec *exec = NULL;
     struct pool *pool;
-    FORWARD_IF_ERROR(pool_create(&pool, bench->threads, err));
+    FORWARD_IF_ERROR(pool_create(&pool, bench->gpu ? 1 : bench->threads, err));
     const size_t size = (size_t)bench->iterations * sizeof(double);
     double *ms = malloc(size);
     int status = ms ? SE_OK : se_fail_memory(err, "times", size);
     if (status == SE_OK)
-        status = nn_exec_create(&exec, model, pool, (size_t)values->arena_mb << 20, err);
+        status = nn_exec_create(&exec, model, pool, bench->gpu ? 0 : (size_t)values->arena_mb << 20,
+                                err);
     if (status == SE_OK)
         status = time_runs(exec, bench, cancel, ms, err);
     nn_exec_free(exec);
@@ -136,19 +138,32 @@ static int time_model(const struct nn_model *model, const struct settings_values
     return status;
 }
 
+/* What the network is loaded with; the 8-bit detector is the CPU's. */
+static int network_options(const struct settings_values *values, const struct model_paths *paths,
+                           const struct bench_network *bench, struct nn_model_options *out,
+                           se_error *err)
+{
+    *out = (struct nn_model_options){.backend = values->backend, .cpu = values->cpu};
+    if (bench->gpu) {
+        out->backend = NN_BACKEND_GPU;
+        out->device = values->device;
+        out->device_max_bytes = (size_t)values->gpu_memory_mb << 20;
+    } else if (!bench->recognizer) {
+        FORWARD_IF_ERROR(precision_detector(values, paths->detector, out, err));
+    }
+    return SE_OK;
+}
+
 int bench_network(const se_settings *settings, struct bench_network *bench,
                   const struct se_cancel *cancel, se_error *err)
 {
     const struct settings_values *values = settings_values_of(settings);
     struct model_paths paths;
     struct nn_model *model;
-    double peak = 0;
-    bench->threads = bench_threads(settings);
+    struct nn_model_options options;
+    bench->threads = bench->gpu ? 0 : bench_threads(settings);
     FORWARD_IF_ERROR(models_find(values, &paths, err));
-    struct nn_model_options options = {.backend = values->backend, .cpu = values->cpu};
-    int status = SE_OK;
-    if (!bench->recognizer)
-        status = precision_detector(values, paths.detector, &options, err);
+    int status = network_options(values, &paths, bench, &options, err);
     if (status == SE_OK)
         status = nn_model_load(&model, bench->recognizer ? paths.recognizer : paths.detector,
                                &options, err);
@@ -156,12 +171,15 @@ int bench_network(const se_settings *settings, struct bench_network *bench,
     FORWARD_IF_ERROR(status);
     snprintf(bench->precision, sizeof(bench->precision), "%s", nn_model_precision_name(model));
     snprintf(bench->backend, sizeof(bench->backend), "%s", nn_model_backend_name(model));
-    status = bench_peak(settings, bench->threads, &peak, err);
+    if (bench->gpu)
+        bench->peak_gflops = nn_model_peak_gflops(model);
+    else
+        status = bench_peak(settings, bench->threads, &bench->peak_gflops, err);
     if (status == SE_OK)
         status = time_model(model, values, bench, cancel, err);
     nn_model_free(model);
     FORWARD_IF_ERROR(status);
-    bench->percent_of_peak = 100 * bench->gflops / peak;
+    bench->percent_of_peak = bench->peak_gflops > 0 ? 100 * bench->gflops / bench->peak_gflops : 0;
     return SE_OK;
 }
 

@@ -28,19 +28,23 @@ struct bench_network {
     /* Asked for: */
     bool recognizer; /* else the detector */
     int height, width;
+    int batch;      /* images in one run, >= 1 */
     int iterations; /* >= 1, after one that does not count */
+    bool gpu;       /* on the GPU that the setting `device` names, else on the CPU */
     /* Found: */
     char backend[64];
     char precision[64]; /* "fp32", "int8 avx2" */
-    int threads;
+    int threads;        /* of the CPU; 0 on a GPU */
     double ms_min, ms_median;
     double gflop;           /* of one run */
     double gflops;          /* GFLOP/s of the shortest run */
-    double percent_of_peak; /* of the peak of as many threads */
+    double peak_gflops;     /* CPU: measured, of as many threads; GPU: nn_model_peak_gflops */
+    double percent_of_peak; /* 0 where the peak is not known */
 };
 
-/* Times a network, with all its classes, on noise [1, height, width, 3]. SE_ERR_CANCELLED, and the
- * errors of models_find, nn_model_load and nn_exec_prepare. */
+/* Times a network, with all its classes, on noise [batch, height, width, 3]. On a GPU a run begins
+ * and ends in the host's memory. SE_ERR_CANCELLED, and the errors of models_find, nn_model_load and
+ * nn_exec_prepare. */
 int bench_network(const se_settings *settings, struct bench_network *bench,
                   const struct se_cancel *cancel, se_error *err);
 
@@ -55,6 +59,21 @@ struct bench_picture {
  * fastest. Errors: those of se_read. */
 int bench_picture(se_reader *reader, const void *bytes, size_t size, int iterations,
                   const struct se_cancel *cancel, struct bench_picture *out, se_error *err);
+
+/* Pictures in memory, for runs that go over them again and again. */
+struct bench_pictures {
+    struct buffer *items; /* owned, as the buffers are; [count] */
+    size_t count;
+};
+
+void bench_pictures_free(struct bench_pictures *pictures);
+
+/* How many pictures a second a machine reads when `jobs` are read side by side, on one thread each,
+ * for about `seconds`: without a time limit, with use_gpu as the settings have it.
+ * SE_ERR_CANCELLED; errors of se_open and se_read. */
+int bench_throughput(const se_settings *settings, const struct bench_pictures *pictures, int jobs,
+                     double seconds, const struct se_cancel *cancel, double *per_second,
+                     se_error *err);
 
 /* In which precision the detector of an open reader runs: "fp32", "int8 avx2". Static storage. */
 const char *bench_precision(const se_reader *reader);

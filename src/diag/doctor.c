@@ -172,7 +172,7 @@ int doctor_examine(const se_settings *settings, const char *root, bool gpu,
         add_loading(out, values, &networks);
         add_libraries(out);
         const int nvidia = doctor_add_gpus(out, root);
-        doctor_add_cuda(out);
+        doctor_add_cuda(out, gpu ? values->device : -1);
         add_use(out, values, &networks, nvidia);
     }
     if (status == SE_OK && out->incomplete)

@@ -52,7 +52,8 @@ void doctor_add(struct doctor_report *report, enum doctor_state state, const cha
 void doctor_add_machine(struct doctor_report *report, const char *root);
 /* Display controllers on the PCI bus and NVIDIA's driver; returns how many are NVIDIA's. */
 int doctor_add_gpus(struct doctor_report *report, const char *root);
-/* The code that the program has for GPUs, and the GPUs that the driver shows. */
-void doctor_add_cuda(struct doctor_report *report);
+/* The code that the program has for GPUs, and the GPUs that the driver shows; `device` >= 0: that
+ * one's kernels are tested one by one. */
+void doctor_add_cuda(struct doctor_report *report, int device);
 
 #endif

@@ -20,7 +20,23 @@ static void add_one(struct doctor_report *report, int index)
         doctor_add(report, DOCTOR_NOTE, "gpu", name, "%s", err.message);
 }
 
-void doctor_add_cuda(struct doctor_report *report)
+/* Every kernel against the CPU's reference, on the GPU that would be used. */
+static void check_kernels(struct doctor_report *report, int device)
+{
+    int kernels;
+    char wrong[NN_GPU_WRONG_SIZE];
+    se_error err = {0, ""};
+    if (nn_gpu_check_kernels(device, &kernels, wrong, &err) != SE_OK)
+        doctor_add(report, DOCTOR_NOTE, "gpu", "kernels", "not tested: %s", err.message);
+    else if (wrong[0])
+        doctor_add(report, DOCTOR_FAULT, "gpu", "kernels",
+                   "wrong on GPU %d: %s; please report this", device, wrong);
+    else
+        doctor_add(report, DOCTOR_OK, "gpu", "kernels",
+                   "all %d give on GPU %d what the CPU's reference gives", kernels, device);
+}
+
+void doctor_add_cuda(struct doctor_report *report, int device)
 {
     int version, count;
     se_error err = {0, ""};
@@ -37,4 +53,6 @@ void doctor_add_cuda(struct doctor_report *report)
                version / 1000, version % 1000 / 10);
     for (int i = 0; i < count; i++)
         add_one(report, i);
+    if (device >= 0 && device < count)
+        check_kernels(report, device);
 }

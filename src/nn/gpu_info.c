@@ -5,6 +5,7 @@
 
 #ifdef SE_GPU
 
+#include "nn/cuda/cuda_check.h"
 #include "nn/cuda/cuda_device.h"
 #include "nn/cuda/cuda_images.h"
 
@@ -58,6 +59,21 @@ int nn_gpu_describe(int index, struct nn_gpu_info *out, se_error *err)
     return status;
 }
 
+int nn_gpu_check_kernels(int index, int *kernels, char wrong[NN_GPU_WRONG_SIZE], se_error *err)
+{
+    struct cuda_check_result results[CUDA_KERNEL_COUNT];
+    size_t used = 0;
+    wrong[0] = '\0';
+    *kernels = CUDA_KERNEL_COUNT;
+    FORWARD_IF_ERROR(cuda_check_kernels(index, results, err));
+    for (int k = 0; k < CUDA_KERNEL_COUNT && used < NN_GPU_WRONG_SIZE; k++)
+        if (!results[k].right)
+            used += (size_t)snprintf(wrong + used, NN_GPU_WRONG_SIZE - used,
+                                     "%s%s (%s: off by %.2g)", used ? ", " : "",
+                                     cuda_kernel_name(k), results[k].case_name, results[k].error);
+    return SE_OK;
+}
+
 #else
 
 static int no_support(se_error *err)
@@ -73,6 +89,14 @@ const char *nn_gpu_images(void)
 int nn_gpu_count(int *version, int *count, se_error *err)
 {
     *count = *version = 0;
+    return no_support(err);
+}
+
+int nn_gpu_check_kernels(int index, int *kernels, char wrong[NN_GPU_WRONG_SIZE], se_error *err)
+{
+    (void)index;
+    *kernels = 0;
+    wrong[0] = '\0';
     return no_support(err);
 }
 

@@ -22,6 +22,11 @@ const char *nn_gpu_images(void);
 /* Version of the CUDA that the driver supports, 1000 · major + 10 · minor, and how many GPUs it
  * shows. SE_ERR_DEVICE says what is missing and what to do. */
 int nn_gpu_count(int *version, int *count, se_error *err);
+/* Runs every kernel of the program on a GPU against the plain C reference, in a second or so, and
+ * counts the kernels; names those that compute something else, with how wrong they are, in `wrong`
+ * ("": none). SE_ERR_DEVICE and the like when that could not be found out. */
+enum { NN_GPU_WRONG_SIZE = 800 };
+int nn_gpu_check_kernels(int index, int *kernels, char wrong[NN_GPU_WRONG_SIZE], se_error *err);
 /* One of them. SE_ERR_DEVICE for one that cannot be used; *out then holds what is known. */
 int nn_gpu_describe(int index, struct nn_gpu_info *out, se_error *err);
 

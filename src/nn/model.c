@@ -226,7 +226,9 @@ const char *nn_model_backend_name(const struct nn_model *model)
 
 const char *nn_model_precision_name(const struct nn_model *model)
 {
-    return model->int8 ? model->backend->int8_name() : "fp32";
+    if (model->int8)
+        return model->backend->int8_name();
+    return model->backend && model->backend->remote ? "fp16" : "fp32";
 }
 
 double nn_model_peak_gflops(const struct nn_model *model)

@@ -15,6 +15,7 @@ PROGRAM, DRIVER, PICTURE = sys.argv[1:]
 # The kernels run on the CPU: one look, at a low resolution.
 SMALL = ["--set", "looks=none", "--set", "detect_side=320", "--set", "time_limit_ms=0",
          "--set", "jobs=1"]
+TINY = [*SMALL, "--set", "detect_side=96"]
 
 
 def run(*args, fake=""):
@@ -82,8 +83,45 @@ def test_doctor():
     assert status == 0, found
     assert "compute capability 9.0" in found["gpu", "GPU 0"] and "code sm_90" in found["gpu", "GPU 0"]
     assert "self-test" in found["use", "networks"], found
+    assert ("gpu", "kernels") not in found, found
     status, found = doctor("--gpu", fake="devices=2")
     assert status == 0 and ("gpu", "GPU 1") in found and ("machine", "cores") not in found
+    assert found["gpu", "kernels"].startswith("all ") and "GPU 0" in found["gpu", "kernels"], found
+    # A kernel that only pictures larger than those of the self-test would show.
+    status, found = doctor("--gpu", fake="wrong=16")
+    assert status == 1 and "resize (resize: off by nan)" in found["gpu", "kernels"], found
+
+
+def test_bench():
+    network = ["--network", "rec", "--shape", "48x32", "--batch", "1,2", "--iterations", "1"]
+    status, out, error = run("bench", "--gpu", *network, "--json")
+    assert status == 0, error
+    result = json.loads(out)
+    assert result["gpu"] == "Fake 0", out
+    for batch, row in zip((1, 2), result["networks"], strict=True):
+        assert row["batch"] == batch and row["gpu"]["precision"] == "fp16", row
+        # 4 multiprocessors at 1 GHz, 4096 operations each.
+        assert abs(row["gpu"]["peak_gflops"] - 16384) < 1, row
+        assert abs(row["speed_up"] - row["cpu"]["ms_min"] / row["gpu"]["ms_min"]) < 1e-9, row
+    # A batch that does not fit leaves the others.
+    status, out, error = run("bench", "--gpu", "--network", "rec", "--shape", "48x32", "--batch", "1,64",
+                             "--iterations", "1", "--set", "gpu_memory_mb=48", "--json")
+    one, many = json.loads(out)["networks"]
+    assert status == 0 and "gpu" in one and "gpu" not in many, (out, error)
+    assert "gpu_memory_mb = 48" in many["why_not"], many
+    status, out, error = run("bench", "--gpu", *network, "--json", fake="capability=37")
+    assert status == 0 and "3.7, which is not supported" in json.loads(out)["why_not"], (out, error)
+    status, out, error = run("bench", "--gpu", *network, fake=None)
+    assert status == 0 and out.startswith("The CPU alone: NVIDIA's driver"), (out, error)
+    status, out, error = run("bench", "--gpu", "--iterations", "1", *TINY, PICTURE, "--json")
+    assert status == 0, error
+    pictures = json.loads(out)["pictures"]
+    assert pictures["gpu"]["pictures_per_s"] > 0 and pictures["gpu"]["stages_ms"]["detect"] > 0, out
+    # Self-test failed: the CPU alone, and why.
+    status, out, error = run("bench", "--gpu", "--iterations", "1", *TINY, PICTURE, "--json",
+                             fake="launches=1")
+    result = json.loads(out)
+    assert result["gpu"] is None and "failed at its first run" in result["why_not"], out
 
 
 def main():
@@ -93,7 +131,7 @@ def main():
     if pathlib.Path("/proc/driver/nvidia/version").exists():
         print("SKIP: this machine has a driver of its own")
         sys.exit(77)
-    for test in (test_doctor, test_refusals, test_reading):
+    for test in (test_doctor, test_bench, test_refusals, test_reading):
         test()
         print(f"{test.__name__}: passed")
 

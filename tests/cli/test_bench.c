@@ -41,6 +41,55 @@ static void test_network(void **state)
     program_run_free(&run);
 }
 
+static void test_batch(void **state)
+{
+    (void)state;
+    json_t *all = cli_json(0, "bench", "--network", "rec", "--shape", "48x32", "--batch", "3",
+                           "--iterations", "1", "--json", NULL);
+    assert_int_equal(cli_number(all, "batch"), 3);
+    const double three = cli_number(all, "gflop");
+    json_decref(all);
+    all = cli_json(0, "bench", "--network", "rec", "--shape", "48x32", "--iterations", "1",
+                   "--json", NULL);
+    assert_true(fabs(three / cli_number(all, "gflop") - 3) < 0.01);
+    json_decref(all);
+}
+
+/* Without a GPU: the CPU alone, and why. (With one, it is not this test's matter.) */
+static void test_without_gpu(void **state)
+{
+    (void)state;
+    json_t *all = cli_json(0, "bench", "--gpu", "--network", "rec", "--shape", "48x32", "--batch",
+                           "1,2", "--iterations", "1", "--json", NULL);
+    if (!json_is_null(json_object_get(all, "gpu"))) {
+        json_decref(all);
+        skip();
+    }
+    assert_true(strlen(cli_string(all, "why_not")) > 10);
+    const json_t *networks = json_object_get(all, "networks");
+    assert_int_equal(json_array_size(networks), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *row = json_array_get(networks, i);
+        assert_int_equal(cli_number(row, "batch"), 1 + i);
+        assert_true(cli_number(row, "cpu.ms_min") > 0);
+        assert_true(cli_number(row, "cpu.percent_of_peak") > 0);
+        assert_null(json_object_get(row, "gpu"));
+        assert_null(json_object_get(row, "speed_up"));
+    }
+    assert_null(json_object_get(all, "pictures"));
+    json_decref(all);
+    all = cli_json(0, "bench", "--gpu", "--iterations", "1", "--json", picture, NULL);
+    assert_int_equal(json_array_size(json_object_get(all, "networks")), 0);
+    assert_int_equal(cli_number(all, "pictures.count"), 1);
+    assert_true(cli_number(all, "pictures.cpu.pictures_per_s") > 0);
+    assert_true(cli_number(all, "pictures.cpu.stages_ms.detect") > 0);
+    json_decref(all);
+    struct program_run run = cli_run(0, "bench", "--gpu", "--network", "rec", "--shape", "48x32",
+                                     "--batch", "1", "--iterations", "1", NULL);
+    assert_memory_equal(run.out, "The CPU alone: ", 15);
+    program_run_free(&run);
+}
+
 static void test_precision(void **state)
 {
     (void)state;
@@ -143,6 +192,13 @@ static void test_wrong_use(void **state)
     CLI_EXPECT_FAILURE(2, "HEIGHTxWIDTH", "bench", "--network", "det", "--shape", "1x99999");
     CLI_EXPECT_FAILURE(2, "takes", "bench", "--network", "rec", "--shape", "32x320");
     CLI_EXPECT_FAILURE(2, "belongs to --network", "bench", "--shape", "1x1");
+    CLI_EXPECT_FAILURE(2, "belongs to --network", "bench", "--gpu", "--batch", "1");
+    CLI_EXPECT_FAILURE(2, "--batch takes a number", "bench", "--network", "rec", "--batch", "1,2");
+    static const char *const batches[] = {
+        "0", "1,", ",1", "1025", "-1", "1;2", "1,1,1,1,1,1,1,1,1"};
+    for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++)
+        CLI_EXPECT_FAILURE(2, "--batch takes numbers", "bench", "--gpu", "--network", "rec",
+                           "--batch", batches[i]);
     CLI_EXPECT_FAILURE(2, "takes no picture", "bench", "--network", "det", picture);
     CLI_EXPECT_FAILURE(2, "--iterations takes", "bench", "--iterations", "0");
     CLI_EXPECT_FAILURE(2, "--iterations takes", "bench", "--iterations", "5x");
@@ -159,6 +215,8 @@ int main(int argc, char **argv)
         return CLI_EXIT_SKIP;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_network, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_without_gpu),
         cmocka_unit_test_setup_teardown(test_precision, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_pictures, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_broken_pictures_are_passed_over, scratch_setup,

@@ -44,6 +44,10 @@ static int pack_node(int index, const struct nn_node *node, void **packed, size_
     {                                                                                              \
         return cuda_arena_make(cuda_device_at(i), bytes, arena, err);                              \
     }                                                                                              \
+    static double peak_##i(void)                                                                   \
+    {                                                                                              \
+        return cuda_device_peak_gflops(cuda_device_at(i));                                         \
+    }                                                                                              \
     static void close_##i(void)                                                                    \
     {                                                                                              \
         cuda_device_close(cuda_device_at(i));                                                      \
@@ -65,6 +69,7 @@ static int pack_node(int index, const struct nn_node *node, void **packed, size_
         .compile = compile_##i,                                                                    \
         .release = cuda_plan_release,                                                              \
         .run = run_plan,                                                                           \
+        .peak_gflops = peak_##i,                                                                   \
         .remote = &remote_##i,                                                                     \
         .close = close_##i,                                                                        \
     };

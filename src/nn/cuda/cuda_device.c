@@ -19,6 +19,11 @@ static const char *const kernel_names[CUDA_KERNEL_COUNT] = {
 #undef CUDA_NAME
 };
 
+const char *cuda_kernel_name(int kernel)
+{
+    return kernel_names[kernel];
+}
+
 int cuda_device_count(int *count, se_error *err)
 {
     const struct cuda_driver *driver;
@@ -74,6 +79,7 @@ int cuda_device_describe(int index, struct cuda_device *out, se_error *err)
     out->capability =
         10 * attribute(out, CUDA_ATTRIBUTE_MAJOR) + attribute(out, CUDA_ATTRIBUTE_MINOR);
     out->multiprocessors = attribute(out, CUDA_ATTRIBUTE_MULTIPROCESSORS);
+    out->clock_khz = attribute(out, CUDA_ATTRIBUTE_CLOCK_KHZ);
     out->image = find_image(out->capability);
     RETURN_ERROR_IF(out->capability < CUDA_LEAST_CAPABILITY || out->image < 0, err, SE_ERR_DEVICE,
                     "GPU %d (%s) is of compute capability %d.%d, which is not supported: %d.%d or "
@@ -85,6 +91,29 @@ int cuda_device_describe(int index, struct cuda_device *out, se_error *err)
         "GPU %d (%s) is in compute mode \"prohibited\": nvidia-smi -i %d -c 0 changes it", index,
         out->name, index);
     return SE_OK;
+}
+
+/* Floating-point operations of a multiprocessor in one clock, on dense halves: NVIDIA's data sheets
+ * of V100 (112 to 125 TFLOPS), T4 (65), A100 (312), A10 (125), L4 (121), H100 SXM (989), B200
+ * (2250) and RTX 5090 (419), by their multiprocessors and clocks. */
+static double flop_per_clock(int capability)
+{
+    switch (capability) {
+    case 80:
+        return 2048;
+    case 90:
+        return 4096;
+    case 100:
+    case 103:
+        return 8192;
+    default:
+        return 1024;
+    }
+}
+
+double cuda_device_peak_gflops(const struct cuda_device *device)
+{
+    return flop_per_clock(device->capability) * device->multiprocessors * 1e-6 * device->clock_khz;
 }
 
 /* ---- failures ------------------------------------------------------------------------------- */

@@ -23,7 +23,8 @@ struct cuda_device {
     char name[80];
     int capability; /* 10 · major + minor */
     int multiprocessors;
-    int image; /* in cuda_images */
+    int clock_khz; /* of the multiprocessors, at most; 0: not told */
+    int image;     /* in cuda_images */
     size_t total_bytes;
     /* While open: */
     void *context, *module;
@@ -43,12 +44,17 @@ int cuda_device_count(int *count, se_error *err);
  * it is known. */
 int cuda_device_describe(int index, struct cuda_device *out, se_error *err);
 
+/* GFLOP/s of its tensor cores on dense halves; 0: not known. Of a described or open device. */
+double cuda_device_peak_gflops(const struct cuda_device *device);
+
 /* Opens the GPU, or shares it when it is open. `budget`: bytes that may be taken from it, 0: all;
  * of several openings the largest counts. SE_ERR_DEVICE. */
 int cuda_device_open(int index, size_t budget, struct cuda_device **out, se_error *err);
 void cuda_device_close(struct cuda_device *device);
 /* The one of this index, 0 … CUDA_MAX_DEVICES - 1, whether or not it is open. */
 struct cuda_device *cuda_device_at(int index);
+/* "gemm_64x64". Static storage. */
+const char *cuda_kernel_name(int kernel);
 /* Makes the context that of this thread; SE_ERR_DEVICE when the device is lost. */
 int cuda_device_enter(struct cuda_device *device, se_error *err);
 /* SE_OK for CUDA_OK, SE_ERR_LIMIT for lack of memory; else the device is lost. `what`: "a copy". */

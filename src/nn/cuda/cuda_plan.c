@@ -290,6 +290,15 @@ const float *cuda_plan_output(const struct nn_plan *plan)
     return state->arena->pinned + state->input_bytes / sizeof(float);
 }
 
+void cuda_plan_kernels(const struct nn_plan *plan, bool used[CUDA_KERNEL_COUNT])
+{
+    const struct cuda_plan *state = plan->state;
+    used[CUDA_KERNEL_to_half] = true;
+    used[CUDA_KERNEL_to_float] |= state->converts;
+    for (int32_t i = 0; i < state->first[state->step_count]; i++)
+        used[state->launches[i].kernel] = true;
+}
+
 size_t cuda_plan_launch_count(const struct nn_plan *plan)
 {
     const struct cuda_plan *state = plan->state;

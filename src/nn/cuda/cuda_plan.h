@@ -28,6 +28,8 @@ const float *cuda_plan_output(const struct nn_plan *plan);
 int cuda_plan_fetch(const struct nn_plan *plan, const struct nn_tensor *tensor, float *out,
                     se_error *err);
 
+/* Marks the kernels that a bound plan launches. */
+void cuda_plan_kernels(const struct nn_plan *plan, bool used[CUDA_KERNEL_COUNT]);
 /* Launches of a run, conversions included (tests). */
 size_t cuda_plan_launch_count(const struct nn_plan *plan);
 

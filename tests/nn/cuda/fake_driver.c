@@ -53,6 +53,7 @@ static const struct {
     {"allocs", &controls.allocs_until_failure},
     {"mode", &controls.compute_mode},
     {"launches", &controls.launches_until_error},
+    {"wrong", &controls.wrong_kernel},
 };
 
 __attribute__((constructor)) static void obey_environment(void)
@@ -377,7 +378,10 @@ static int do_work(const struct work *w)
         return state();
     controls.kernel_launches++;
     emulation_set_backwards(controls.backwards);
-    return emulation_run(w->kernel, w->grid[0], w->grid[1], w->grid[2], w->threads, w->args)
+    unsigned grid[2] = {w->grid[0], w->grid[1]};
+    if (controls.wrong_kernel == w->kernel + 1)
+        grid[grid[0] > 1 ? 0 : 1]--;
+    return emulation_run(w->kernel, grid[0], grid[1], w->grid[2], w->threads, w->args)
                ? CUDA_OK
                : FAKE_INVALID_VALUE;
 }

@@ -27,6 +27,7 @@ struct fake_controls {
     int allocs_until_failure; /* > 0: that many allocations succeed, then CUDA_ERROR_OUT_OF_MEMORY
                                */
     int launches_until_error; /* > 0: that many graph launches succeed, then a sticky error */
+    int wrong_kernel;         /* 1 + its number: its last block is left out */
     int backwards;            /* threads of a phase run from the last to the first */
     /* Counted: */
     long long allocated_bytes, most_bytes;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "fake_start.h"
+#include "nn/cuda/cuda_check.h"
 #include "nn/cuda/cuda_device.h"
 #include "nn/cuda/cuda_images.h"
 #include "nn/cuda/cuda_pack.h"
@@ -200,6 +201,78 @@ static void test_halves(void **state)
     assert_int_equal(cuda_half(-INFINITY), 0xfbff);
     assert_int_equal(cuda_half(65519), 0x7bff);
     assert_true(isnan(cuda_half_value(cuda_half(NAN))));
+}
+
+/* ---- the test of every kernel --------------------------------------------------------------- */
+
+static void check_kernels(struct cuda_check_result results[CUDA_KERNEL_COUNT])
+{
+    se_error err = {0, ""};
+    if (cuda_check_kernels(0, results, &err) != SE_OK)
+        fail_msg("%s", err.message);
+    expect_nothing_left();
+}
+
+/* Right ones are found right, on any number of multiprocessors; of a wrong one, its name. */
+static void test_kernels(void **state)
+{
+    struct cuda_check_result results[CUDA_KERNEL_COUNT];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fake->multiprocessors = i ? 132 : 1;
+        fake->backwards = i;
+        check_kernels(results);
+        for (int k = 0; k < CUDA_KERNEL_COUNT; k++)
+            if (!results[k].right)
+                fail_msg("%s: off by %g in %s", cuda_kernel_name(k), results[k].error,
+                         results[k].case_name);
+    }
+    fake->backwards = 0;
+    fake->multiprocessors = 1;
+    for (int wrong = 0; wrong < CUDA_KERNEL_COUNT; wrong++) {
+        fake->wrong_kernel = wrong + 1;
+        check_kernels(results);
+        for (int k = 0; k < CUDA_KERNEL_COUNT; k++) {
+            /* Input and result of all others go through these. */
+            const bool all = wrong == CUDA_KERNEL_to_half || wrong == CUDA_KERNEL_to_float;
+            /* Two that are launched together cannot be told apart. */
+            static const int pairs[][2] = {{CUDA_KERNEL_gap_sum, CUDA_KERNEL_gap_mean},
+                                           {CUDA_KERNEL_select_scan, CUDA_KERNEL_select_finish}};
+            bool together = false;
+            for (size_t p = 0; p < sizeof(pairs) / sizeof(pairs[0]); p++)
+                together |= (pairs[p][0] == k && pairs[p][1] == wrong) ||
+                            (pairs[p][1] == k && pairs[p][0] == wrong);
+            if (k == wrong ? results[k].right : !results[k].right && !all && !together)
+                fail_msg("%s is wrong, and %s is found %s", cuda_kernel_name(wrong),
+                         cuda_kernel_name(k), results[k].right ? "right" : "wrong");
+        }
+    }
+}
+
+/* What a device refuses or loses meanwhile is said, and nothing is left behind. */
+static void test_kernels_fail(void **state)
+{
+    struct cuda_check_result results[CUDA_KERNEL_COUNT];
+    bool failed = true;
+    se_error err;
+    (void)state;
+    fake->capability = 37;
+    assert_int_equal(cuda_check_kernels(0, results, &err), SE_ERR_DEVICE);
+    fake->capability = 90;
+    fake->launches_until_error = 3;
+    assert_int_equal(cuda_check_kernels(0, results, &err), SE_ERR_DEVICE);
+    assert_non_null(strstr(err.message, "CUDA_ERROR_ILLEGAL_ADDRESS"));
+    fake->launches_until_error = 0;
+    for (int n = 1; failed && n < 400; n++) {
+        fake->allocs_until_failure = n;
+        const int status = cuda_check_kernels(0, results, &err);
+        failed = status != SE_OK;
+        if (failed)
+            assert_int_equal(status, SE_ERR_LIMIT);
+        fake->allocs_until_failure = 0;
+        expect_nothing_left();
+    }
+    assert_false(failed);
 }
 
 /* ---- a network ------------------------------------------------------------------------------ */
@@ -396,6 +469,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_images, reset),
         cmocka_unit_test_setup(test_budget, reset),
         cmocka_unit_test_setup(test_halves, reset),
+        cmocka_unit_test_setup(test_kernels, reset),
+        cmocka_unit_test_setup(test_kernels_fail, reset),
         cmocka_unit_test_setup(test_memory_goes_back, reset),
         cmocka_unit_test_setup(test_one_graph, reset),
         cmocka_unit_test_setup(test_too_little_memory, reset),
