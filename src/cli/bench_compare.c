@@ -9,9 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/picture_load.h"
 #include "cli/text.h"
-#include "base/pool.h"
 #include "diag/bench_gpu.h"
-#include "reader/settings.h"
 
 enum {
     NETWORK_ITERATIONS = 20,
@@ -112,8 +110,7 @@ static int measure_sides(const struct compare_request *request, const se_setting
                          struct results *out, se_error *err)
 {
     const int iterations = request->iterations ? request->iterations : PICTURE_ITERATIONS;
-    const int jobs = settings_values_of(settings)->jobs;
-    out->jobs = jobs > 0 ? jobs : pool_default_threads();
+    out->jobs = bench_jobs(settings);
     out->picture_count = pictures->count;
     FORWARD_IF_ERROR(bench_side(settings, false, pictures, iterations, out->jobs, RACE_SECONDS,
                                 cancel, &out->cpu_side, err));

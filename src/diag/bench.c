@@ -28,6 +28,12 @@ int bench_threads(const se_settings *settings)
     return threads > 0 ? threads : pool_default_threads();
 }
 
+int bench_jobs(const se_settings *settings)
+{
+    const int jobs = settings_values_of(settings)->jobs;
+    return jobs > 0 ? jobs : pool_default_threads();
+}
+
 /* ---- peak ----------------------------------------------------------------------------------- */
 
 /* Those of the fastest tier that the setting `cpu` allows and the machine has. */

@@ -15,6 +15,9 @@ enum { BENCH_MAX_ITERATIONS = 100000, BENCH_MAX_SIDE = 8192 };
 /* Threads that one picture gets: the setting, or as many as the machine grants. */
 int bench_threads(const se_settings *settings);
 
+/* Pictures that are read side by side: the setting, or as many as the machine grants. */
+int bench_jobs(const se_settings *settings);
+
 /*
  * Measured speed of independent fused multiply-adds on `threads` threads at once, in the
  * instruction set that the settings allow: GFLOP/s that no kernel can pass. SE_ERR_UNSUPPORTED for
