@@ -34,6 +34,12 @@ def memory_of(pid):
     return sum(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("Private_"))
 
 
+def cpu_of(pid):
+    """Seconds of processor time that a process has spent."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Service:
     """A service of its own, in a folder of its own."""
 
@@ -96,6 +102,10 @@ class Service:
     def memory(self):
         """Bytes of all processes together."""
         return memory_of(self.process.pid) + sum(memory_of(pid) for pid in self.worker_pids())
+
+    def cpu_seconds(self):
+        """Processor time of all processes together."""
+        return cpu_of(self.process.pid) + sum(cpu_of(pid) for pid in self.worker_pids())
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
