@@ -9,7 +9,7 @@ static const float VOTE_DOUBT = 0.15F;
 
 /* In the order of their promise; IMG_PLAIN ends a row. docs/ACCURACY.md says what each adds. */
 static const enum img_treatment of_preset[][IMG_TREATMENTS] = {
-    [PRESET_AUTO] = {IMG_CONTRAST, IMG_SHARPEN, IMG_BACKGROUND},
+    [PRESET_AUTO] = {IMG_PLAIN},
     [PRESET_ETCHED] = {IMG_CONTRAST, IMG_BACKGROUND, IMG_WHITE_HAT, IMG_BLACK_HAT, IMG_INVERT},
     [PRESET_ETCHED_DARK] = {IMG_CONTRAST, IMG_BLACK_HAT, IMG_BACKGROUND},
     [PRESET_ETCHED_LIGHT] = {IMG_CONTRAST, IMG_WHITE_HAT, IMG_INVERT},
