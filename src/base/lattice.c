@@ -136,6 +136,19 @@ int lattice_join(const struct lattice *windows, const int *overlap, int count, s
     return 0;
 }
 
+/* The likeliest of the columns, as a class of the full head. */
+static void best_column(const float *row, size_t columns, const int32_t *classes, int32_t *best,
+                        float *logp)
+{
+    *best = 0;
+    *logp = row[0];
+    for (size_t column = 1; column < columns; column++)
+        if (row[column] > *logp) {
+            *logp = row[column];
+            *best = classes[column];
+        }
+}
+
 /* The class that a mean is surest of: any of the columns, or what one of the two lattices is surest
  * of although no column has it. */
 static void mean_best(const struct lattice *a, const struct lattice *b, float part,
@@ -143,13 +156,9 @@ static void mean_best(const struct lattice *a, const struct lattice *b, float pa
 {
     const size_t columns = (size_t)a->alphabet->columns;
     const float *row = to->logp + (size_t)step * columns;
-    int32_t best = 0;
-    float logp = row[0];
-    for (size_t column = 1; column < columns; column++)
-        if (row[column] > logp) {
-            logp = row[column];
-            best = classes[column];
-        }
+    int32_t best;
+    float logp;
+    best_column(row, columns, classes, &best, &logp);
     for (int which = 0; which < 2; which++) {
         const struct lattice *one = which ? b : a, *other = which ? a : b;
         bool has_column = one->best[step] == 0;
@@ -188,6 +197,44 @@ int lattice_mean(const struct lattice *a, const struct lattice *b, float part,
             to.logp[(size_t)step * columns + column] = mean_log(row_a[column], row_b[column], part);
         to.reject[step] = mean_log(a->reject[step], b->reject[step], part);
         mean_best(a, b, part, classes, step, &to);
+    }
+    return 0;
+}
+
+/* The odds of two log-probabilities moved; their sum stays. */
+static void move_odds(float *a, float *b, float log_odds)
+{
+    const float most = fmaxf(*a, *b);
+    const float sum = most + logf(expf(*a - most) + expf(*b - most));
+    const float odds = *a - *b + log_odds;
+    /* log of the logistic function, without overflow */
+    *a = tame(sum - (odds > 0 ? log1pf(expf(-odds)) : log1pf(expf(odds)) - odds));
+    *b = tame(sum - (odds > 0 ? log1pf(expf(-odds)) + odds : log1pf(expf(odds))));
+}
+
+int lattice_weigh(const struct lattice *lattice, int first, int end, int a, int b, float log_odds,
+                  const int32_t *classes, struct arena *arena, struct lattice *out)
+{
+    struct rows to;
+    if (allocate_rows(lattice->alphabet, lattice->steps, arena, &to, out) != 0)
+        return -1;
+    const size_t columns = (size_t)lattice->alphabet->columns;
+    for (int step = 0; step < lattice->steps; step++) {
+        float *row = to.logp + (size_t)step * columns;
+        memcpy(row, lattice->logp + (size_t)step * lattice->stride, columns * sizeof(*row));
+        to.reject[step] = lattice->reject[step];
+        to.best[step] = lattice->best[step];
+        to.best_logp[step] = lattice->best_logp[step];
+        if (step < first || step >= end)
+            continue;
+        move_odds(&row[a], &row[b], log_odds);
+        /* A class without a column was not the best before, and has not grown. */
+        if (to.best[step] == classes[a] || to.best[step] == classes[b])
+            best_column(row, columns, classes, &to.best[step], &to.best_logp[step]);
+        else if (fmaxf(row[a], row[b]) > to.best_logp[step]) {
+            to.best[step] = row[a] > row[b] ? classes[a] : classes[b];
+            to.best_logp[step] = fmaxf(row[a], row[b]);
+        }
     }
     return 0;
 }

@@ -71,4 +71,12 @@ int lattice_join(const struct lattice *windows, const int *overlap, int count, s
 int lattice_mean(const struct lattice *a, const struct lattice *b, float part,
                  const int32_t *classes, struct arena *arena, struct lattice *out);
 
+/*
+ * A copy of a lattice that was read, in which the odds of column a against column b are
+ * e^log_odds times as high in steps first … end-1; what both have together stays. classes as above.
+ * Returns 0, or -1 when the arena is spent.
+ */
+int lattice_weigh(const struct lattice *lattice, int first, int end, int a, int b, float log_odds,
+                  const int32_t *classes, struct arena *arena, struct lattice *out);
+
 #endif

@@ -6,7 +6,8 @@
  *
  * First all lines as they lie (steep ones both ways up at once), then those that read badly turned,
  * then those whose text runs into the ends of its box with more room there, then digits under a
- * barcode with its bars painted out.
+ * barcode with its bars painted out. At the end the shape of letters that the network confuses is
+ * weighed (ocr/glyph.h).
  */
 #include "ocr/recognize.h"
 
@@ -18,6 +19,8 @@
 #include "image/ops.h"
 #include "ocr/bars.h"
 #include "ocr/crop.h"
+#include "ocr/glyph.h"
+#include "ocr/line_text.h"
 #include "ocr/recognizer_state.h"
 
 const struct recognize_params recognize_defaults = {.batch_size = 8, .turn_below = 0.9F};
@@ -218,19 +221,6 @@ static int out_of_arena(const struct work *work, se_error *err)
     return se_fail_memory(err, "the text of a picture", work->arena->max);
 }
 
-/* From parts of the lattice's steps, which cover `length` pixels, to parts of the quad. */
-static void place_chars(const struct job *job, int length, struct text_char *chars, size_t count)
-{
-    float margin;
-    crop_outline(&job->quad, &margin);
-    const float scale = (float)length / (float)job->line_width;
-    for (size_t i = 0; i < count; i++) {
-        struct text_char *c = &chars[i];
-        c->from = fminf(1, fmaxf(0, (c->from * scale - margin) / (1 - 2 * margin)));
-        c->to = fminf(1, fmaxf(0, (c->to * scale - margin) / (1 - 2 * margin)));
-    }
-}
-
 /* Is the reading longer, and the same but for its ends, where characters may have been cut? */
 static bool goes_further(const struct text_line *line, const struct text_char *chars, size_t count)
 {
@@ -269,26 +259,15 @@ static bool is_better(const struct state *state, const struct text_line *line,
 static int take_lattice(struct work *work, const struct job *job, const struct lattice *lattice,
                         int length, se_error *err)
 {
-    const struct recognizer *recognizer = work->recognizer;
     struct state *state = &work->states[job->line];
     struct text_line *line = &work->lines[job->line];
-    const size_t count = ctc_greedy(lattice, recognizer->code_points, recognizer->classes, NULL, 0);
-    struct text_char *chars = arena_alloc(work->arena, count, sizeof(*chars));
-    if (!chars)
-        return out_of_arena(work, err);
-    ctc_greedy(lattice, recognizer->code_points, recognizer->classes, chars, count);
-    place_chars(job, length, chars, count);
-    float sum = 0, worth = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += chars[i].p;
-        worth += logf(fmaxf(chars[i].p, 1e-4F));
-    }
-    worth = count > 0 ? worth / (float)count : NOTHING_READ;
-    const struct text_line reading = {.quad = job->quad,
-                                      .chars = chars,
-                                      .count = count,
-                                      .score = count > 0 ? sum / (float)count : 0,
-                                      .lattice = *lattice};
+    struct text_line reading = {.quad = job->quad};
+    FORWARD_IF_ERROR(
+        line_text_from_lattice(work->recognizer, lattice, length, work->arena, &reading, err));
+    float worth = 0;
+    for (size_t i = 0; i < reading.count; i++)
+        worth += logf(fmaxf(reading.chars[i].p, 1e-4F));
+    worth = reading.count > 0 ? worth / (float)reading.count : NOTHING_READ;
     if (is_better(state, line, job, &reading, worth)) {
         *line = reading;
         state->worth = worth;
@@ -447,7 +426,7 @@ static int read_unbarred(struct work *work, int count, se_error *err)
     return run_jobs(work, err);
 }
 
-static int read_lines(struct work *work, const struct quad *quads, int count, se_error *err)
+static int read_all_ways(struct work *work, const struct quad *quads, int count, se_error *err)
 {
     for (int i = 0; i < count; i++)
         start_line(work, i, &quads[i]);
@@ -471,6 +450,15 @@ static int read_lines(struct work *work, const struct quad *quads, int count, se
     }
     FORWARD_IF_ERROR(run_jobs(work, err));
     return work->job_count > 0 ? SE_OK : read_unbarred(work, count, err);
+}
+
+static int read_lines(struct work *work, const struct quad *quads, int count, se_error *err)
+{
+    FORWARD_IF_ERROR(read_all_ways(work, quads, count, err));
+    for (int i = 0; i < count && work->job_count == 0; i++)
+        FORWARD_IF_ERROR(
+            glyph_weigh(work->recognizer, work->image, work->arena, &work->lines[i], err));
+    return SE_OK;
 }
 
 int ocr_recognize(const struct recognizer *recognizer, struct nn_exec *exec,
@@ -528,21 +516,14 @@ int ocr_combine(const struct recognizer *recognizer, struct text_line *line,
     const float part = 1.0F / (float)(line->votes + 2);
     if (lattice_mean(&line->lattice, &other->lattice, part, recognizer->columns, arena, &mean) != 0)
         return se_fail_memory(err, "the text of a picture", arena->max);
-    const size_t count = ctc_greedy(&mean, recognizer->code_points, recognizer->classes, NULL, 0);
-    if (count != line->count)
+    struct text_line both = {.quad = line->quad};
+    FORWARD_IF_ERROR(
+        line_text_from_lattice(recognizer, &mean, crop_bucket(width), arena, &both, err));
+    if (both.count != line->count)
         return SE_OK;
-    struct text_char *chars = arena_alloc(arena, count, sizeof(*chars));
-    if (!chars)
-        return se_fail_memory(err, "the text of a picture", arena->max);
-    ctc_greedy(&mean, recognizer->code_points, recognizer->classes, chars, count);
-    const struct job job = {.quad = line->quad, .line_width = width};
-    place_chars(&job, crop_bucket(width), chars, count);
-    float sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += chars[i].p;
-    line->chars = chars;
+    line->chars = both.chars;
     line->lattice = mean;
-    line->score = count > 0 ? sum / (float)count : 0;
+    line->score = both.score;
     line->votes++;
     *taken = true;
     return SE_OK;

@@ -207,6 +207,72 @@ static void test_mean_of_classes_without_a_column(void **state)
     assert_true(fabsf(expf(mean.best_logp[0]) - 0.63F) < 1e-4F);
 }
 
+/* Columns A and B of one step in which something else may be best. */
+static struct lattice step_of(float a, float b, float blank, int best, struct arena *arena)
+{
+    float row[ROW];
+    for (int i = 0; i < ROW; i++)
+        row[i] = logf(1e-6F);
+    row[0] = logf(blank);
+    row[1] = logf(a);
+    row[2] = logf(b);
+    row[COLUMNS + 1] = (float)best;
+    row[COLUMNS + 2] = fmaxf(row[0], fmaxf(row[1], row[2]));
+    struct lattice lattice;
+    assert_int_equal(lattice_from_head(&alphabet, row, 1, COLUMNS, arena, &lattice), 0);
+    return lattice;
+}
+
+static int32_t own_classes[COLUMNS];
+
+static void test_weighing_moves_odds_and_keeps_the_sum(void **state)
+{
+    for (int i = 0; i < COLUMNS; i++)
+        own_classes[i] = i;
+    const struct lattice from = step_of(0.1F, 0.8F, 0.05F, 2, *state);
+    struct lattice to;
+    assert_int_equal(lattice_weigh(&from, 0, 1, 1, 2, logf(16), own_classes, *state, &to), 0);
+    assert_true(fabsf(expf(to.logp[1]) - 0.6F) < 1e-4F); /* odds 1:8 become 2:1 */
+    assert_true(fabsf(expf(to.logp[2]) - 0.3F) < 1e-4F);
+    assert_int_equal(to.best[0], 1);
+    assert_true(to.best_logp[0] == to.logp[1]);
+    assert_true(to.logp[0] == from.logp[0] && to.reject[0] == from.reject[0]);
+    assert_true(fabsf(expf(from.logp[2]) - 0.8F) < 1e-6F); /* as it was */
+    assert_int_equal(lattice_weigh(&from, 1, 1, 1, 2, 9, own_classes, *state, &to), 0);
+    assert_memory_equal(to.logp, from.logp, COLUMNS * sizeof(float));
+}
+
+static void test_weighing_may_leave_another_class_best(void **state)
+{
+    /* 0.5 and 0.02 become 0.26 each: the blank's 0.45 is more. */
+    const struct lattice from = step_of(0.5F, 0.02F, 0.45F, 1, *state);
+    struct lattice to;
+    assert_int_equal(lattice_weigh(&from, 0, 1, 1, 2, -logf(25), own_classes, *state, &to), 0);
+    assert_int_equal(to.best[0], 0);
+    assert_true(to.best_logp[0] == from.logp[0]);
+    /* 0.4 and 0.35 become 0.02 and 0.73: more than what was best. */
+    const struct lattice blank = step_of(0.4F, 0.35F, 0.42F, 0, *state);
+    assert_int_equal(lattice_weigh(&blank, 0, 1, 1, 2, -logf(42), own_classes, *state, &to), 0);
+    assert_int_equal(to.best[0], 2);
+}
+
+static void test_weighing_extremes_stay_finite(void **state)
+{
+    const struct lattice from = step_of(0, 0, 1, 0, *state);
+    struct lattice to;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        assert_int_equal(
+            lattice_weigh(&from, 0, 1, 1, 2, (float)sign * 1e6F, own_classes, *state, &to), 0);
+        assert_true(isfinite(to.logp[1]) && to.logp[1] <= 0);
+        assert_true(isfinite(to.logp[2]) && to.logp[2] <= 0);
+        assert_int_equal(to.best[0], 0);
+    }
+    struct arena small;
+    arena_init(&small, 64);
+    assert_int_equal(lattice_weigh(&from, 0, 1, 1, 2, 1, own_classes, &small, &to), -1);
+    arena_free(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +285,9 @@ int main(void)
         cmocka_unit_test(test_overlaps_longer_than_windows_are_shortened),
         cmocka_unit_test(test_mean_of_readings),
         cmocka_unit_test(test_mean_of_classes_without_a_column),
+        cmocka_unit_test(test_weighing_moves_odds_and_keeps_the_sum),
+        cmocka_unit_test(test_weighing_may_leave_another_class_best),
+        cmocka_unit_test(test_weighing_extremes_stay_finite),
     };
     return cmocka_run_group_tests_name("ocr/lattice", tests, set_up, tear_down);
 }

@@ -1,0 +1,167 @@
+/*
+ * U and V told apart by their foot: drawn in strokes and in dots, dark and light, shifted, with
+ * rows above and below; nothing is said where nothing can be seen.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "ocr/crop.h"
+#include "ocr/glyph.h"
+
+enum { PITCH = 24, LETTERS = 7, WIDTH = PITCH * LETTERS, TOP = 9, CAP = 28, HALF = 8 };
+
+/* Dots of 5 x 7 letters as display controllers draw them. */
+static const char *const dots_of_v[] = {"#...#", "#...#", "#...#", "#...#",
+                                        "#...#", ".#.#.", "..#.."};
+static const char *const dots_of_u[] = {"#...#", "#...#", "#...#", "#...#",
+                                        "#...#", "#...#", ".###."};
+static const char *const dots_of_h[] = {"#...#", "#...#", "#...#", "#####",
+                                        "#...#", "#...#", "#...#"};
+
+struct pens {
+    uint8_t ground, ink;
+};
+
+static void dot(struct image *image, int x, int y, int size, uint8_t value)
+{
+    for (int dy = 0; dy < size; dy++)
+        for (int dx = 0; dx < size; dx++)
+            if (x + dx >= 0 && x + dx < image->width && y + dy >= 0 && y + dy < image->height)
+                image_row(image, y + dy)[x + dx] = value;
+}
+
+static void draw_dots(struct image *image, int x, int y, const char *const rows[7], uint8_t ink)
+{
+    for (int row = 0; row < 7; row++)
+        for (int column = 0; column < 5; column++)
+            if (rows[row][column] == '#')
+                dot(image, x + 4 * column, y + 4 * row, 3, ink);
+}
+
+/* Two strokes of 3 pixels: upright with a bar at the foot, or leaning to one point. */
+static void draw_strokes(struct image *image, int centre, int y, char letter, uint8_t ink)
+{
+    for (int row = 0; row < CAP; row++) {
+        int off = letter == 'V' ? HALF * (CAP - 1 - row) / CAP : HALF;
+        dot(image, centre - off - 1, y + row, 3, ink);
+        dot(image, centre + off - 1, y + row, 3, ink);
+    }
+    for (int x = centre - HALF; letter == 'U' && x < centre + HALF; x++)
+        dot(image, x, y + CAP - 3, 3, ink);
+}
+
+static struct image new_crop(const struct pens *pens)
+{
+    struct image image;
+    assert_int_equal(image_create(&image, WIDTH, CROP_HEIGHT, 1, NULL), SE_OK);
+    for (int y = 0; y < CROP_HEIGHT; y++)
+        memset(image_row(&image, y), pens->ground, WIDTH);
+    return image;
+}
+
+static void place(struct text_char chars[LETTERS], char letter)
+{
+    for (int i = 0; i < LETTERS; i++) {
+        const int middle = PITCH * i + PITCH / 2;
+        chars[i] = (struct text_char){.c = i == 3 ? (uint32_t)letter : 'H',
+                                      .step = middle / CROP_STEP,
+                                      .end = middle / CROP_STEP + 1};
+    }
+}
+
+static float foot_of_dots(const struct pens *pens, const char *const letter[7], int down)
+{
+    struct image crop = new_crop(pens);
+    struct text_char chars[LETTERS];
+    place(chars, 'U');
+    for (int i = 0; i < LETTERS; i++) {
+        draw_dots(&crop, PITCH * i + 3, TOP + down, i == 3 ? letter : dots_of_h, pens->ink);
+        draw_dots(&crop, PITCH * i + 3, TOP + down + 34, dots_of_h, pens->ink); /* the next row */
+    }
+    const float foot = glyph_foot(&crop, chars, LETTERS, 3);
+    image_free(&crop);
+    return foot;
+}
+
+static float foot_of_strokes(const struct pens *pens, char letter)
+{
+    struct image crop = new_crop(pens);
+    struct text_char chars[LETTERS];
+    place(chars, letter);
+    for (int i = 0; i < LETTERS; i++)
+        draw_strokes(&crop, PITCH * i + PITCH / 2, TOP, i == 3 ? letter : 'H', pens->ink);
+    const float foot = glyph_foot(&crop, chars, LETTERS, 3);
+    image_free(&crop);
+    return foot;
+}
+
+static const struct pens dark = {200, 40}, light = {30, 160};
+
+static void test_dots(void **state)
+{
+    (void)state;
+    for (int down = -5; down <= 4; down += 3) {
+        assert_in_range((int)(1000 * foot_of_dots(&dark, dots_of_v, down)), 100, 450);
+        assert_in_range((int)(1000 * foot_of_dots(&light, dots_of_v, down)), 100, 450);
+        assert_in_range((int)(1000 * foot_of_dots(&dark, dots_of_u, down)), 600, 1000);
+        assert_in_range((int)(1000 * foot_of_dots(&light, dots_of_u, down)), 600, 1000);
+    }
+}
+
+static void test_strokes(void **state)
+{
+    (void)state;
+    assert_in_range((int)(1000 * foot_of_strokes(&dark, 'V')), 100, 450);
+    assert_in_range((int)(1000 * foot_of_strokes(&light, 'V')), 100, 450);
+    assert_in_range((int)(1000 * foot_of_strokes(&dark, 'U')), 600, 1000);
+    assert_in_range((int)(1000 * foot_of_strokes(&light, 'U')), 600, 1000);
+}
+
+static void test_nothing_is_said_without_contrast_or_room(void **state)
+{
+    (void)state;
+    const struct pens faint = {100, 110};
+    assert_true(foot_of_strokes(&faint, 'V') < 0);
+    struct image crop = new_crop(&dark);
+    struct text_char chars[LETTERS];
+    place(chars, 'V');
+    assert_true(glyph_foot(&crop, chars, LETTERS, 3) < 0); /* empty */
+    draw_strokes(&crop, PITCH * 3 + PITCH / 2, TOP, 'V', dark.ink);
+    for (int i = 0; i < LETTERS; i++) {
+        chars[i].step = i; /* too close */
+        chars[i].end = i;
+    }
+    chars[3].step = chars[3].end = 2;
+    assert_true(glyph_foot(&crop, chars, LETTERS, 3) < 0);
+    image_free(&crop);
+}
+
+/* A lattice may be longer than the crop, and its characters stand at its ends. */
+static void test_characters_beyond_the_crop(void **state)
+{
+    (void)state;
+    struct image crop = new_crop(&dark);
+    for (int step = 0; step < 400; step += 3) {
+        const struct text_char alone = {.c = 'V', .step = step, .end = step + 1};
+        const float foot = glyph_foot(&crop, &alone, 1, 0);
+        assert_true(foot <= 1);
+    }
+    image_free(&crop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dots),
+        cmocka_unit_test(test_strokes),
+        cmocka_unit_test(test_nothing_is_said_without_contrast_or_room),
+        cmocka_unit_test(test_characters_beyond_the_crop),
+    };
+    return cmocka_run_group_tests_name("ocr/glyph", tests, NULL, NULL);
+}
