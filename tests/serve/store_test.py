@@ -95,6 +95,22 @@ class Filters(WithServer):
                     self.assertEqual(name in text, name in expected, name)
 
 
+class Counts(WithServer):
+    def test_counts(self):
+        id_ = self.server.read().headers["X-Reading-Id"]
+        self.server.read(b"text")
+        self.server.read(b"")
+        job = self.server.request("POST", "/v1/jobs", b"text").json()["id"]
+        until(lambda: self.server.get("/v1/jobs/" + job).json()["state"] == "done", "the job")
+        self.server.signal_worker(signal.SIGSTOP)
+        self.server.request("POST", "/v1/jobs", b"text")
+        self.server.request("PUT", f"/v1/readings/{id_}/correction", b'{"text": "A1"}')
+        kind = self.server.get("/v1/readings/" + id_).json()["kind"]
+        self.assertEqual(self.server.get("/v1/stats").json(),
+                         {"readings": 4, "failed": 3, "corrected": 1, "jobs": 2, "jobs_open": 1, "kinds": {kind: 1},
+                          "errors": {"unknown_type": 2, "empty": 1}})
+
+
 class Kept(WithServer):
     settings = ("keep_pictures=true",)
 
