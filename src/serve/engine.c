@@ -372,18 +372,19 @@ static struct work *next_picture(struct engine *engine, size_t *index)
     return turns_next(&engine->turns, index);
 }
 
-/* The time limit for each picture that a worker is told: never past the deadline. A work without a
- * time limit gets none, so that its answer does not depend on the company it is in; its deadline
- * cancels it. */
-static int time_limit_of(const struct work *work, size_t index, int64_t now)
+/* The time limit for each picture that a worker is told, -1 for the setting's: never past the
+ * deadline. A work without a time limit gets none, so that its answer does not depend on the
+ * company it is in; its deadline cancels it. */
+static int time_limit_of(const struct engine *engine, const struct work *work, size_t index,
+                         int64_t now)
 {
-    if (work->options.time_limit_ms <= 0 || work->deadline_ns == 0)
-        return work->options.time_limit_ms;
+    const int wish = work->options.time_limit_ms;
+    const int limit = wish < 0 ? config_now(engine->config)->read_limit_ms : wish;
+    if (limit == 0 || work->deadline_ns == 0)
+        return wish;
     const int64_t left_ms =
         (work->deadline_ns - now) / 1000000 / work_picture_weight(&work->pictures[index]);
-    return work->options.time_limit_ms < left_ms ? work->options.time_limit_ms
-           : left_ms > 1                         ? (int)left_ms
-                                                 : 1;
+    return limit <= left_ms ? wish : left_ms > 1 ? (int)left_ms : 1;
 }
 
 /* Gives one picture to `member`; false when there is none. */
@@ -401,8 +402,8 @@ static bool give_one(struct engine *engine, struct crew_member *member, int64_t 
     }
     if (!work)
         return false;
-    if (crew_give(member, work, index, ++engine->next_task, time_limit_of(work, index, now), now,
-                  NULL) != SE_OK) {
+    if (crew_give(member, work, index, ++engine->next_task, time_limit_of(engine, work, index, now),
+                  now, NULL) != SE_OK) {
         work->pictures[index].again = true; /* the picture had no part in this end */
         engine->again++;
         lose_member(engine, member, "worker_crashed", now);

@@ -20,12 +20,13 @@ struct serve_config {
     int port;         /* 0: any that is free */
     int workers;      /* processes that read, >= 1 */
     int worker_threads;
-    int queue;                    /* requests in work or waiting */
-    size_t queue_bytes;           /* of the pictures of those */
-    size_t decode_bytes;          /* of pictures that are decoded, all workers together */
-    size_t body_bytes;            /* of one request */
-    int64_t deadline_ns;          /* of one request, waiting included */
-    int64_t stuck_ns, refuse_ns;  /* see "stuck_ms", "refuse_s" of the table */
+    int queue;                   /* requests in work or waiting */
+    size_t queue_bytes;          /* of the pictures of those */
+    size_t decode_bytes;         /* of pictures that are decoded, all workers together */
+    size_t body_bytes;           /* of one request */
+    int64_t deadline_ns;         /* of one request, waiting included */
+    int read_limit_ms;           /* for one picture, where a request has none of its own; 0: none */
+    int64_t stuck_ns, refuse_ns; /* see "stuck_ms", "refuse_s" of the table */
     int64_t header_ns, upload_ns; /* for headers, for a body */
     int64_t upload_rate;          /* bytes a second */
     int64_t drain_ns;             /* for the requests in work at the end */

@@ -3,6 +3,7 @@
 Tests that import this are called with PROGRAM PICTURE TEXT [NAME OF A TEST]…; PICTURE shows the
 serial number TEXT.
 """
+import contextlib
 import http.client
 import json
 import os
@@ -100,7 +101,8 @@ class Server:
     def workers(self):
         pids = []
         for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
-            pids += (task / "children").read_text().split()
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+                pids += (task / "children").read_text().split()
         return [int(pid) for pid in pids]
 
     def worker(self):

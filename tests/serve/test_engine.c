@@ -6,6 +6,7 @@
  *   "die"      ends               "want N"  asks for N MiB before it answers, and notes in the file
  *   "hang"     never answers                TEST_ENGINE_LOG when it has them
  *   "time T"   says that each stage took T milliseconds
+ *   "limit"    answers with the time limit that it was told
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -70,8 +71,12 @@ static void do_as_told(const struct link_message *task, int file)
         reply.status = SE_ERR_DEVICE;
     if (strncmp(text, "want ", 5) == 0)
         take_memory(task->id, text + 5);
+    char number[16] = "{}";
+    if (strcmp(text, "limit") == 0)
+        reply.size = (uint64_t)snprintf(number, sizeof(number), "%d", task->options.time_limit_ms);
     free(text);
-    if (reply.status == SE_OK && link_memory_file(&answer, "{}", 2, NULL) != SE_OK)
+    if (reply.status == SE_OK &&
+        link_memory_file(&answer, number, (size_t)reply.size, NULL) != SE_OK)
         _exit(7);
     link_send(LINK_FD, &reply, answer, NULL);
     if (answer >= 0)
@@ -224,6 +229,45 @@ static void test_stuck(void **state)
     stop(fixture);
 }
 
+/* The time limit that a worker is told for pictures with this one and 10 seconds to the deadline.
+ */
+static int told_limit(struct fixture *fixture, int limit_ms, int parts)
+{
+    struct work *work = &fixture->works[0];
+    assert_int_equal(work_picture_init(&fixture->pictures[0], "limit", 5, NULL, NULL), SE_OK);
+    fixture->pictures[0].parts = parts;
+    *work = (struct work){.pictures = fixture->pictures,
+                          .count = 1,
+                          .client = "test",
+                          .options.time_limit_ms = limit_ms,
+                          .deadline_ns = clock_now_ns() + INT64_C(10000000000),
+                          .socket = -1,
+                          .context = fixture,
+                          .done = on_done,
+                          .id = engine_next_id(fixture->engine)};
+    engine_submit(fixture->engine, work);
+    sem_wait(&fixture->done);
+    assert_string_equal(fixture->pictures[0].code, "");
+    const int told = atoi(fixture->pictures[0].text);
+    work_picture_free(&fixture->pictures[0]);
+    return told;
+}
+
+static void test_time_limit(void **state)
+{
+    struct fixture *fixture = start(1);
+    (void)state;
+    expect(fixture, "read", ""); /* it is there: it does not cost the deadline */
+    assert_int_equal(told_limit(fixture, -1, 0), -1);
+    fixture->config.read_limit_ms = 2000;
+    assert_int_equal(told_limit(fixture, -1, 0), -1);
+    assert_int_equal(told_limit(fixture, 0, 20), 0);
+    assert_int_equal(told_limit(fixture, 100, 20), 100);
+    assert_in_range(told_limit(fixture, 15000, 0), 5000, 10000);
+    assert_in_range(told_limit(fixture, -1, 20), 250, 500);
+    stop(fixture);
+}
+
 /* What a worker says of its stages is taken as far as it can be true. */
 static void test_stages(void **state)
 {
@@ -309,8 +353,10 @@ static void test_memory(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),  cmocka_unit_test(test_crash),  cmocka_unit_test(test_stuck),
-        cmocka_unit_test(test_stages), cmocka_unit_test(test_device), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_reads),      cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_stuck),      cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_time_limit), cmocka_unit_test(test_device),
+        cmocka_unit_test(test_memory),
     };
     if (argc > 1 && strcmp(argv[1], "worker") == 0)
         return worker();
