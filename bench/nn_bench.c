@@ -32,7 +32,6 @@ struct settings {
 
 static bool parse(struct settings *s, int argc, char **argv)
 {
-    static const char *const tiers[] = {"auto", "portable", "avx2", "avx512"};
     *s = (struct settings){.threads = 1, .runs = 20, .input = {1, 0, 0, 3}};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -50,8 +49,8 @@ static bool parse(struct settings *s, int argc, char **argv)
             s->runs = (int)strtol(value, NULL, 10);
             i++;
         } else if (strcmp(argv[i], "--tier") == 0) {
-            for (int t = 0; t < 4; t++)
-                if (strcmp(value, tiers[t]) == 0)
+            for (int t = 0; t < NN_CPU_TIERS; t++)
+                if (strcmp(value, nn_cpu_tier_name((enum nn_cpu_tier)t)) == 0)
                     s->tier = (enum nn_cpu_tier)t;
             i++;
         } else if (sscanf(argv[i], "%ldx%ldx%ld", &n, &h, &w) == 3) {
@@ -212,7 +211,7 @@ int main(int argc, char **argv)
     struct settings settings;
     se_error err;
     if (!parse(&settings, argc, argv)) {
-        fprintf(stderr, "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512] [--int8] "
+        fprintf(stderr, "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512|amx] [--int8] "
                         "[--threads N] [--runs N] [--steps] [--check]\n");
         return 2;
     }

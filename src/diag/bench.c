@@ -41,7 +41,11 @@ static const struct cpu_kernels *kernels_of(enum nn_cpu_tier limit)
 {
 #if defined(__x86_64__)
     const char *missing;
-    if ((limit == NN_CPU_AUTO || limit == NN_CPU_AVX512) && cpu_has_tier(NN_CPU_AVX512, &missing))
+#if defined(SE_HAVE_AMX)
+    if ((limit == NN_CPU_AUTO || limit == NN_CPU_AMX) && cpu_has_tier(NN_CPU_AMX, &missing))
+        return &cpu_kernels_amx;
+#endif
+    if ((limit == NN_CPU_AUTO || limit >= NN_CPU_AVX512) && cpu_has_tier(NN_CPU_AVX512, &missing))
         return &cpu_kernels_avx512;
     if (limit != NN_CPU_PORTABLE && cpu_has_tier(NN_CPU_AVX2, &missing))
         return &cpu_kernels_avx2;

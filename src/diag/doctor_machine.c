@@ -67,7 +67,8 @@ static void add_instruction_sets(struct doctor_report *report, const char *root)
 {
     static const char *const sets[] = {"sse4_2",   "avx",        "fma",      "f16c",
                                        "avx2",     "avx512f",    "avx512bw", "avx512dq",
-                                       "avx512vl", "avx512_vnni"};
+                                       "avx512vl", "avx512_vnni", "avx512_bf16",
+                                       "amx_tile", "amx_bf16"};
     char flags[LINE_SIZE], text[256] = "";
     if (!read_value(root, "/proc/cpuinfo", "flags", flags))
         return;
@@ -83,7 +84,9 @@ static void add_instruction_sets(struct doctor_report *report, const char *root)
 static void add_tiers(struct doctor_report *report)
 {
     const char *missing;
-    if (cpu_has_tier(NN_CPU_AVX512, &missing))
+    if (cpu_has_tier(NN_CPU_AMX, &missing))
+        doctor_add(report, DOCTOR_OK, "machine", "fastest code", "amx");
+    else if (cpu_has_tier(NN_CPU_AVX512, &missing))
         doctor_add(report, DOCTOR_OK, "machine", "fastest code", "avx512");
     else if (cpu_has_tier(NN_CPU_AVX2, &missing))
         doctor_add(report, DOCTOR_OK, "machine", "fastest code", "avx2");

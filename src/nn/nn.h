@@ -21,7 +21,11 @@
 enum nn_backend_kind { NN_BACKEND_CPU, NN_BACKEND_REF, NN_BACKEND_GPU };
 
 /* Highest instruction set the CPU backend may use. */
-enum nn_cpu_tier { NN_CPU_AUTO, NN_CPU_PORTABLE, NN_CPU_AVX2, NN_CPU_AVX512 };
+enum nn_cpu_tier { NN_CPU_AUTO, NN_CPU_PORTABLE, NN_CPU_AVX2, NN_CPU_AVX512, NN_CPU_AMX };
+enum { NN_CPU_TIERS = NN_CPU_AMX + 1 };
+
+/* "auto", "avx2"; static storage. */
+const char *nn_cpu_tier_name(enum nn_cpu_tier tier);
 
 enum { NN_MAX_RANK = 6 };
 

@@ -21,7 +21,7 @@ static int detector_hash(const struct settings_values *values, const char *path,
 static bool is_faster(const struct settings_values *values)
 {
     return values->backend == NN_BACKEND_CPU && cpu_has_vnni() &&
-           (values->cpu == NN_CPU_AUTO || values->cpu == NN_CPU_AVX512);
+           (values->cpu == NN_CPU_AUTO || values->cpu >= NN_CPU_AVX512);
 }
 
 int precision_detector(const struct settings_values *values, const char *path,

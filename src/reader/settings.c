@@ -94,7 +94,7 @@ static const struct setting_row rows[] = {
      AT(formats), 0, 0, NULL, NULL},
     {"backend", "cpu", "cpu|ref", "what computes: fast code, or the slow plain C it is held to",
      SETTING_CHOICE, AT(backend), 0, 0, NULL, NULL},
-    {"cpu", "auto", "auto|portable|avx2|avx512", "highest instruction set that may be used",
+    {"cpu", "auto", "auto|portable|avx2|avx512|amx", "highest instruction set that may be used",
      SETTING_CHOICE, AT(cpu), 0, 0, NULL, NULL},
     {"precision", "fp32", "auto|fp32|int8",
      "of the detector; auto: int8 where it has ranges for it and that is faster", SETTING_CHOICE,

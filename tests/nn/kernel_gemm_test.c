@@ -1,6 +1,8 @@
 /* gemm against sums in double. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kernel_check.h"
 #include "nn/cpu/cpu_pack.h"
@@ -83,19 +85,30 @@ static void gemm_make(const struct cpu_kernels *kernels, const struct gemm_case 
         d->g.ldr = (ptrdiff_t)ldc;
         d->g.residual = check_random((t->m - 1) * ldc + t->n, outliers);
     }
+    if (kernels->tile.split)
+        d->g.split = check_area(cpu_split_floats(&kernels->tile, t->m, rows));
 }
 
+/*
+ * Of a product of numbers in split form, in parts of it. bf16 has 8 bits, so |x - hi| ≤ 2^-8 |x|,
+ * and what is left of that beside lo ≤ 2^-16 |x|; for each operand, and the product of both lo,
+ * which is left out, is as large. Signs of errors are as good as random: they add up by squares.
+ * Denormal operands count as 0; of these tests they are at most 1e-41, and meet at most 1e4.
+ */
+static const double SPLIT_ERROR = 3.0 / 65536, DENORMAL_PRODUCT = 64 * 1e-37;
+
 /* Want and limit of one element. */
-static double gemm_want(const struct gemm_case *t, const struct gemm_data *d, size_t i, size_t j,
+static double gemm_want(const struct cpu_tile *tile, const struct gemm_case *t, const struct gemm_data *d, size_t i, size_t j,
                         double residual, double *limit)
 {
-    double sum = (double)d->bias[j], size = fabs(sum), gain, extra;
+    double sum = (double)d->bias[j], size = fabs(sum), squares = 0, gain, extra;
     for (size_t k = 0; k < t->k; k++) {
         const size_t depth = d->g.depth;
         const double product = (double)d->a[k / depth][i * (size_t)d->g.lda + k % depth] *
                                (double)d->weight[(k + t->skip) * t->n + j];
         sum += product;
         size += fabs(product);
+        squares += product * product;
     }
     size += fabs(residual);
     if (t->residual == NN_RESIDUAL_BEFORE)
@@ -105,6 +118,8 @@ static double gemm_want(const struct gemm_case *t, const struct gemm_data *d, si
         y += residual;
     /* Rounding of a sum of k terms: at most k half-units of the sum of sizes; √k in practice. */
     *limit = gain * size * 1e-7 * (2 + sqrt((double)t->k)) + extra + 1e-38;
+    if (tile->split)
+        *limit += gain * SPLIT_ERROR * sqrt(squares) + DENORMAL_PRODUCT;
     return y;
 }
 
@@ -120,7 +135,7 @@ static void gemm_check(const struct cpu_kernels *kernels, const char *name,
             double limit;
             const double residual =
                 d.g.residual ? (double)d.g.residual[i * (size_t)d.g.ldr + j] : 0;
-            const double want = gemm_want(t, &d, i, j, residual, &limit);
+            const double want = gemm_want(&kernels->tile, t, &d, i, j, residual, &limit);
             check_near(name, i * t->n + j, d.g.c[i * ldc + j], want, limit);
         }
         for (size_t j = t->n; i + 1 < t->m && j < ldc; j++)
@@ -130,15 +145,105 @@ static void gemm_check(const struct cpu_kernels *kernels, const char *name,
     check_free_areas(name);
 }
 
+/* A product whose result stays in split form for the next, and that one: as in an FFN. */
+static void gemm_check_chain(const struct cpu_kernels *kernels, const char *name,
+                             const struct gemm_case *first, const struct gemm_case *second)
+{
+    struct gemm_data a, b;
+    gemm_make(kernels, first, false, &a);
+    gemm_make(kernels, second, false, &b);
+    const size_t m = first->m, ldc = (size_t)a.g.ldc;
+    kernels->gemm(&a.g);
+    for (size_t i = 0; i < m; i++) /* what the second is to see */
+        memcpy((float *)(size_t)b.a[0] + i * (size_t)b.g.lda, a.g.c + i * ldc,
+               first->n * sizeof(float));
+    a.g.split_c = b.g.split;
+    a.g.c = NULL;
+    b.g.a = NULL;
+    kernels->gemm(&a.g);
+    kernels->gemm(&b.g);
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < second->n; j++) {
+            double limit;
+            const double residual =
+                b.g.residual ? (double)b.g.residual[i * (size_t)b.g.ldr + j] : 0;
+            const double want =
+                gemm_want(&kernels->tile, second, &b, i, j, residual, &limit);
+            check_near(name, i * second->n + j, b.g.c[i * (size_t)b.g.ldc + j], want, limit);
+        }
+    }
+    check_free_areas(name);
+}
+
+static void check_chains(const struct cpu_kernels *kernels, const char *name)
+{
+    static const struct gemm_case chains[][2] = {
+        {{.m = 67, .k = 48, .n = 96, .segments = 1, .func = NN_FUNC_GELU},
+         {.m = 67, .k = 96, .n = 48, .segments = 1, .residual = NN_RESIDUAL_AFTER}},
+        {{.m = 19, .k = 5, .n = 17, .segments = 1, .pad = 3, .func = NN_FUNC_GELU},
+         {.m = 19, .k = 17, .n = 33, .segments = 1, .pad = 1, .residual = NN_RESIDUAL_BEFORE}},
+        {{.m = 40, .k = 12, .n = 6, .segments = 1, .func = NN_FUNC_RELU},
+         {.m = 40, .k = 6, .n = 24, .segments = 1, .func = NN_FUNC_HARDSIGMOID}},
+        {{.m = 33, .k = 24, .n = 80, .segments = 2, .func = NN_FUNC_SWISH},
+         {.m = 33, .k = 80, .n = 16, .segments = 1}},
+    };
+    for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
+        check_seed(i);
+        gemm_check_chain(kernels, name, &chains[i][0], &chains[i][1]);
+    }
+}
+
+/* A number that is none, an infinite one and the largest there are stay what they are: they must
+ * not meet inf - inf or 0·inf inside a product. */
+static void check_extremes(const struct cpu_kernels *kernels, const char *name)
+{
+    static const float extremes[] = {INFINITY, -INFINITY, NAN, FLT_MAX, -FLT_MAX, 3.395e38f};
+    enum { EXTREMES = sizeof(extremes) / sizeof(extremes[0]) };
+    const struct gemm_case t = {.m = EXTREMES, .k = 40, .n = 20, .segments = 1};
+    for (int of_weights = 0; of_weights < 2; of_weights++) {
+        struct gemm_data d;
+        gemm_make(kernels, &t, false, &d);
+        float *a = (float *)(size_t)d.a[0];
+        for (size_t i = 0; i < t.m * t.k; i++)
+            a[i] = i % t.k == 7 ? 0.25f : 0;
+        for (size_t i = 0; i < EXTREMES; i++) {
+            if (of_weights) /* of column i + 3 */
+                d.weight[7 * t.n + i + 3] = extremes[i];
+            else
+                a[i * t.k + 7] = extremes[i];
+        }
+        for (size_t j = 0; j < t.n && !of_weights; j++)
+            d.weight[7 * t.n + j] = j % 2 ? 0.375f : -0.75f;
+        cpu_panels_fill(&kernels->tile, (float *)(size_t)d.panels.b, d.weight, t.k, t.n,
+                        (ptrdiff_t)t.n, 1, NULL, NULL);
+        kernels->gemm(&d.g);
+        for (size_t i = 0; i < t.m; i++) {
+            for (size_t j = 0; j < t.n; j++) {
+                const float x = a[i * t.k + 7], w = d.weight[7 * t.n + j];
+                const double want = (double)x * (double)w + (double)d.bias[j];
+                const float got = d.g.c[i * t.n + j];
+                if (isfinite(want))
+                    check_near(name, i * t.n + j, got, want, 1e-4 * fabs(want) + 1e-6);
+                else if (isnan(want) ? !isnan(got) : (double)got != want)
+                    check_near(name, i * t.n + j, got, want, 0); /* fails, and says so */
+            }
+        }
+        check_free_areas(name);
+    }
+}
+
 void check_gemm(const struct cpu_kernels *kernels, const char *name)
 {
+    if (kernels->tile.split)
+        check_chains(kernels, name);
+    check_extremes(kernels, name);
     for (size_t i = 0; i < sizeof(gemm_cases) / sizeof(gemm_cases[0]); i++) {
         check_seed(i);
         gemm_check(kernels, name, &gemm_cases[i], false);
         gemm_check(kernels, name, &gemm_cases[i], true);
     }
     /* Every count of rows and columns round the tiles. */
-    for (size_t m = 1; m <= 17; m++) {
+    for (size_t m = 1; m <= 67; m += m < 17 || m > 60 ? 1 : 7) {
         for (size_t n = 1; n <= 4 * 16 + 1; n += m % 3 + 1) {
             const struct gemm_case t = {.m = m, .k = 3, .n = n, .segments = 1, .pad = 2};
             gemm_check(kernels, name, &t, false);

@@ -22,7 +22,6 @@ struct arguments {
 
 static int parse(struct arguments *a, int argc, char **argv, se_error *err)
 {
-    static const char *const tiers[] = {"auto", "portable", "avx2", "avx512"};
     const char **positional[] = {&a->model, &a->input, &a->output};
     size_t place = 0;
     *a = (struct arguments){.threads = 1, .options = {.backend = NN_BACKEND_REF}};
@@ -34,8 +33,8 @@ static int parse(struct arguments *a, int argc, char **argv, se_error *err)
             a->options.backend = strcmp(value, "cpu") == 0 ? NN_BACKEND_CPU : NN_BACKEND_REF;
             i++;
         } else if (strcmp(argv[i], "--tier") == 0) {
-            for (int t = 0; t < 4; t++)
-                if (strcmp(value, tiers[t]) == 0)
+            for (int t = 0; t < NN_CPU_TIERS; t++)
+                if (strcmp(value, nn_cpu_tier_name((enum nn_cpu_tier)t)) == 0)
                     a->options.cpu = (enum nn_cpu_tier)t;
             i++;
         } else if (strcmp(argv[i], "--threads") == 0) {

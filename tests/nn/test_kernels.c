@@ -35,6 +35,9 @@ static const struct {
     {&cpu_kernels_wide, NN_CPU_AVX2},
     {&cpu_kernels_avx512, NN_CPU_AVX512},
 #endif
+#if defined(SE_HAVE_AMX)
+    {&cpu_kernels_amx, NN_CPU_AMX},
+#endif
 };
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
 

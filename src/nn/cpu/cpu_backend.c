@@ -183,10 +183,20 @@ CPU_BACKEND(portable)
 CPU_BACKEND(avx2)
 CPU_BACKEND(avx512)
 #endif
+#if defined(SE_HAVE_AMX)
+CPU_BACKEND(amx)
+#endif
 
+/* NULL: not in this program. */
 static const struct nn_backend *backend_of(enum nn_cpu_tier tier)
 {
     switch (tier) {
+    case NN_CPU_AMX:
+#if defined(SE_HAVE_AMX)
+        return &backend_amx;
+#else
+        return NULL;
+#endif
 #if defined(__x86_64__)
     case NN_CPU_AVX2:
         return &backend_avx2;
@@ -204,6 +214,12 @@ static const struct nn_backend *backend_of(enum nn_cpu_tier tier)
     return &backend_portable;
 }
 
+const char *nn_cpu_tier_name(enum nn_cpu_tier tier)
+{
+    static const char *const names[] = {"auto", "portable", "avx2", "avx512", "amx"};
+    return names[tier];
+}
+
 const struct nn_backend *nn_cpu_backend(enum nn_cpu_tier tier, se_error *err)
 {
     const char *missing;
@@ -211,10 +227,10 @@ const struct nn_backend *nn_cpu_backend(enum nn_cpu_tier tier, se_error *err)
         if (cpu_has_tier(tier, &missing))
             return backend_of(tier);
         se_fail(err, SE_ERR_UNSUPPORTED, "CPU tier %s: this machine lacks %s",
-                tier == NN_CPU_AVX2 ? "avx2" : "avx512", missing);
+                nn_cpu_tier_name(tier), missing);
         return NULL;
     }
-    for (tier = NN_CPU_AVX512; tier > NN_CPU_PORTABLE; tier--)
+    for (tier = NN_CPU_AMX; tier > NN_CPU_PORTABLE; tier--)
         if (cpu_has_tier(tier, &missing))
             return backend_of(tier);
     return &backend_portable;

@@ -57,16 +57,39 @@ static int64_t conv_span(const struct nn_attr *attr, int64_t outputs)
     return (outputs - 1) * attr->stride[1] + (attr->kernel[1] - 1) * attr->dilation[1] + 1;
 }
 
+/* Rows of whole tiles of a product with these columns. */
+static int64_t conv_unit(const struct cpu_kernels *kernels, const struct cpu_panels *panels)
+{
+    const struct cpu_tile *tile = &kernels->tile;
+    return (int64_t)tile->rows[cpu_panel_vectors(tile, panels->vectors) - 1];
+}
+
+static int64_t conv_strip(const struct cpu_kernels *kernels, const struct cpu_panels *panels)
+{
+    const int64_t unit = conv_unit(kernels, panels);
+    return (CONV_STRIP + unit - 1) / unit * unit;
+}
+
+/* Scratch: [inputs of outputs at an edge][inputs of a strip in split form]. Floats of the first. */
+static size_t conv_edge_floats(const struct nn_step *step)
+{
+    return cpu_whole_lines((size_t)step->attr.kernel[0] *
+                           (size_t)conv_span(&step->attr, CONV_EDGE) *
+                           (size_t)step->in[NN_IN_X].dims[3]);
+}
+
 static void conv_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                       struct cpu_need *need)
 {
-    if (cpu_pack_is_wino(&step->attr, step->in[NN_IN_X].dims[3], step->out.dims[3])) {
+    const struct cpu_panels *panels = ((const struct cpu_packed *)step->packed)->panels;
+    if (cpu_pack_is_wino(&kernels->tile, &step->attr, step->in[NN_IN_X].dims[3], step->out.dims[3])) {
         cpu_wino_plan(kernels, step, need);
         return;
     }
     rows_plan(kernels, step, need);
-    need->per_thread = (size_t)step->attr.kernel[0] * (size_t)conv_span(&step->attr, CONV_EDGE) *
-                       (size_t)step->in[NN_IN_X].dims[3];
+    need->per_thread = conv_edge_floats(step) +
+                       cpu_split_floats(&kernels->tile, (size_t)conv_strip(kernels, panels),
+                                        panels->k);
 }
 
 /* One output row of one group. */
@@ -78,6 +101,7 @@ struct conv_row {
     int64_t iy;               /* input row of tap 0; may be outside */
     int64_t ky_first, ky_end; /* rows of taps inside the image */
     int64_t ci;
+    float *scratch;
 };
 
 /* Outputs [ox, ox + count), with taps of a row of taps `row_step` floats apart from the next, and
@@ -105,6 +129,7 @@ static void conv_product(const struct conv_row *row, const float *x, int64_t row
         .c = row->out + ox * step->out.strides[2],
         .ldc = step->out.strides[2],
         .act = attr->act,
+        .split = row->scratch + conv_edge_floats(step),
     };
     row->job->kernels->gemm(&g);
 }
@@ -130,7 +155,7 @@ static void copy_pixels(float *to, const float *from, const struct run *run, int
 
 /* Outputs [ox, end) whose taps may hang over the left or right edge: works on a copy of the inputs
  * with zeros where there are none. */
-static void conv_edge(const struct conv_row *row, int64_t ox, int64_t end, float *scratch)
+static void conv_edge(const struct conv_row *row, int64_t ox, int64_t end)
 {
     const struct nn_attr *attr = &row->job->step->attr;
     const struct nn_tensor *x = &row->job->step->in[NN_IN_X];
@@ -140,24 +165,23 @@ static void conv_edge(const struct conv_row *row, int64_t ox, int64_t end, float
         const int64_t ix = ox * attr->stride[1] - attr->pad[1];
         const struct run run = {cpu_least(ix < 0 ? -ix : 0, span),
                                 cpu_least(w - ix < 0 ? 0 : w - ix, span), span};
-        float *to = scratch;
+        float *to = row->scratch;
         for (int64_t ky = row->ky_first; ky < row->ky_end; ky++) {
             const float *from = row->x + (row->iy + ky * attr->dilation[0]) * x->strides[1];
             copy_pixels(to, from + ix * x->strides[2], &run, ci, x->strides[2]);
             to += span * ci;
         }
-        conv_product(row, scratch, span * ci, ci, ox, count);
+        conv_product(row, row->scratch, span * ci, ci, ox, count);
     }
 }
 
-static void conv_run_row(const struct conv_row *row, float *scratch)
+static void conv_run_row(const struct conv_row *row)
 {
     const struct nn_step *step = row->job->step;
     const struct nn_attr *attr = &step->attr;
     const struct nn_tensor *x = &step->in[NN_IN_X];
     const int64_t ow = step->out.dims[2], stride = attr->stride[1], left = attr->pad[1];
-    const struct cpu_tile *tile = &row->job->kernels->tile;
-    const int64_t rows = (int64_t)tile->rows[cpu_panel_vectors(tile, row->panels->vectors) - 1];
+    const int64_t rows = conv_unit(row->job->kernels, row->panels);
     /* Outputs [first, end) see only pixels inside; both borders move inwards to whole tiles. */
     const int64_t last = x->dims[2] - conv_span(attr, 1) + left;
     int64_t first = (left + stride - 1) / stride, end = last < 0 ? 0 : last / stride + 1;
@@ -167,14 +191,14 @@ static void conv_run_row(const struct conv_row *row, float *scratch)
         end -= (end - first) % rows;
     if (end < first)
         end = first;
-    conv_edge(row, 0, first, scratch);
+    conv_edge(row, 0, first);
     const float *in = row->x + (row->iy + row->ky_first * attr->dilation[0]) * x->strides[1];
-    const int64_t strip = (CONV_STRIP + rows - 1) / rows * rows;
+    const int64_t strip = conv_strip(row->job->kernels, row->panels);
     for (int64_t ox = first; ox < end; ox += strip)
         conv_product(row, in + (ox * stride - left) * x->strides[2],
                      attr->dilation[0] * x->strides[1], x->strides[2], ox,
                      cpu_least(end - ox, strip));
-    conv_edge(row, end, ow, scratch);
+    conv_edge(row, end, ow);
 }
 
 /* Taps [*first, *end) of `taps` from `origin` on that lie in [0, size). */
@@ -194,13 +218,14 @@ static void conv_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_step *step = job->step;
     const struct nn_attr *attr = &step->attr;
     const struct nn_tensor *x = &step->in[NN_IN_X], *out = &step->out;
-    if (cpu_pack_is_wino(attr, x->dims[3], out->dims[3])) {
+    if (cpu_pack_is_wino(&job->kernels->tile, attr, x->dims[3], out->dims[3])) {
         cpu_wino_work(job, piece, scratch);
         return;
     }
     const struct rows rows = rows_of_piece(step, piece);
     for (int64_t y = rows.y; y < rows.y_end; y++) {
-        struct conv_row row = {.job = job, .iy = y * attr->stride[0] - attr->pad[0]};
+        struct conv_row row = {
+            .job = job, .iy = y * attr->stride[0] - attr->pad[0], .scratch = scratch};
         taps_inside(row.iy, x->dims[1], attr->kernel[0], attr->dilation[0], &row.ky_first,
                     &row.ky_end);
         for (int64_t g = 0; g < attr->groups; g++) {
@@ -209,7 +234,7 @@ static void conv_work(const struct cpu_job *job, size_t piece, float *scratch)
             row.x = x->data + rows.image * x->strides[0] + g * row.ci;
             row.out = out->data + rows.image * out->strides[0] + y * out->strides[1] +
                       g * (int64_t)row.panels->n;
-            conv_run_row(&row, scratch);
+            conv_run_row(&row);
         }
     }
 }
@@ -238,15 +263,22 @@ static bool deconv_is_direct(const struct nn_step *step)
            step->out.strides[2] == step->out.dims[3];
 }
 
+/* Scratch: [a row of inputs in split form][a row of outputs]. Floats of the first. */
+static size_t deconv_split(const struct cpu_kernels *kernels, const struct nn_step *step)
+{
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    return cpu_split_floats(&kernels->tile, (size_t)x->dims[2], (size_t)x->dims[3]);
+}
+
 static void deconv_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                         struct cpu_need *need)
 {
     const struct nn_tensor *x = &step->in[NN_IN_X];
     const struct cpu_packed *packed = step->packed;
-    (void)kernels;
     need->pieces = (size_t)(x->dims[0] * x->dims[1]);
+    need->per_thread = deconv_split(kernels, step);
     if (!deconv_is_direct(step))
-        need->per_thread = (size_t)x->dims[2] * packed->panels[0].n;
+        need->per_thread += (size_t)x->dims[2] * packed->panels[0].n;
 }
 
 /* From [pixel][kx][co], `pitch` floats apart, to a row of outputs. */
@@ -286,6 +318,8 @@ static void deconv_work(const struct cpu_job *job, size_t piece, float *scratch)
     const float *in = x->data + image * x->strides[0] + y * x->strides[1];
     float *to = out->data + image * out->strides[0] + y * kh * out->strides[1];
     const bool direct = deconv_is_direct(step);
+    float *split = scratch;
+    scratch += deconv_split(job->kernels, step);
     for (size_t part = 0; part < job->packed->panel_count; part++) {
         const struct cpu_panels *panels = &job->packed->panels[part];
         struct cpu_gemm g = {
@@ -297,7 +331,10 @@ static void deconv_work(const struct cpu_job *job, size_t piece, float *scratch)
             .b = panels,
             .c = direct ? to : scratch,
             .ldc = (ptrdiff_t)panels->n,
+            .split = split,
         };
+        if (part > 0 && job->kernels->tile.split)
+            g.a = NULL; /* as the first part has left it */
         if (direct)
             g.act = step->attr.act;
         job->kernels->gemm(&g);

@@ -1,4 +1,5 @@
 /* Built without flags for instruction sets, so that it runs on every machine. */
+#define _GNU_SOURCE
 #include "nn/cpu/cpu_detect.h"
 
 #include <stddef.h>
@@ -6,6 +7,11 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(SE_HAVE_AMX)
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /* State that the operating system saves when it switches threads, by bit of XCR0: 1 SSE, 2 the
  * upper half of ymm, 5 to 7 the mask registers, the upper half of zmm, and zmm 16 to 31. */
@@ -47,6 +53,51 @@ static const char *avx512_missing(void)
 
 #endif
 
+#if defined(SE_HAVE_AMX)
+
+/* AMX's state is 8 KB a thread, so Linux saves it for those processes alone that have asked. Asked
+ * once: in the sandbox of the service, which forbids the call, the answer of before still holds. */
+static bool kernel_permits_tiles(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    enum { NOT_ASKED, GRANTED, REFUSED };
+    static atomic_int answer;
+    if (atomic_load(&answer) == NOT_ASKED)
+        atomic_store(&answer, syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0
+                                  ? GRANTED
+                                  : REFUSED);
+    return atomic_load(&answer) == GRANTED;
+}
+
+static const char *amx_missing(void)
+{
+    enum { BIT_AVX512_BF16 = 1 << 5, BIT_AMX_BF16 = 1 << 22, BIT_AMX_TILE = 1 << 24 };
+    const uint32_t want = BIT_AMX_BF16 | BIT_AMX_TILE;
+    const uint64_t saved = 3 << 17; /* the configuration of tiles, and their data */
+    const char *missing = avx512_missing();
+    if (missing)
+        return missing;
+    uint32_t a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & want) != want)
+        return "AMX tiles and bfloat16";
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & BIT_AVX512_BF16))
+        return "AVX-512 BF16";
+    if ((saved_state() & saved) != saved)
+        return "an operating system that saves AMX tiles";
+    if (!kernel_permits_tiles())
+        return "Linux's permission to use AMX tiles";
+    return NULL;
+}
+
+#elif defined(__x86_64__)
+
+static const char *amx_missing(void)
+{
+    return "code for AMX: this program was built by a compiler without it";
+}
+
+#endif
+
 bool cpu_has_tier(enum nn_cpu_tier tier, const char **missing)
 {
     *missing = NULL;
@@ -55,8 +106,10 @@ bool cpu_has_tier(enum nn_cpu_tier tier, const char **missing)
         *missing = avx2_missing();
     else if (tier == NN_CPU_AVX512)
         *missing = avx512_missing();
+    else if (tier == NN_CPU_AMX)
+        *missing = amx_missing();
 #else
-    if (tier == NN_CPU_AVX2 || tier == NN_CPU_AVX512)
+    if (tier != NN_CPU_AUTO && tier != NN_CPU_PORTABLE)
         *missing = "an x86-64 processor";
 #endif
     return !*missing;

@@ -11,6 +11,7 @@
 
 enum {
     GEMM_BLOCK = 48,         /* rows of a piece, about */
+    SPLIT_BLOCK = 128,       /* the same for products of tiles, which are done sooner */
     LARGE_WEIGHTS = 1 << 18, /* floats: half of a second-level cache of 2 MB */
     GEMM_CHUNK_VECTORS = 48, /* columns of a piece, where they are cut: multiple of 2 and 3 */
     GEMM_WIDE_VECTORS = 96,  /* cut columns from here on … */
@@ -45,7 +46,8 @@ static void plan_blocks(const struct nn_step *step, const struct cpu_tile *tile,
 {
     const struct cpu_packed *packed = step->packed;
     const int64_t m = step->in[NN_IN_X].dims[1];
-    const int64_t about = weight_floats > LARGE_WEIGHTS ? 2 * GEMM_BLOCK : GEMM_BLOCK;
+    const int64_t usual = tile->split ? SPLIT_BLOCK : GEMM_BLOCK;
+    const int64_t about = weight_floats > LARGE_WEIGHTS ? 2 * usual : usual;
     const int64_t unit =
         (int64_t)tile->rows[cpu_panel_vectors(tile, packed->panels[0].vectors) - 1];
     const int64_t blocks = cpu_most((m + about) / (2 * about) * 2, 1);
@@ -113,7 +115,9 @@ static void gemm_plan(const struct cpu_kernels *kernels, const struct nn_step *s
     const size_t chunks = gemm_chunks(step);
     plan_blocks(step, &kernels->tile, packed->panels[0].k * packed->panels[0].n / chunks, need);
     need->pieces *= chunks;
-    need->per_thread = cpu_scaled_floats(step, largest_block(step, need));
+    const size_t rows = largest_block(step, need);
+    need->per_thread = cpu_whole_lines(cpu_scaled_floats(step, rows)) +
+                       cpu_split_floats(&kernels->tile, rows, packed->panels[0].k);
 }
 
 static struct cpu_panels chunk_of(const struct cpu_kernels *kernels,
@@ -147,6 +151,7 @@ static void gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
         .ldc = step->out.strides[1],
         .residual_mode = step->attr.residual,
         .act = step->attr.act,
+        .split = scratch + cpu_whole_lines(cpu_scaled_floats(step, (size_t)b.rows)),
     };
     if (g.residual_mode != NN_RESIDUAL_NONE) {
         g.residual = cpu_block_at(residual, &b) + column;
@@ -164,13 +169,31 @@ static ptrdiff_t ffn_hidden_pitch(const struct cpu_packed *packed)
     return (ptrdiff_t)packed->panels[0].n + FFN_PAD;
 }
 
+/* Scratch: [input times scale][input in split form][hidden, in split form where the tier has it].
+ * Offsets of the last two, and the end. */
+struct ffn_layout {
+    size_t split, hidden, end;
+};
+
+static struct ffn_layout ffn_layout(const struct cpu_kernels *kernels, const struct nn_step *step,
+                                    size_t rows)
+{
+    const struct cpu_packed *packed = step->packed;
+    const size_t k = packed->panels[0].k, n = packed->panels[0].n;
+    const size_t split = cpu_split_floats(&kernels->tile, rows, n);
+    const size_t hidden = rows * (size_t)ffn_hidden_pitch(packed);
+    struct ffn_layout l = {.split = cpu_whole_lines(cpu_scaled_floats(step, rows))};
+    l.hidden = l.split + cpu_split_floats(&kernels->tile, rows, k);
+    l.end = l.hidden + (split > hidden ? split : hidden);
+    return l;
+}
+
 static void ffn_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                      struct cpu_need *need)
 {
     const struct cpu_panels *panels = ((const struct cpu_packed *)step->packed)->panels;
     plan_blocks(step, &kernels->tile, panels[0].k * panels[0].n + panels[1].k * panels[1].n, need);
-    need->per_thread = cpu_scaled_floats(step, largest_block(step, need)) +
-                       largest_block(step, need) * (size_t)ffn_hidden_pitch(step->packed);
+    need->per_thread = ffn_layout(kernels, step, largest_block(step, need)).end;
 }
 
 static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
@@ -178,10 +201,12 @@ static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_step *step = job->step;
     const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
     const struct cpu_block b = block_of_piece(step, piece);
+    const struct ffn_layout layout = ffn_layout(job->kernels, step, (size_t)b.rows);
+    const bool split = job->kernels->tile.split;
     int64_t lda;
     const float *a = cpu_block_scaled(job, &b, scratch, &lda);
-    float *hidden = scratch + cpu_scaled_floats(step, (size_t)b.rows);
-    const struct cpu_gemm expand = {
+    float *hidden = scratch + layout.hidden;
+    struct cpu_gemm expand = {
         .rows = (size_t)b.rows,
         .a = &a,
         .segments = 1,
@@ -191,13 +216,21 @@ static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
         .c = hidden,
         .ldc = ffn_hidden_pitch(job->packed),
         .act = step->attr.hidden,
+        .split = scratch + layout.split,
     };
-    job->kernels->gemm(&expand);
-    cpu_observe(job, NN_OBSERVED_X, a, &b, lda);
-    cpu_observe(job, NN_OBSERVED_HIDDEN, hidden, &b, expand.ldc);
+    if (!split || job->observer) {
+        job->kernels->gemm(&expand);
+        cpu_observe(job, NN_OBSERVED_X, a, &b, lda);
+        cpu_observe(job, NN_OBSERVED_HIDDEN, hidden, &b, expand.ldc);
+    }
+    if (split) {
+        expand.split_c = hidden;
+        job->kernels->gemm(&expand);
+    }
     struct cpu_gemm project = {
         .rows = (size_t)b.rows,
-        .a = (const float *const *)&hidden,
+        .a = split ? NULL : (const float *const *)&hidden,
+        .split = hidden,
         .segments = 1,
         .depth = job->packed->panels[1].k,
         .lda = expand.ldc,
@@ -223,7 +256,7 @@ const struct cpu_op cpu_op_ffn = {.plan = ffn_plan, .work = ffn_work};
  * do not follow one another --- */
 
 struct matmul_scratch {
-    size_t panels, bias, x, out, total; /* offsets in floats */
+    size_t bias, split, x, out, total; /* offsets in floats; panels of b lie in front */
 };
 
 static struct matmul_scratch matmul_layout(const struct cpu_kernels *kernels,
@@ -232,8 +265,9 @@ static struct matmul_scratch matmul_layout(const struct cpu_kernels *kernels,
     const struct nn_tensor *x = &step->in[NN_IN_X];
     const size_t k = (size_t)x->dims[3], n = (size_t)step->out.dims[3];
     struct matmul_scratch s = {0};
-    s.bias = (cpu_panels_floats(&kernels->tile, k, n) + 15) / 16 * 16;
-    s.x = s.bias + (cpu_panels_bias_floats(&kernels->tile, n) + 15) / 16 * 16;
+    s.bias = cpu_whole_lines(cpu_panels_floats(&kernels->tile, k, n));
+    s.split = s.bias + cpu_whole_lines(cpu_panels_bias_floats(&kernels->tile, n));
+    s.x = s.split + cpu_split_floats(&kernels->tile, MATMUL_BLOCK, k);
     s.out = s.x + (x->strides[3] == 1 ? 0 : MATMUL_BLOCK * k);
     s.total = s.out + (step->out.strides[3] == 1 ? 0 : MATMUL_BLOCK * n);
     return s;
@@ -285,6 +319,7 @@ static void matmul_work(const struct cpu_job *job, size_t piece, float *scratch)
         .c = out_dense ? c : scratch + s.out,
         .ldc = out_dense ? out->strides[2] : n,
         .act = job->step->attr.act,
+        .split = scratch + s.split,
     };
     job->kernels->gemm(&g);
     for (int64_t i = 0; !out_dense && i < rows; i++)
@@ -313,6 +348,12 @@ static size_t select_blocks(const struct nn_step *step)
     return cpu_pieces_of(step->in[NN_IN_X].dims[0], SELECT_BLOCK);
 }
 
+/* Scratch: [input in split form][logits]. Floats of the first. */
+static size_t select_split(const struct cpu_kernels *kernels, const struct nn_step *step)
+{
+    return cpu_split_floats(&kernels->tile, SELECT_BLOCK, (size_t)step->in[NN_IN_X].dims[1]);
+}
+
 static void select_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                         struct cpu_need *need)
 {
@@ -324,7 +365,8 @@ static void select_plan(const struct cpu_kernels *kernels, const struct nn_step 
                               : 2 * (size_t)GEMM_CHUNK_VECTORS;
     need->pieces = select_blocks(step) * (chunks + 1);
     need->shared = 3 * m * chunks;
-    need->per_thread = SELECT_BLOCK * (widest * kernels->tile.vl + FFN_PAD);
+    need->per_thread = select_split(kernels, step) +
+                       SELECT_BLOCK * (widest * kernels->tile.vl + FFN_PAD);
 }
 
 static void select_work(const struct cpu_job *job, size_t piece, float *scratch)
@@ -344,7 +386,9 @@ static void select_work(const struct cpu_job *job, size_t piece, float *scratch)
         .b = &job->packed->panels[1],
         .c = step->out.data + row * step->out.strides[0],
         .ldc = step->out.strides[0],
+        .split = scratch,
     };
+    scratch += select_split(job->kernels, step);
     if (chunk == chunks) {
         job->kernels->gemm(&g);
         return;

@@ -159,16 +159,10 @@ static int64_t images_of(const struct group *g)
     return g->dwconv ? g->dwconv->out.dims[0] : 1;
 }
 
-/* Floats at a whole cache line. */
-static size_t whole_lines(size_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
-
 static size_t band_floats(const struct group *g)
 {
     const int64_t pixels = g->dwconv->tune[CPU_TUNE_ROWS];
-    return g->linear ? whole_lines((size_t)(pixels * g->dwconv->out.dims[3])) : 0;
+    return g->linear ? cpu_whole_lines((size_t)(pixels * g->dwconv->out.dims[3])) : 0;
 }
 
 /* Pixels of a band. */

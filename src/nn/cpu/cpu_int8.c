@@ -16,7 +16,7 @@ enum {
 const struct cpu_int8_kernels *cpu_int8_kernels_for(const struct cpu_kernels *kernels)
 {
 #if defined(__x86_64__)
-    if (kernels == &cpu_kernels_avx512 && cpu_has_vnni())
+    if (kernels->tile.vl == cpu_kernels_avx512.tile.vl && cpu_has_vnni())
         return &cpu_int8_kernels_avx512vnni;
     if (kernels != &cpu_kernels_portable)
         return &cpu_int8_kernels_avx2;

@@ -1,5 +1,6 @@
 #include "nn/cpu/cpu_pack.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,13 +14,79 @@ size_t cpu_panels_bias_floats(const struct cpu_tile *tile, size_t n)
 
 size_t cpu_panels_floats(const struct cpu_tile *tile, size_t k, size_t n)
 {
-    return k * cpu_panels_bias_floats(tile, n);
+    return (tile->split ? cpu_split_depth(k) : k) * cpu_panels_bias_floats(tile, n);
+}
+
+/* Where element (i, j) of a matrix lies, and 0 outside. */
+struct panels_source {
+    const float *source;
+    size_t k, n;
+    ptrdiff_t k_step, n_step;
+    const size_t *rows;
+    const int32_t *columns;
+};
+
+static float panels_element(const struct panels_source *s, size_t i, size_t j)
+{
+    if (i >= s->k || j >= s->n)
+        return 0.0f;
+    const ptrdiff_t row = s->rows ? (ptrdiff_t)s->rows[i] : (ptrdiff_t)i * s->k_step;
+    return s->source[row + (s->columns ? s->columns[j] : (ptrdiff_t)j) * s->n_step];
+}
+
+/* The nearest number of bfloat16, halves to even; its bits are the upper half of a float's. As in
+ * kernel_amx.h it is never infinite. */
+static uint16_t split_hi(float x)
+{
+    const uint32_t largest = 0x7f7f0000, sign = 0x80000000;
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    if ((bits & ~sign) > largest)
+        bits = (bits & sign) | largest;
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/* What is left, which may be infinite or no number. */
+static uint16_t split_lo(float x, uint16_t hi)
+{
+    const uint32_t hi_bits = (uint32_t)hi << 16;
+    uint32_t bits;
+    float part;
+    memcpy(&part, &hi_bits, sizeof(part));
+    part = x - part;
+    memcpy(&bits, &part, sizeof(bits));
+    if (isfinite(part))
+        bits += 0x7fff + (bits >> 16 & 1);
+    else if (isnan(part))
+        bits = 0x7fc00000;
+    return (uint16_t)(bits >> 16);
+}
+
+static void panels_fill_split(float *b, const struct panels_source *s)
+{
+    enum { COLUMNS = 16, TILE = CPU_SPLIT_STEP * COLUMNS };
+    uint16_t *tile = (uint16_t *)(void *)b;
+    for (size_t v = 0; v < s->n; v += COLUMNS) {
+        for (size_t k = 0; k < s->k; k += CPU_SPLIT_STEP, tile += 2 * TILE) {
+            for (size_t at = 0; at < TILE; at++) {
+                const size_t i = k + at / (2 * COLUMNS) * 2 + at % 2, j = v + at / 2 % COLUMNS;
+                const float x = panels_element(s, i, j);
+                tile[at] = split_hi(x);
+                tile[at + TILE] = split_lo(x, tile[at]);
+            }
+        }
+    }
 }
 
 void cpu_panels_fill(const struct cpu_tile *tile, float *b, const float *source, size_t k, size_t n,
                      ptrdiff_t k_step, ptrdiff_t n_step, const size_t *rows, const int32_t *columns)
 {
     const size_t all = (n + tile->vl - 1) / tile->vl;
+    if (tile->split) {
+        const struct panels_source s = {source, k, n, k_step, n_step, rows, columns};
+        panels_fill_split(b, &s);
+        return;
+    }
     for (size_t v = 0, vectors; v < all; v += vectors) {
         vectors = cpu_panel_vectors(tile, all - v);
         for (size_t i = 0; i < k; i++) {
@@ -40,7 +107,7 @@ struct cpu_panels cpu_panels_part(const struct cpu_tile *tile, const struct cpu_
         .k = panels->k,
         .n = (end == panels->vectors ? panels->n : end * tile->vl) - first * tile->vl,
         .vectors = vectors,
-        .b = panels->b + first * tile->vl * panels->k,
+        .b = panels->b + cpu_panels_floats(tile, panels->k, first * tile->vl),
         .bias = panels->bias + first * tile->vl,
     };
 }
@@ -112,11 +179,12 @@ static void pack_linear(struct pack_context *c, size_t index, int slot)
     pack_panels(c, index, &source);
 }
 
-bool cpu_pack_is_wino(const struct nn_attr *attr, int64_t ci, int64_t co)
+bool cpu_pack_is_wino(const struct cpu_tile *tile, const struct nn_attr *attr, int64_t ci,
+                      int64_t co)
 {
     /* With fewer channels the transforms cost what the products save. */
     enum { WINO_LEAST_IN = 32, WINO_LEAST_OUT = 16 };
-    bool fits = attr->groups == 1 && ci >= WINO_LEAST_IN && co >= WINO_LEAST_OUT;
+    bool fits = !tile->split && attr->groups == 1 && ci >= WINO_LEAST_IN && co >= WINO_LEAST_OUT;
     for (int i = 0; i < 2; i++)
         fits = fits && attr->kernel[i] == 3 && attr->stride[i] == 1 && attr->dilation[i] == 1;
     return fits;
@@ -177,7 +245,7 @@ static void pack_wino(struct pack_context *c)
 static void pack_conv(struct pack_context *c)
 {
     const struct nn_weight *w = &c->node->weight[0];
-    if (cpu_pack_is_wino(&c->node->attr, w->dims[1], w->dims[0])) {
+    if (cpu_pack_is_wino(c->tile, &c->node->attr, w->dims[1], w->dims[0])) {
         pack_wino(c);
         return;
     }

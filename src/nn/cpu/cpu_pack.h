@@ -31,8 +31,10 @@ struct cpu_packed {
     const struct cpu_int8_packed *int8; /* not NULL: in 8 bits, and nothing above (cpu_int8.h) */
 };
 
-/* Is this convolution done by Winograd's method? From its weights and attributes alone. */
-bool cpu_pack_is_wino(const struct nn_attr *attr, int64_t ci, int64_t co);
+/* Is this convolution done by Winograd's method? From its weights and attributes alone. Never where
+ * products are of split numbers: its transforms make their errors ten times as large. */
+bool cpu_pack_is_wino(const struct cpu_tile *tile, const struct nn_attr *attr, int64_t ci,
+                      int64_t co);
 
 int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
              size_t *bytes, se_error *err);

@@ -107,6 +107,12 @@ static inline const float *cpu_block_at(const struct nn_tensor *t, const struct 
     return t->data + b->image * t->strides[0] + b->row * t->strides[1];
 }
 
+/* Floats at a whole cache line. */
+static inline size_t cpu_whole_lines(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
 /* Floats that cpu_block_scaled needs for blocks of `rows` rows. */
 static inline size_t cpu_scaled_floats(const struct nn_step *step, size_t rows)
 {

@@ -4,6 +4,7 @@
  * stay in the second-level cache:
  *
  *   scratch of a thread: [zeros: ci][inputs: 36 × tiles × ci][products: 36 × tiles × co]
+ *                        [inputs of one product in split form]
  */
 #include <string.h>
 
@@ -41,7 +42,8 @@ void cpu_wino_plan(const struct cpu_kernels *kernels, const struct nn_step *step
     need->rows = tiles;
     need->pieces = (size_t)step->out.dims[0] * cpu_pieces_of(wino_grid(step).tiles, tiles);
     need->per_thread =
-        wino_padded(ci) + WINO_TAPS * (wino_padded(tiles * ci) + wino_padded(tiles * co));
+        wino_padded(ci) + WINO_TAPS * (wino_padded(tiles * ci) + wino_padded(tiles * co)) +
+        cpu_split_floats(tile, (size_t)tiles, (size_t)ci);
 }
 
 /* The 6×6 inputs of a tile at output (y, x); those outside are `zeros`. */
@@ -111,6 +113,7 @@ void cpu_wino_work(const struct cpu_job *job, size_t piece, float *scratch)
             .b = &job->packed->panels[i],
             .c = products + i * out_plane,
             .ldc = co,
+            .split = products + WINO_TAPS * out_plane,
         };
         job->kernels->gemm(&g);
     }

@@ -3,6 +3,7 @@
  *
  *   VEC_WIDTH      floats in a vector
  *   GEMM_VECTORS   vectors in a usual panel; GEMM_ROWS_1, _2, _3: rows of the tiles
+ *   TIER_HAS_TILES instead of these two: products are those of kernel_amx.h
  *   GEMM_TILE      that in words, "6x16"
  *   TIER           the suffix of names: avx2
  *
@@ -10,8 +11,12 @@
  */
 #include <stdbool.h>
 
-#include "nn/cpu/kernel_conv.h"
+#ifdef TIER_HAS_TILES
+#include "nn/cpu/kernel_amx.h"
+#else
 #include "nn/cpu/kernel_gemm.h"
+#endif
+#include "nn/cpu/kernel_conv.h"
 #include "nn/cpu/kernel_rows.h"
 #include "nn/cpu/kernel_wino.h"
 
@@ -42,6 +47,7 @@ static const char *const kernel_names[CPU_KERNEL_COUNT] = {
 #undef X
 };
 
+#ifndef TIER_HAS_TILES
 static float peak(size_t rounds)
 {
     vf sum[CPU_PEAK_FMAS];
@@ -57,6 +63,7 @@ static float peak(size_t rounds)
         sum[0] += sum[j];
     return vf_sum(sum[0]);
 }
+#endif
 
 const struct cpu_kernels JOIN(cpu_kernels_, TIER) = {
     .tier = TEXT(TIER),

@@ -12,6 +12,7 @@
 #ifndef SE_NN_CPU_KERNELS_H
 #define SE_NN_CPU_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ enum { CPU_MAX_TAPS = 7 * 7, CPU_PEAK_FMAS = 12 };
  * [vectors·vl]
  *
  * Columns past n are zero. Panels have tile.vectors vectors each, but for the last one or two
- * (cpu_panel_vectors).
+ * (cpu_panel_vectors). Where tile.split is set, b is in split form instead.
  */
 struct cpu_panels {
     size_t k, n;
@@ -40,7 +41,32 @@ struct cpu_tile {
     size_t vl;      /* floats in a vector */
     size_t vectors; /* in a usual panel: 2 or 3 */
     size_t rows[3]; /* of a GEMM tile with 1, 2, 3 vectors */
+    bool split;     /* products take matrices in split form (below) */
 };
+
+/*
+ * Split form, for tiers with tile.split: each number as two of bfloat16, hi and lo (kernel_amx.h),
+ * in tiles of 1 KB:
+ *
+ *   rows:     for each 16 rows, for each 32 of k:     [hi: 16 × 32][lo: 16 × 32]
+ *   weights:  for each 16 columns, for each 32 of k:  [hi: 16 pairs of k × 16 columns × 2][lo: …]
+ *
+ * Past k there are zeros; what is in rows past the last is left open.
+ */
+enum { CPU_SPLIT_STEP = 32, CPU_SPLIT_ROWS = 16 };
+
+/* k rounded up to whole steps. */
+static inline size_t cpu_split_depth(size_t k)
+{
+    return (k + CPU_SPLIT_STEP - 1) / CPU_SPLIT_STEP * CPU_SPLIT_STEP;
+}
+
+/* Floats of rows [rows, k] in the form that products of this tier take; 0 where that is theirs. */
+static inline size_t cpu_split_floats(const struct cpu_tile *tile, size_t rows, size_t k)
+{
+    const size_t whole = (rows + CPU_SPLIT_ROWS - 1) / CPU_SPLIT_ROWS * CPU_SPLIT_ROWS;
+    return tile->split ? whole * cpu_split_depth(k) : 0;
+}
 
 /* Vectors in the panel that comes when `left` > 0 vectors are left: never 1 behind others. */
 static inline size_t cpu_panel_vectors(const struct cpu_tile *tile, size_t left)
@@ -54,6 +80,11 @@ static inline size_t cpu_panel_vectors(const struct cpu_tile *tile, size_t left)
  * c[i][j] = act(Σ a[i][·]·b[·][j] + bias[j]), and a residual added as residual_mode says;
  * i < rows, j < b->n. Row i of a is made of `segments` runs of `depth` floats: run s begins at
  * a[s] + i·lda and meets rows k_first + s·depth … of b.
+ *
+ * With tile.split, `split` is memory of cpu_split_floats(rows, b->k) floats at a 64-byte boundary
+ * for a in split form: written where `a` is given, read where that is NULL. The result may then be
+ * wanted in split form too, as rows [rows, b->n] at split_c; it has no residual then, and c is not
+ * written. Other tiers look at neither.
  */
 struct cpu_gemm {
     size_t rows;
@@ -68,6 +99,7 @@ struct cpu_gemm {
     ptrdiff_t ldr;
     enum nn_residual residual_mode;
     struct nn_activation act;
+    float *split, *split_c;
 };
 
 /*
@@ -235,6 +267,9 @@ extern const struct cpu_kernels cpu_kernels_portable;
 #if defined(__x86_64__)
 extern const struct cpu_kernels cpu_kernels_avx2;
 extern const struct cpu_kernels cpu_kernels_avx512;
+#endif
+#ifdef SE_HAVE_AMX
+extern const struct cpu_kernels cpu_kernels_amx;
 #endif
 
 #endif
