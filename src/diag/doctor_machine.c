@@ -65,10 +65,9 @@ static bool has_word(const char *words, const char *word)
 /* Those instruction sets that decide about speed. */
 static void add_instruction_sets(struct doctor_report *report, const char *root)
 {
-    static const char *const sets[] = {"sse4_2",   "avx",        "fma",      "f16c",
-                                       "avx2",     "avx512f",    "avx512bw", "avx512dq",
-                                       "avx512vl", "avx512_vnni", "avx512_bf16",
-                                       "amx_tile", "amx_bf16"};
+    static const char *const sets[] = {
+        "sse4_2",   "avx",      "fma",         "f16c",        "avx2",     "avx512f", "avx512bw",
+        "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16"};
     char flags[LINE_SIZE], text[256] = "";
     if (!read_value(root, "/proc/cpuinfo", "flags", flags))
         return;

@@ -98,8 +98,9 @@ static void gemm_make(const struct cpu_kernels *kernels, const struct gemm_case 
 static const double SPLIT_ERROR = 3.0 / 65536, DENORMAL_PRODUCT = 64 * 1e-37;
 
 /* Want and limit of one element. */
-static double gemm_want(const struct cpu_tile *tile, const struct gemm_case *t, const struct gemm_data *d, size_t i, size_t j,
-                        double residual, double *limit)
+static double gemm_want(const struct cpu_tile *tile, const struct gemm_case *t,
+                        const struct gemm_data *d, size_t i, size_t j, double residual,
+                        double *limit)
 {
     double sum = (double)d->bias[j], size = fabs(sum), squares = 0, gain, extra;
     for (size_t k = 0; k < t->k; k++) {
@@ -167,8 +168,7 @@ static void gemm_check_chain(const struct cpu_kernels *kernels, const char *name
             double limit;
             const double residual =
                 b.g.residual ? (double)b.g.residual[i * (size_t)b.g.ldr + j] : 0;
-            const double want =
-                gemm_want(&kernels->tile, second, &b, i, j, residual, &limit);
+            const double want = gemm_want(&kernels->tile, second, &b, i, j, residual, &limit);
             check_near(name, i * second->n + j, b.g.c[i * (size_t)b.g.ldc + j], want, limit);
         }
     }

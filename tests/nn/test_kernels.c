@@ -31,8 +31,7 @@ static const struct {
 } tiers[] = {
     {&cpu_kernels_portable, NN_CPU_PORTABLE},
 #if defined(__x86_64__)
-    {&cpu_kernels_avx2, NN_CPU_AVX2},
-    {&cpu_kernels_wide, NN_CPU_AVX2},
+    {&cpu_kernels_avx2, NN_CPU_AVX2},         {&cpu_kernels_wide, NN_CPU_AVX2},
     {&cpu_kernels_avx512, NN_CPU_AVX512},
 #endif
 #if defined(SE_HAVE_AMX)

@@ -82,14 +82,15 @@ static void conv_plan(const struct cpu_kernels *kernels, const struct nn_step *s
                       struct cpu_need *need)
 {
     const struct cpu_panels *panels = ((const struct cpu_packed *)step->packed)->panels;
-    if (cpu_pack_is_wino(&kernels->tile, &step->attr, step->in[NN_IN_X].dims[3], step->out.dims[3])) {
+    if (cpu_pack_is_wino(&kernels->tile, &step->attr, step->in[NN_IN_X].dims[3],
+                         step->out.dims[3])) {
         cpu_wino_plan(kernels, step, need);
         return;
     }
     rows_plan(kernels, step, need);
-    need->per_thread = conv_edge_floats(step) +
-                       cpu_split_floats(&kernels->tile, (size_t)conv_strip(kernels, panels),
-                                        panels->k);
+    need->per_thread =
+        conv_edge_floats(step) +
+        cpu_split_floats(&kernels->tile, (size_t)conv_strip(kernels, panels), panels->k);
 }
 
 /* One output row of one group. */

@@ -1,5 +1,5 @@
-/* Built without flags for instruction sets, so that it runs on every machine. */
 #define _GNU_SOURCE
+/* Built without flags for instruction sets, so that it runs on every machine. */
 #include "nn/cpu/cpu_detect.h"
 
 #include <stddef.h>

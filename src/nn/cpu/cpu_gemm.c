@@ -365,8 +365,8 @@ static void select_plan(const struct cpu_kernels *kernels, const struct nn_step 
                               : 2 * (size_t)GEMM_CHUNK_VECTORS;
     need->pieces = select_blocks(step) * (chunks + 1);
     need->shared = 3 * m * chunks;
-    need->per_thread = select_split(kernels, step) +
-                       SELECT_BLOCK * (widest * kernels->tile.vl + FFN_PAD);
+    need->per_thread =
+        select_split(kernels, step) + SELECT_BLOCK * (widest * kernels->tile.vl + FFN_PAD);
 }
 
 static void select_work(const struct cpu_job *job, size_t piece, float *scratch)

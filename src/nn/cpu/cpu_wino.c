@@ -41,9 +41,9 @@ void cpu_wino_plan(const struct cpu_kernels *kernels, const struct nn_step *step
     const int64_t tiles = (WINO_LEAST_TILES + unit - 1) / unit * unit;
     need->rows = tiles;
     need->pieces = (size_t)step->out.dims[0] * cpu_pieces_of(wino_grid(step).tiles, tiles);
-    need->per_thread =
-        wino_padded(ci) + WINO_TAPS * (wino_padded(tiles * ci) + wino_padded(tiles * co)) +
-        cpu_split_floats(tile, (size_t)tiles, (size_t)ci);
+    need->per_thread = wino_padded(ci) +
+                       WINO_TAPS * (wino_padded(tiles * ci) + wino_padded(tiles * co)) +
+                       cpu_split_floats(tile, (size_t)tiles, (size_t)ci);
 }
 
 /* The 6×6 inputs of a tile at output (y, x); those outside are `zeros`. */

@@ -38,7 +38,10 @@ enum {
     AMX_BLOCK_FLOATS = 4 * AMX_SIDE * AMX_SIDE /* of four tiles of sums */
 };
 
-#define GEMM_SIZES {.vl = VL, .vectors = 2, .rows = {64, 32, 64}, .split = true}
+#define GEMM_SIZES                                                                                 \
+    {                                                                                              \
+        .vl = VL, .vectors = 2, .rows = {64, 32, 64}, .split = true                                \
+    }
 
 /* ---- instructions --------------------------------------------------------------------------- */
 
@@ -261,7 +264,8 @@ INLINE void amx_end_loop(const struct amx_block *b, size_t i, size_t end,
     }
 }
 
-/* Activations but relu and GELU, in place; then what follows them must add no bias, so this does. */
+/* Activations but relu and GELU, in place; then what follows them must add no bias, so this does.
+ */
 static void amx_end_rarely(const struct amx_block *b, size_t i, size_t end)
 {
     const struct cpu_gemm *g = b->g;
