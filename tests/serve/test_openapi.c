@@ -129,6 +129,32 @@ static size_t count_references(const json_t *document, const json_t *value)
     return count;
 }
 
+/* Does an operation of `document` have the parameter? */
+static bool is_used(const json_t *value, const char *name)
+{
+    char reference[96];
+    size_t i;
+    const char *key;
+    json_t *one;
+    snprintf(reference, sizeof(reference), "#/components/parameters/%s", name);
+    const char *own = json_string_value(json_object_get(value, "$ref"));
+    bool used = own && strcmp(own, reference) == 0;
+    json_object_foreach((json_t *)(uintptr_t)value, key, one) used |= is_used(one, name);
+    json_array_foreach(value, i, one) used |= is_used(one, name);
+    return used;
+}
+
+static void test_every_parameter_is_used(void **state)
+{
+    json_t *document = load(), *one;
+    const char *name;
+    (void)state;
+    json_object_foreach((json_t *)(uintptr_t)follow(document, "#/components/parameters"), name,
+                        one) if (!is_used(document, name)) fail_msg("%s is of no operation", name);
+    assert_false(is_used(document, "nothing"));
+    json_decref(document);
+}
+
 static void test_references_lead_somewhere(void **state)
 {
     json_t *document = load();
@@ -143,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_references_lead_somewhere),
+        cmocka_unit_test(test_every_parameter_is_used),
         cmocka_unit_test(test_every_route_is_described),
         cmocka_unit_test(test_every_operation_is_a_route),
     };
