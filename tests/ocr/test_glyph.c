@@ -1,6 +1,6 @@
 /*
- * U and V told apart by their foot: drawn in strokes and in dots, dark and light, shifted, with
- * rows above and below; nothing is said where nothing can be seen.
+ * Zeros beside digits; U and V told apart by their foot: drawn in strokes and in dots, dark and
+ * light, shifted, with rows above and below; nothing is said where nothing can be seen.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,10 +9,12 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <string.h>
 
 #include "ocr/crop.h"
 #include "ocr/glyph.h"
+#include "ocr/line_text.h"
 
 enum { PITCH = 24, LETTERS = 7, WIDTH = PITCH * LETTERS, TOP = 9, CAP = 28, HALF = 8 };
 
@@ -155,6 +157,110 @@ static void test_characters_beyond_the_crop(void **state)
     image_free(&crop);
 }
 
+/* ---- what a lattice becomes ----------------------------------------------------------------- */
+
+enum { COLUMNS = 37, ROW = COLUMNS + LATTICE_EXTRA, STEPS = 40 };
+
+static uint32_t points[COLUMNS];
+
+static int column_of(char c)
+{
+    return c <= '9' ? 1 + c - '0' : 11 + c - 'A';
+}
+
+static void make_recognizer(struct recognizer *recognizer)
+{
+    *recognizer = (struct recognizer){.classes = COLUMNS, .code_points = points};
+    for (int i = 1; i < COLUMNS; i++) {
+        points[i] = (uint32_t)(i < 11 ? '0' + i - 1 : 'A' + i - 11);
+        recognizer->columns[i] = i;
+    }
+    recognizer->alphabet = (struct alphabet){COLUMNS, points};
+}
+
+/* A line in which every second step says a character of `text`, and one of them is `other` with
+ * a probability of `p`. */
+static struct text_line make_line(const struct recognizer *recognizer, const char *text, size_t at,
+                                  char other, float p, struct arena *arena)
+{
+    static float head[STEPS * ROW];
+    const int steps = 2 * (int)strlen(text);
+    for (int step = 0; step < steps; step++) {
+        float *row = head + (size_t)step * ROW;
+        for (int i = 0; i < ROW; i++)
+            row[i] = logf(1e-4F);
+        const size_t i = (size_t)step / 2;
+        const int best = step % 2 ? column_of(text[i]) : 0;
+        row[best] = logf(step % 2 && i == at ? 1 - p : 0.99F);
+        if (step % 2 && i == at)
+            row[column_of(other)] = logf(p);
+        row[COLUMNS + 1] = (float)best;
+        row[COLUMNS + 2] = row[best];
+    }
+    struct lattice lattice;
+    assert_int_equal(
+        lattice_from_head(&recognizer->alphabet, head, steps, COLUMNS, arena, &lattice), 0);
+    struct text_line line = {.quad = {{{0, 0}, {600, 0}, {600, 30}, {0, 30}}}};
+    assert_int_equal(
+        line_text_from_lattice(recognizer, &lattice, steps * CROP_STEP, arena, &line, NULL), SE_OK);
+    return line;
+}
+
+/* What the line says after weighing. */
+static void assert_becomes(const char *text, size_t at, char other, float p, const char *want)
+{
+    struct arena arena;
+    struct recognizer recognizer;
+    struct image image;
+    make_recognizer(&recognizer);
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(image_create(&image, 640, 40, 1, NULL), SE_OK);
+    memset(image_row(&image, 0), 0, image.stride * (size_t)image.height);
+    struct text_line line = make_line(&recognizer, text, at, other, p, &arena);
+    assert_int_equal(line.count, strlen(text));
+    assert_int_equal(glyph_weigh(&recognizer, &image, &arena, &line, NULL), SE_OK);
+    assert_int_equal(line.count, strlen(want));
+    for (size_t i = 0; i < line.count; i++)
+        assert_int_equal(line.chars[i].c, want[i]);
+    image_free(&image);
+    arena_free(&arena);
+}
+
+static void test_a_zero_beside_digits(void **state)
+{
+    (void)state;
+    assert_becomes("CO2RKR6F998R", 1, '0', 0.3F, "C02RKR6F998R");
+    assert_becomes("CO2RKR6F998R", 1, '0', 0.05F, "CO2RKR6F998R"); /* clearly an O */
+    assert_becomes("JOF7W78ZGFX", 1, '0', 0.4F, "JOF7W78ZGFX");    /* among letters */
+    assert_becomes("FDO1725X4XK", 2, '0', 0.4F, "FDO1725X4XK");    /* ends a word */
+    assert_becomes("PO7", 1, '0', 0.4F, "PO7");                    /* too short */
+    assert_becomes("TOTAL0", 5, 'O', 0.4F, "TOTAL0");
+}
+
+static void test_letters_without_pixels_stay(void **state)
+{
+    (void)state;
+    assert_becomes("4RU42PL52Z", 2, 'V', 0.45F, "4RU42PL52Z"); /* an empty picture says nothing */
+}
+
+static void test_spent_memory_is_reported(void **state)
+{
+    (void)state;
+    struct arena arena, small;
+    struct recognizer recognizer;
+    struct image image;
+    make_recognizer(&recognizer);
+    arena_init(&arena, 1 << 20);
+    arena_init(&small, 64);
+    assert_int_equal(image_create(&image, 640, 40, 1, NULL), SE_OK);
+    struct text_line line = make_line(&recognizer, "CO2RKR6F998R", 1, '0', 0.3F, &arena);
+    assert_int_equal(glyph_weigh(&recognizer, &image, &small, &line, NULL), SE_ERR_MEMORY);
+    assert_int_equal(line.chars[1].c, 'O');
+    image_free(&image);
+    arena_free(&small);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +268,9 @@ int main(void)
         cmocka_unit_test(test_strokes),
         cmocka_unit_test(test_nothing_is_said_without_contrast_or_room),
         cmocka_unit_test(test_characters_beyond_the_crop),
+        cmocka_unit_test(test_a_zero_beside_digits),
+        cmocka_unit_test(test_letters_without_pixels_stay),
+        cmocka_unit_test(test_spent_memory_is_reported),
     };
     return cmocka_run_group_tests_name("ocr/glyph", tests, NULL, NULL);
 }
