@@ -157,6 +157,7 @@ int doctor_add_gpus(struct doctor_report *report, const char *root)
     if (read_value(root, "/proc/driver/nvidia/version", "NVRM version", driver))
         doctor_add(report, DOCTOR_OK, "gpu", "driver", "%.200s", driver);
     else if (nvidia > 0)
-        doctor_add(report, DOCTOR_NOTE, "gpu", "driver", "NVIDIA's driver is not loaded");
+        doctor_add(report, DOCTOR_NOTE, "gpu", "driver",
+                   "NVIDIA's driver is not loaded: 525 or later is needed");
     return nvidia;
 }

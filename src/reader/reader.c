@@ -45,9 +45,12 @@ static int open_slots(struct se_reader *reader, se_error *err)
     reader->jobs = values->jobs > 0 ? values->jobs : cpus;
     const int wide = values->threads > 0 ? values->threads : cpus;
     const int narrow = values->threads > 0 ? values->threads : 1;
-    return slots_create(&reader->slots, reader->detector, recognizer_model(reader->recognizer),
-                        wide, reader->jobs > 1 ? reader->jobs : 0, narrow,
-                        (size_t)values->arena_mb << 20, err);
+    FORWARD_IF_ERROR(slots_create(
+        &reader->slots, reader->detector, recognizer_model(reader->recognizer), wide,
+        reader->jobs > 1 ? reader->jobs : 0, narrow, (size_t)values->arena_mb << 20, err));
+    return reader->on_gpu && values->gpu_idle_s > 0
+               ? slots_trim_idle(reader->slots, (int64_t)values->gpu_idle_s * 1000000000, err)
+               : SE_OK;
 }
 
 static int open_reader(struct se_reader *reader, const se_settings *settings, se_error *err)

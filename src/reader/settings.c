@@ -6,6 +6,7 @@
  *   dictionary, backend, cpu            recognizer_options and nn_model_options
  *   precision                           reader/precision.h
  *   use_gpu, device, gpu_memory_mb      networks_open chooses the device
+ *   gpu_idle_s                          slots_trim_idle
  *   profile, preset, looks              which looks are taken, see reader/treated.h
  *   threads, jobs, arena_mb             slots_create
  *   batch_size                          recognize_params.batch_size
@@ -105,6 +106,9 @@ static const struct setting_row rows[] = {
      NULL},
     {"gpu_memory_mb", "2048", "0..1048576", "MiB of the GPU's memory that may be used; 0: all",
      SETTING_WHOLE, AT(gpu_memory_mb), 0, 1048576, NULL, NULL},
+    {"gpu_idle_s", "60", "0..86400",
+     "seconds without work after which a picture's tensors leave the GPU; 0: never", SETTING_WHOLE,
+     AT(gpu_idle_s), 0, 86400, NULL, NULL},
     {"profile", "cpu", "cpu|gpu", "gpu: the wide set of looks, whatever computes them",
      SETTING_CHOICE, AT(profile), 0, 0, NULL, NULL},
     {"preset", "auto", PRESETS, "what kind of picture it is: which treatments are tried",

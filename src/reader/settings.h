@@ -59,6 +59,7 @@ struct settings_values {
     enum setting_gpu use_gpu;
     int device;              /* which GPU, 0 … 7 */
     int gpu_memory_mb;       /* MiB of its memory that may be used; 0: all */
+    int gpu_idle_s;          /* after which tensors leave it; 0: never */
     const char *pattern;     /* see serial/pattern.h; "": none */
     const char *known_lists; /* folder of lists with names; "": none */
     const char *known;       /* path of a list, see serial/known_list.h; "": none */

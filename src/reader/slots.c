@@ -1,11 +1,17 @@
+#define _GNU_SOURCE
 #include "reader/slots.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct slots {
     pthread_mutex_t mutex;
     pthread_cond_t released;
+    pthread_t trimmer;   /* with idle_ns > 0 */
+    pthread_cond_t idle; /* a slot was released, or `stop` was set */
+    int64_t idle_ns;
+    bool stop;
     size_t count;
     struct slot slot[];
 };
@@ -55,7 +61,14 @@ void slots_free(struct slots *slots)
     for (size_t i = 0; i < slots->count; i++)
         while (slots->slot[i].busy)
             pthread_cond_wait(&slots->released, &slots->mutex);
+    slots->stop = true;
+    if (slots->idle_ns > 0)
+        pthread_cond_broadcast(&slots->idle);
     pthread_mutex_unlock(&slots->mutex);
+    if (slots->idle_ns > 0) {
+        pthread_join(slots->trimmer, NULL);
+        pthread_cond_destroy(&slots->idle);
+    }
     for (size_t i = 0; i < slots->count; i++) {
         nn_exec_free(slots->slot[i].recognizer); /* uses the detector's memory */
         nn_exec_free(slots->slot[i].detector);
@@ -89,14 +102,18 @@ static void slot_trim(struct slot *slot)
     nn_exec_trim(slot->detector);
     nn_exec_trim(slot->recognizer);
     slot->trim = false;
+    slot->idle_since_ns = 0;
 }
 
 void slots_release(struct slots *slots, struct slot *slot)
 {
     pthread_mutex_lock(&slots->mutex);
+    slot->idle_since_ns = clock_now_ns();
     if (slot->trim)
         slot_trim(slot);
     slot->busy = false;
+    if (slots->idle_ns > 0)
+        pthread_cond_signal(&slots->idle);
     pthread_cond_broadcast(&slots->released);
     pthread_mutex_unlock(&slots->mutex);
 }
@@ -111,4 +128,56 @@ void slots_trim(struct slots *slots)
             slot_trim(&slots->slot[i]);
     }
     pthread_mutex_unlock(&slots->mutex);
+}
+
+/* ---- idle slots ----------------------------------------------------------------------------- */
+
+/* Trims those whose time has come; when the next one's does, 0: none holds anything. */
+static int64_t trim_due(struct slots *slots)
+{
+    const int64_t now = clock_now_ns();
+    int64_t next = 0;
+    for (size_t i = 0; i < slots->count; i++) {
+        struct slot *slot = &slots->slot[i];
+        const int64_t due = slot->idle_since_ns + slots->idle_ns;
+        if (slot->busy || slot->idle_since_ns == 0)
+            continue;
+        if (due <= now)
+            slot_trim(slot);
+        else if (next == 0 || due < next)
+            next = due;
+    }
+    return next;
+}
+
+static void *trim_idle(void *context)
+{
+    struct slots *slots = context;
+    pthread_mutex_lock(&slots->mutex);
+    while (!slots->stop) {
+        const int64_t next = trim_due(slots);
+        const struct timespec until = {.tv_sec = (time_t)(next / 1000000000),
+                                       .tv_nsec = (long)(next % 1000000000)};
+        if (next == 0)
+            pthread_cond_wait(&slots->idle, &slots->mutex);
+        else
+            (void)pthread_cond_timedwait(&slots->idle, &slots->mutex, &until);
+    }
+    pthread_mutex_unlock(&slots->mutex);
+    return NULL;
+}
+
+int slots_trim_idle(struct slots *slots, int64_t idle_ns, se_error *err)
+{
+    pthread_condattr_t monotonic; /* as clock_now_ns */
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&slots->idle, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    slots->idle_ns = idle_ns;
+    if (pthread_create(&slots->trimmer, NULL, trim_idle, slots) == 0)
+        return SE_OK;
+    slots->idle_ns = 0;
+    pthread_cond_destroy(&slots->idle);
+    return se_fail(err, SE_ERR_MEMORY, "a thread that gives memory back cannot be started");
 }

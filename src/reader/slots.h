@@ -19,6 +19,7 @@ struct slot {
     struct pool *pool;
     struct nn_exec *detector, *recognizer;
     bool busy, trim;
+    int64_t idle_since_ns; /* of clock_now_ns; 0: it holds nothing that could be given back */
 };
 
 struct slots;
@@ -33,6 +34,9 @@ void slots_free(struct slots *slots);
 /* Lends a free slot, waiting for one; `side_by_side`: not the wide one, where there are others. */
 struct slot *slots_acquire(struct slots *slots, bool side_by_side);
 void slots_release(struct slots *slots, struct slot *slot);
+/* From now on gives back the memory of each slot that nobody has used for `idle_ns` > 0: in a
+ * thread of its own, which slots_free ends. Once at most. SE_ERR_MEMORY. */
+int slots_trim_idle(struct slots *slots, int64_t idle_ns, se_error *err);
 /* Gives back the memory of all slots: of free ones now, of busy ones when they are released. */
 void slots_trim(struct slots *slots);
 

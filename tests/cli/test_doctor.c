@@ -83,6 +83,22 @@ static void test_machine_and_gpus(void **state)
     se_settings_free(settings);
 }
 
+/* A card is found on the bus, whether or not there is a driver for it. */
+static void test_a_card_without_a_driver(void **state)
+{
+    (void)state;
+    struct doctor_report report;
+    se_settings *settings = no_models();
+    write_device("0000:00:02.0", "0x030200\n", "0x10de\n");
+    assert_int_equal(doctor_examine(settings, scratch_path(""), false, &report, NULL), SE_OK);
+    assert_string_equal(value_of(&report, "gpu", "PCI 0000:00:02.0"),
+                        "NVIDIA, vendor 0x10de, device 0x2330");
+    assert_string_equal(value_of(&report, "gpu", "driver"),
+                        "NVIDIA's driver is not loaded: 525 or later is needed");
+    doctor_free(&report);
+    se_settings_free(settings);
+}
+
 static void test_missing_models_are_a_fault(void **state)
 {
     (void)state;
@@ -158,6 +174,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_machine_and_gpus, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_card_without_a_driver, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_missing_models_are_a_fault, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_an_empty_machine, scratch_setup, scratch_teardown),

@@ -18,6 +18,7 @@ static struct {
     bool tried;
     char path[4096]; /* of tests */
     bool own_path;
+    const char *control; /* of tests */
     void *library;
     struct cuda_driver driver;
     int status;
@@ -74,7 +75,7 @@ static int explain_init(const struct cuda_driver *driver, int result, se_error *
 {
     char text[CUDA_RESULT_TEXT];
     const char *hidden = getenv("CUDA_VISIBLE_DEVICES");
-    static const char control[] = "/dev/nvidiactl";
+    const char *control = opened.control ? opened.control : "/dev/nvidiactl";
     if (access(control, F_OK) == 0 && access(control, R_OK | W_OK) != 0)
         return se_fail(err, SE_ERR_DEVICE,
                        "no permission to use the GPU: %s: %s; add this user to the file's group",
@@ -127,6 +128,11 @@ int cuda_driver_get(const struct cuda_driver **out, se_error *err)
         *err = opened.error;
     pthread_mutex_unlock(&opened.mutex);
     return opened.status;
+}
+
+void cuda_driver_use_control(const char *path)
+{
+    opened.control = path;
 }
 
 void cuda_driver_use(const char *path)

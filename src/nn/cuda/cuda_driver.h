@@ -99,6 +99,9 @@ int cuda_driver_get(const struct cuda_driver **out, se_error *err);
  * instead. Nothing that the driver made may be left. */
 void cuda_driver_use(const char *path);
 
+/* For tests: the file by which users are allowed or refused; NULL: the usual one. */
+void cuda_driver_use_control(const char *path);
+
 /* "CUDA_ERROR_NOT_FOUND (named symbol not found)" */
 enum { CUDA_RESULT_TEXT = 160 };
 const char *cuda_result_text(const struct cuda_driver *driver, int result,

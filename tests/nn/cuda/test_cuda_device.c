@@ -2,6 +2,7 @@
  * What goes wrong with a GPU, and what is said of it: no driver, an old one, a card that is too
  * old, lack of memory, failures in the middle. The driver of the tests does as it is told.
  */
+#define _GNU_SOURCE
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -99,6 +103,42 @@ static void test_no_start(void **state)
     cuda_driver_use(FAKE_CUDA);
     fake->init_result = 999;
     expect_refusal(0, "does not start: CUDA_ERROR_FAKE");
+}
+
+/* In a process of another user, since root may open all files. */
+static int refused_message(const char *control)
+{
+    struct cuda_device *device;
+    se_error err = {0, ""};
+    const pid_t child = fork();
+    if (child == 0) {
+        if (geteuid() == 0 && setuid(65534) != 0)
+            _exit(3);
+        cuda_driver_use_control(control);
+        const bool said = cuda_device_open(0, 0, &device, &err) == SE_ERR_DEVICE &&
+                          strstr(err.message, "no permission to use the GPU: ") &&
+                          strstr(err.message, control) && strstr(err.message, "group");
+        _exit(said ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_no_permission(void **state)
+{
+    char path[] = "/tmp/serialeye-control-XXXXXX";
+    const int file = mkstemp(path);
+    (void)state;
+    assert_true(file >= 0);
+    fake->init_result = CUDA_NO_DEVICE;
+    assert_int_equal(fchmod(file, 0), 0);
+    assert_int_equal(refused_message(path), 0);
+    assert_int_equal(fchmod(file, 0666), 0);
+    assert_int_equal(refused_message(path), 1); /* it says something else then */
+    close(file);
+    unlink(path);
+    assert_int_equal(refused_message(path), 1);
 }
 
 static void test_cards(void **state)
@@ -465,6 +505,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_no_driver, reset),
         cmocka_unit_test_setup(test_old_driver, reset),
         cmocka_unit_test_setup(test_no_start, reset),
+        cmocka_unit_test_setup(test_no_permission, reset),
         cmocka_unit_test_setup(test_cards, reset),
         cmocka_unit_test_setup(test_images, reset),
         cmocka_unit_test_setup(test_budget, reset),
