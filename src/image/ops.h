@@ -39,6 +39,16 @@ int img_to_tensor(const struct image *src, const struct tensor_part *part, float
 int img_warp_quad(const struct image *src, const struct quad *quad, struct image *dst,
                   se_error *err);
 
+/* How img_warp_quad maps a crop of width × height: its pixel centres as (s, t) in the unit square,
+ *   x = (m[0] s + m[1] t + m[2] + m[3] s t) / (g s + h t + 1), y likewise with m[4 …],
+ * and the samples of each pixel along both sides. SE_ERR_ARGUMENT as there. */
+struct img_warp_plan {
+    double m[8], g, h;
+    int across, down;
+};
+int img_warp_plan(const struct quad *quad, int width, int height, struct img_warp_plan *out,
+                  se_error *err);
+
 /* Turns by quarter turns clockwise (1, 2, 3) into a new image, made here. */
 int img_turn(const struct image *src, int quarter_turns, struct image *out, se_error *err);
 

@@ -17,12 +17,7 @@ enum {
     WARP_BLOCK = 256
 };
 
-/* Maps the unit square (s, t) onto a quad:
- * x = (m[0] s + m[1] t + m[2] + m[3] s t) / (g s + h t + 1), y likewise with m[4 …].
- * Either m[3] = m[7] = 0 (perspective) or g = h = 0 (bilinear). */
-struct warp_map {
-    double m[8], g, h;
-};
+/* Of a map, either m[3] = m[7] = 0 (perspective) or g = h = 0 (bilinear). */
 
 /* Where the samples of one row lie, in 1/256 pixels from the centre of the source's first pixel. */
 struct warp_row {
@@ -39,7 +34,7 @@ struct warp_block {
  * quad that is not convex has no perspective map that stays on one side of the horizon; it is
  * filled bilinearly between its corners.
  */
-static struct warp_map warp_map_quad(const struct quad *quad)
+static struct img_warp_plan warp_map_quad(const struct quad *quad)
 {
     const double x0 = (double)quad->p[0].x, y0 = (double)quad->p[0].y;
     const double x1 = (double)quad->p[1].x, y1 = (double)quad->p[1].y;
@@ -52,15 +47,16 @@ static struct warp_map warp_map_quad(const struct quad *quad)
     const double h = (dx1 * sy - sx * dy1) / det;
     const double horizon = 1e-3;
     if (1 + g > horizon && 1 + h > horizon && 1 + g + h > horizon && isfinite(g) && isfinite(h))
-        return (struct warp_map){{x1 - x0 + g * x1, x3 - x0 + h * x3, x0, 0.0, y1 - y0 + g * y1,
-                                  y3 - y0 + h * y3, y0, 0.0},
-                                 g,
-                                 h};
-    return (struct warp_map){{x1 - x0, x3 - x0, x0, sx, y1 - y0, y3 - y0, y0, sy}, 0.0, 0.0};
+        return (struct img_warp_plan){.m = {x1 - x0 + g * x1, x3 - x0 + h * x3, x0, 0.0,
+                                            y1 - y0 + g * y1, y3 - y0 + h * y3, y0, 0.0},
+                                      .g = g,
+                                      .h = h};
+    return (struct img_warp_plan){.m = {x1 - x0, x3 - x0, x0, sx, y1 - y0, y3 - y0, y0, sy}};
 }
 
 /* The row of samples at s = first, first + step, … for one t. */
-static struct warp_row warp_map_row(const struct warp_map *map, double t, double first, double step)
+static struct warp_row warp_map_row(const struct img_warp_plan *map, double t, double first,
+                                    double step)
 {
     const double *m = map->m;
     const double dw = map->g, w = map->h * t + 1.0;
@@ -156,6 +152,19 @@ static int warp_samples(struct point a, struct point b, struct point c, struct p
     return samples < 1 ? 1 : samples < WARP_MAX_SAMPLES ? (int)samples : WARP_MAX_SAMPLES;
 }
 
+int img_warp_plan(const struct quad *quad, int width, int height, struct img_warp_plan *out,
+                  se_error *err)
+{
+    for (int i = 0; i < 4; i++)
+        RETURN_ERROR_IF(!isfinite(quad->p[i].x) || !isfinite(quad->p[i].y), err, SE_ERR_ARGUMENT,
+                        "corner %d of a crop is not finite", i);
+    const struct point *p = quad->p;
+    *out = warp_map_quad(quad);
+    out->across = warp_samples(p[0], p[1], p[3], p[2], width);
+    out->down = warp_samples(p[0], p[3], p[1], p[2], height);
+    return SE_OK;
+}
+
 int img_warp_quad(const struct image *src, const struct quad *quad, struct image *dst,
                   se_error *err)
 {
@@ -163,13 +172,9 @@ int img_warp_quad(const struct image *src, const struct quad *quad, struct image
                     "a crop of or into an empty image");
     RETURN_ERROR_IF(src->channels != dst->channels, err, SE_ERR_ARGUMENT,
                     "a crop of %d channels into %d", src->channels, dst->channels);
-    for (int i = 0; i < 4; i++)
-        RETURN_ERROR_IF(!isfinite(quad->p[i].x) || !isfinite(quad->p[i].y), err, SE_ERR_ARGUMENT,
-                        "corner %d of a crop is not finite", i);
-    const struct point *p = quad->p;
-    const int across = warp_samples(p[0], p[1], p[3], p[2], dst->width);
-    const int down = warp_samples(p[0], p[3], p[1], p[2], dst->height);
-    const struct warp_map map = warp_map_quad(quad);
+    struct img_warp_plan map;
+    FORWARD_IF_ERROR(img_warp_plan(quad, dst->width, dst->height, &map, err));
+    const int across = map.across, down = map.down;
     const bool perspective = map.g != 0.0;
     const double step = 1.0 / ((double)dst->width * across);
     for (int y = 0; y < dst->height; y++) {

@@ -102,6 +102,11 @@ struct nn_remote {
     /* Host memory of a bound plan that run reads, and fills: contiguous floats. */
     float *(*input)(const struct nn_plan *plan);
     const float *(*output)(const struct nn_plan *plan);
+    /* Runs a bound plan, of an input [n, h, w, 3], on samples[n] out of a picture; see
+     * nn_exec_run_pixels, which has checked both. NULL: not offered. */
+    int (*run_pixels)(const struct nn_plan *plan, const int64_t nhwc[4],
+                      const struct nn_pixels *pixels, const struct nn_sample *samples,
+                      const struct budget *budget, se_error *err);
     /* Copies a tensor's elements, in the order of its dims, to out (tests). */
     int (*fetch)(const struct nn_plan *plan, const struct nn_tensor *tensor, float *out,
                  se_error *err);

@@ -341,6 +341,61 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
     return run_spare(exec, budget, err);
 }
 
+uint64_t nn_pixels_new_id(void)
+{
+    static _Atomic uint64_t last;
+    return ++last;
+}
+
+bool nn_exec_takes_pixels(const struct nn_exec *exec)
+{
+    return !exec->on_spare && is_current(exec) && remote_of(exec) && remote_of(exec)->run_pixels &&
+           exec->plans[0]->input_dims[3] == 3;
+}
+
+/* Everything that a kernel goes by. */
+static bool is_sample(const struct nn_sample *sample, bool crop, const int64_t nhwc[4])
+{
+    bool right = sample->crop == crop && sample->to_width > 0 && sample->to_height > 0 &&
+                 sample->to_width <= 1 << 20 && sample->to_height <= 1 << 20 && sample->first >= 0;
+    if (!crop)
+        return right && sample->to_width == nhwc[2] && sample->first <= sample->to_height - nhwc[1];
+    right = right && sample->to_height == nhwc[1] && sample->filled >= 0 &&
+            sample->filled <= nhwc[2] && sample->first <= sample->to_width - sample->filled &&
+            sample->across >= 1 && sample->across <= NN_SAMPLE_MAX_SPAN && sample->down >= 1 &&
+            sample->down <= NN_SAMPLE_MAX_SPAN && isfinite(sample->g) && isfinite(sample->h);
+    for (int i = 0; i < 8; i++)
+        right = right && isfinite(sample->m[i]);
+    return right;
+}
+
+static bool are_pixels(const struct nn_pixels *pixels)
+{
+    enum { MOST = 1 << 20 };
+    return pixels->data && pixels->id && pixels->width > 0 && pixels->width <= MOST &&
+           pixels->height > 0 && pixels->height <= MOST &&
+           (pixels->channels == 1 || pixels->channels == 3) &&
+           pixels->stride >= (size_t)pixels->width * (size_t)pixels->channels &&
+           pixels->first_row >= 0 && pixels->row_count > 0 &&
+           pixels->first_row <= pixels->height - pixels->row_count;
+}
+
+int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
+                       const struct nn_sample *samples, const struct budget *budget, se_error *err)
+{
+    RETURN_ERROR_IF(!nn_exec_takes_pixels(exec) || !are_pixels(pixels), err, SE_ERR_ARGUMENT,
+                    "%s: a picture that cannot be its input", exec->model->name);
+    const struct nn_planned *planned = exec->plans[0];
+    for (int64_t i = 0; i < planned->input_dims[0]; i++)
+        RETURN_ERROR_IF(!is_sample(&samples[i], samples[0].crop, planned->input_dims), err,
+                        SE_ERR_ARGUMENT, "%s: image %lld is no part of a picture",
+                        exec->model->name, (long long)i);
+    FORWARD_IF_ERROR(remote_of(exec)->run_pixels(&planned->plan, planned->input_dims, pixels,
+                                                 samples, budget, err));
+    exec->runs.gpu++;
+    return SE_OK;
+}
+
 struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec)
 {
     return exec->runs;

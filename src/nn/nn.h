@@ -134,6 +134,48 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
 /* The current plan's output and its shape, valid until the next prepare or run. Contiguous:
  * [n, h, w, c] for a 4-dimensional output of a convolutional network, else as ONNX says. */
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape);
+/*
+ * A GPU can make the input itself, out of a picture of bytes that goes there as it is: resized, or
+ * as perspective crops, bit by bit what src/image makes of it on the CPU.
+ */
+struct nn_pixels {
+    const uint8_t *data; /* row 0 */
+    int width, height;
+    int channels; /* 1, or 3: RGB */
+    size_t stride;
+    /* Rows that may be read: others need not be sent. */
+    int first_row, row_count;
+    /* Not 0, and another one whenever anything above or any byte is another: what is there already
+     * is not sent again. */
+    uint64_t id;
+};
+
+/* How one image [h, width, 3] (BGR) of the input comes about. */
+struct nn_sample {
+    bool crop;
+    int to_width, to_height; /* of the whole resized picture, or the whole crop */
+    /* Resizing: the image is its rows [first, first + h), as struct tensor_part (image/ops.h). */
+    int first;
+    float factor[3], offset[3];
+    /* Crop: its columns [first, first + filled), v / 127.5 - 1; the rest is 0. As struct
+     * img_warp_plan. */
+    int filled;
+    double m[8], g, h;
+    int across, down;
+};
+
+enum { NN_SAMPLE_MAX_SPAN = 16 }; /* across and down at most */
+
+/* A new id for struct nn_pixels. Thread safe. */
+uint64_t nn_pixels_new_id(void);
+/* Does the current plan take pictures? Its input has 3 channels and it is a GPU's. */
+bool nn_exec_takes_pixels(const struct nn_exec *exec);
+/* As nn_exec_run, on images made out of the picture: samples[n], all of a kind. A failure leaves
+ * everything as nn_exec_prepare left it: fill the input and run. SE_ERR_LIMIT when the GPU has no
+ * room for the picture, SE_ERR_DEVICE, SE_ERR_ARGUMENT, SE_ERR_CANCELLED. */
+int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
+                       const struct nn_sample *samples, const struct budget *budget, se_error *err);
+
 /* Runs so far that a GPU did, and those that the spare did in its stead. */
 struct nn_exec_runs {
     uint64_t gpu, spare;

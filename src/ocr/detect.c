@@ -8,6 +8,7 @@
 #include "image/contour.h"
 #include "image/ops.h"
 #include "ocr/crop.h"
+#include "ocr/pixels.h"
 #include "ocr/reading_order.h"
 
 #define COMMON_PARAMS                                                                              \
@@ -310,8 +311,32 @@ static struct bands plan_bands(int width, int height)
     return bands;
 }
 
+/* The picture for the network of all bands, where it takes one. */
+static struct nn_pixels picture_of(const struct nn_exec *exec, const struct image *image,
+                                   const struct bands *bands)
+{
+    return ocr_pixels(exec, image, 0, image->height,
+                      (int64_t)bands->count * bands->rows * bands->width * 3);
+}
+
+static int run_input(struct nn_exec *exec, const struct image *image,
+                     const struct tensor_part *part, const struct nn_pixels *pixels,
+                     const struct budget *budget, se_error *err)
+{
+    struct nn_sample sample = {
+        .to_width = part->width, .to_height = part->height, .first = part->first};
+    int status;
+    memcpy(sample.factor, part->factor, sizeof(sample.factor));
+    memcpy(sample.offset, part->offset, sizeof(sample.offset));
+    if (ocr_run_pixels(exec, pixels, &sample, budget, &status, err))
+        return status;
+    FORWARD_IF_ERROR(img_to_tensor(image, part, nn_exec_input(exec), err));
+    return nn_exec_run(exec, budget, err);
+}
+
 static int run_band(struct nn_exec *exec, const struct image *image, const struct bands *bands,
-                    int band, const struct budget *budget, se_error *err)
+                    const struct nn_pixels *pixels, int band, const struct budget *budget,
+                    se_error *err)
 {
     struct tensor_part part = {bands->width, bands->height, band_first(bands, band),
                                bands->rows,  {0},           {0}};
@@ -320,8 +345,7 @@ static int run_band(struct nn_exec *exec, const struct image *image, const struc
         part.factor[c] = 0.5F / INPUT_DEVIATION[c];
         part.offset[c] = (0.5F - INPUT_MEAN[c]) / INPUT_DEVIATION[c];
     }
-    FORWARD_IF_ERROR(img_to_tensor(image, &part, nn_exec_input(exec), err));
-    FORWARD_IF_ERROR(nn_exec_run(exec, budget, err));
+    FORWARD_IF_ERROR(run_input(exec, image, &part, pixels, budget, err));
     struct nn_shape shape;
     nn_exec_output(exec, &shape);
     RETURN_ERROR_IF(shape.rank != 4 || shape.dims[0] != 1 || shape.dims[1] != bands->rows ||
@@ -335,10 +359,11 @@ static int run_band(struct nn_exec *exec, const struct image *image, const struc
 
 /* Fills map[height][width] band by band. */
 static int run_bands(struct nn_exec *exec, const struct image *image, const struct bands *bands,
-                     const struct budget *budget, float *map, se_error *err)
+                     const struct nn_pixels *pixels, const struct budget *budget, float *map,
+                     se_error *err)
 {
     for (int i = 0; i < bands->count; i++) {
-        FORWARD_IF_ERROR(run_band(exec, image, bands, i, budget, err));
+        FORWARD_IF_ERROR(run_band(exec, image, bands, pixels, i, budget, err));
         struct nn_shape shape;
         const size_t width = (size_t)bands->width;
         const int from = band_seam(bands, i), to = band_seam(bands, i + 1);
@@ -364,10 +389,11 @@ int ocr_detect(struct nn_exec *exec, const struct image *image, const struct det
     detect_input_size(params, image->width, image->height, &width, &height, &scale_x, &scale_y);
     const struct bands bands = plan_bands(width, height);
     FORWARD_IF_ERROR(nn_exec_prepare(exec, (const int64_t[4]){1, bands.rows, width, 3}, err));
+    const struct nn_pixels pixels = picture_of(exec, image, &bands);
     int status;
     if (bands.count == 1) {
         struct nn_shape shape;
-        FORWARD_IF_ERROR(run_band(exec, image, &bands, 0, budget, err));
+        FORWARD_IF_ERROR(run_band(exec, image, &bands, &pixels, 0, budget, err));
         status = detect_boxes(nn_exec_output(exec, &shape), width, height, scale_x, scale_y, params,
                               out, err);
     } else {
@@ -375,7 +401,7 @@ int ocr_detect(struct nn_exec *exec, const struct image *image, const struct det
         float *map = malloc(size);
         if (!map)
             return se_fail_memory(err, "the detector's map", size);
-        status = run_bands(exec, image, &bands, budget, map, err);
+        status = run_bands(exec, image, &bands, &pixels, budget, map, err);
         if (status == SE_OK)
             status = detect_boxes(map, width, height, scale_x, scale_y, params, out, err);
         free(map);

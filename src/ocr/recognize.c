@@ -21,6 +21,7 @@
 #include "ocr/crop.h"
 #include "ocr/glyph.h"
 #include "ocr/line_text.h"
+#include "ocr/pixels.h"
 #include "ocr/recognizer_state.h"
 
 const struct recognize_params recognize_defaults = {.batch_size = 8, .turn_below = 0.9F};
@@ -82,6 +83,8 @@ struct work {
     const struct job *batch;
     int batch_count;
     float *input;
+    struct nn_pixels pixels; /* where the network cuts the lines out itself; id 0: it does not */
+    bool pixels_chosen;      /* for the jobs under way */
     int crop_status[MAX_BATCH];
     se_error crop_error[MAX_BATCH];
 };
@@ -212,6 +215,63 @@ static int fill_batch(struct work *work, se_error *err)
     const int floats = work->batch_count * CROP_HEIGHT * work->batch->bucket * 3;
     stage_add(work->budget, STAGE_CROP, start, 0, (double)floats * sizeof(float));
     return SE_OK;
+}
+
+/* Decides once for all jobs whether the network cuts them out itself, after the first prepare. */
+static void choose_pixels(struct work *work)
+{
+    int first = work->image->height, end = 0;
+    int64_t floats = 0;
+    bool plain = !work->params->treatments;
+    work->pixels_chosen = true;
+    work->pixels = (struct nn_pixels){.id = 0};
+    for (int i = 0; i < work->job_count; i++) {
+        const struct job *job = &work->jobs[i];
+        float margin;
+        const struct quad outline = crop_outline(&job->quad, &margin);
+        plain = plain && job->way < UNBARRED;
+        ocr_rows_of(work->image, &outline, &first, &end);
+        floats += (int64_t)CROP_HEIGHT * job->bucket * 3;
+    }
+    if (plain)
+        work->pixels = ocr_pixels(work->exec, work->image, first, end, floats);
+}
+
+static int sample_of(const struct job *job, struct nn_sample *out, se_error *err)
+{
+    float margin;
+    struct img_warp_plan plan;
+    const struct quad outline = crop_outline(&job->quad, &margin);
+    FORWARD_IF_ERROR(img_warp_plan(&outline, job->line_width, CROP_HEIGHT, &plan, err));
+    *out = (struct nn_sample){.crop = true,
+                              .to_width = job->line_width,
+                              .to_height = CROP_HEIGHT,
+                              .first = job->x,
+                              .filled = job->width,
+                              .g = plan.g,
+                              .h = plan.h,
+                              .across = plan.across,
+                              .down = plan.down};
+    memcpy(out->m, plan.m, sizeof(out->m));
+    return SE_OK;
+}
+
+/* Cuts the batch's lines out, here or on the GPU, and runs the network. *start_ns: of the run. */
+static int run_input(struct work *work, int64_t *start_ns, se_error *err)
+{
+    struct nn_sample samples[MAX_BATCH];
+    if (!work->pixels_chosen)
+        choose_pixels(work);
+    for (int i = 0; work->pixels.id && i < work->batch_count; i++)
+        FORWARD_IF_ERROR(sample_of(&work->batch[i], &samples[i], err));
+    int status;
+    *start_ns = clock_now_ns();
+    if (ocr_run_pixels(work->exec, &work->pixels, samples, work->budget, &status, err))
+        return status;
+    work->input = nn_exec_input(work->exec);
+    FORWARD_IF_ERROR(fill_batch(work, err));
+    *start_ns = clock_now_ns();
+    return nn_exec_run(work->exec, work->budget, err);
 }
 
 /* ---- output --------------------------------------------------------------------------------- */
@@ -346,8 +406,8 @@ static int prepare_batch(struct work *work, int first, int most, se_error *err)
 
 static int run_batch(struct work *work, se_error *err)
 {
-    const int64_t start = clock_now_ns();
-    FORWARD_IF_ERROR(nn_exec_run(work->exec, work->budget, err));
+    int64_t start;
+    FORWARD_IF_ERROR(run_input(work, &start, err));
     FORWARD_IF_ERROR(take_batch(work, err));
     stage_add(work->budget, STAGE_RECOGNIZE, start, nn_exec_flop(work->exec), 0);
     return SE_OK;
@@ -364,11 +424,10 @@ static int run_jobs(struct work *work, se_error *err)
         const int64_t start = clock_now_ns();
         FORWARD_IF_ERROR(prepare_batch(work, first, work->job_count - first, err));
         stage_add(work->budget, STAGE_RECOGNIZE, start, 0, 0);
-        work->input = nn_exec_input(work->exec);
-        FORWARD_IF_ERROR(fill_batch(work, err));
         FORWARD_IF_ERROR(run_batch(work, err));
     }
     work->job_count = 0;
+    work->pixels_chosen = false;
     return SE_OK;
 }
 

@@ -39,6 +39,8 @@ struct nn_exec {
     struct budget *ends; /* whose time is over … */
     int ends_after;      /* … after so many runs */
     bool wrong_shape;
+    bool takes_pixels, no_room; /* as a GPU; then without memory for a picture */
+    int pixel_runs;
 };
 
 static const char *metadata =
@@ -154,6 +156,52 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
     if (++exec->runs == exec->ends_after)
         exec->ends->deadline_ns = 1;
     return SE_OK;
+}
+
+uint64_t nn_pixels_new_id(void)
+{
+    static uint64_t last;
+    return ++last;
+}
+
+bool nn_exec_takes_pixels(const struct nn_exec *exec)
+{
+    return exec->takes_pixels;
+}
+
+/* The nearest pixel, one of the rows that were named. */
+static float sample_at(const struct nn_pixels *pixels, const struct nn_sample *sample, int row,
+                       int column, int c)
+{
+    const double s = (sample->first + column + 0.5) / sample->to_width;
+    const double t = (row + 0.5) / sample->to_height, *m = sample->m;
+    const double w = sample->g * s + sample->h * t + 1;
+    int x = (int)floor((m[0] * s + m[1] * t + m[2] + m[3] * s * t) / w);
+    int y = (int)floor((m[4] * s + m[5] * t + m[6] + m[7] * s * t) / w);
+    x = x < 0 ? 0 : x < pixels->width ? x : pixels->width - 1;
+    y = y < 0 ? 0 : y < pixels->height ? y : pixels->height - 1;
+    assert_true(y >= pixels->first_row && y < pixels->first_row + pixels->row_count);
+    const uint8_t *at = pixels->data + (size_t)y * pixels->stride + x * pixels->channels;
+    return (float)at[pixels->channels == 3 ? 2 - c : 0] / 127.5F - 1;
+}
+
+int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
+                       const struct nn_sample *samples, const struct budget *budget, se_error *err)
+{
+    float *to = exec->input;
+    if (exec->no_room)
+        return se_fail(err, SE_ERR_LIMIT, "no room for the picture");
+    assert_true(pixels->id > 0);
+    for (int64_t n = 0; n < exec->dims[0]; n++) {
+        assert_true(samples[n].crop && samples[n].to_height == HEIGHT);
+        assert_true(samples[n].first + samples[n].filled <= samples[n].to_width);
+        for (int y = 0; y < HEIGHT; y++)
+            for (int x = 0; x < exec->dims[2]; x++)
+                for (int c = 0; c < 3; c++)
+                    *to++ = x < samples[n].filled ? sample_at(pixels, &samples[n], y, x, c) : 0;
+    }
+    exec->pixel_runs++;
+    return nn_exec_run(exec, budget, err);
 }
 
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
@@ -300,6 +348,41 @@ static void test_characters_know_their_places(void **state)
             assert_true(fabsf((c->from + c->to) / 2 - middle) < 0.5F / (2 * count + 1));
         }
     }
+}
+
+/* A GPU cuts the lines out itself; without room for the picture they are cut out here. */
+static void test_lines_may_be_cut_out_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    int done;
+    f->exec.takes_pixels = true;
+    for (int i = 0; i < 2; i++) {
+        f->exec.no_room = i == 1;
+        f->exec.runs = f->exec.pixel_runs = 0;
+        assert_int_equal(read_page(f, &recognize_defaults, NULL, &done, NULL), SE_OK);
+        assert_int_equal(done, LINES);
+        for (int line = 0; line < LINES; line++)
+            assert_text(&f->lines[line], texts[line]);
+        assert_true(f->exec.runs > 1);
+        assert_true(i == 0 ? f->exec.pixel_runs > 0 : f->exec.pixel_runs == 0);
+    }
+    /* Not where sending the picture is more than sending the crops, nor treated lines. */
+    f->exec.no_room = false;
+    assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, f->quads, 1,
+                                   &recognize_defaults, NULL, &f->arena, f->lines, &done, NULL),
+                     SE_OK);
+    assert_true(f->exec.pixel_runs > 0); /* few rows */
+    f->exec.pixel_runs = 0;
+    const struct quad both = {{{20, 20}, {420, 20}, {420, 480}, {20, 480}}};
+    assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, &both, 1, &recognize_defaults,
+                                   NULL, &f->arena, f->lines, &done, NULL),
+                     SE_OK);
+    assert_int_equal(f->exec.pixel_runs, 0);
+    const enum img_treatment treatments[LINES] = {IMG_PLAIN};
+    struct recognize_params params = recognize_defaults;
+    params.treatments = treatments;
+    assert_int_equal(read_page(f, &params, NULL, &done, NULL), SE_OK);
+    assert_int_equal(f->exec.pixel_runs, 0);
 }
 
 static void assert_same(const struct text_line *a, const struct text_line *b)
@@ -518,6 +601,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lines_are_read_whichever_way_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_characters_know_their_places, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lines_may_be_cut_out_elsewhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_line_does_not_depend_on_its_company, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_lines_wider_than_a_window_are_read_whole, set_up,

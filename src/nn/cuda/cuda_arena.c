@@ -64,14 +64,26 @@ int cuda_arena_make(struct cuda_device *device, size_t bytes, void **arena, se_e
     return SE_OK;
 }
 
-static void drop_staging(struct cuda_arena *arena)
+/* Memory of the device with pinned memory of the host in front of it. */
+static int make_pair(struct cuda_device *device, size_t bytes, uint64_t *address, void **pinned,
+                     se_error *err)
 {
-    cuda_device_free(arena->device, arena->staging, arena->staging_bytes);
-    if (arena->pinned)
-        (void)arena->device->driver->host_free(arena->pinned);
-    arena->pinned = NULL;
-    arena->staging = 0;
-    arena->staging_bytes = 0;
+    FORWARD_IF_ERROR(cuda_device_alloc(device, bytes, address, err));
+    const int status = cuda_device_check(device, device->driver->host_alloc(pinned, bytes),
+                                         "pinned memory of the host", err);
+    if (status != SE_OK) {
+        cuda_device_free(device, *address, bytes);
+        *address = 0;
+        *pinned = NULL;
+    }
+    return status;
+}
+
+static void drop_pair(struct cuda_device *device, size_t bytes, uint64_t address, void *pinned)
+{
+    cuda_device_free(device, address, bytes);
+    if (pinned)
+        (void)device->driver->host_free(pinned);
 }
 
 void cuda_arena_free(void *base)
@@ -83,29 +95,54 @@ void cuda_arena_free(void *base)
     (void)arena->device->driver->context_use(arena->device->context);
     if (arena->stream)
         (void)arena->device->driver->stream_destroy(arena->stream);
-    drop_staging(arena);
+    drop_pair(arena->device, arena->staging_bytes, arena->staging, arena->pinned);
+    drop_pair(arena->device, arena->picture_bytes, arena->picture, arena->picture_pinned);
+    drop_pair(arena->device, arena->samples_bytes, arena->samples, arena->samples_pinned);
     cuda_device_free(arena->device, arena->memory, arena->bytes);
     munmap(arena, arena->map_bytes);
 }
 
 int cuda_arena_stage(struct cuda_arena *arena, size_t bytes, se_error *err)
 {
-    struct cuda_device *device = arena->device;
-    if (bytes <= arena->staging_bytes)
-        return SE_OK;
     void *pinned = NULL;
     uint64_t staging;
-    FORWARD_IF_ERROR(cuda_device_alloc(device, bytes, &staging, err));
-    const int status = cuda_device_check(device, device->driver->host_alloc(&pinned, bytes),
-                                         "pinned memory of the host", err);
-    if (status != SE_OK) {
-        cuda_device_free(device, staging, bytes);
-        return status;
-    }
-    drop_staging(arena);
+    if (bytes <= arena->staging_bytes)
+        return SE_OK;
+    FORWARD_IF_ERROR(make_pair(arena->device, bytes, &staging, &pinned, err));
+    drop_pair(arena->device, arena->staging_bytes, arena->staging, arena->pinned);
     arena->pinned = pinned;
     arena->staging = staging;
     arena->staging_bytes = bytes;
     arena->generation = next_generation();
+    return SE_OK;
+}
+
+int cuda_arena_picture(struct cuda_arena *arena, size_t bytes, se_error *err)
+{
+    void *pinned = NULL;
+    if (bytes <= arena->picture_bytes)
+        return SE_OK;
+    /* The old one first: it is large, and its contents are not needed. */
+    drop_pair(arena->device, arena->picture_bytes, arena->picture, arena->picture_pinned);
+    arena->picture_pinned = NULL;
+    arena->picture = arena->picture_id = 0;
+    arena->picture_bytes = 0;
+    FORWARD_IF_ERROR(make_pair(arena->device, bytes, &arena->picture, &pinned, err));
+    arena->picture_pinned = pinned;
+    arena->picture_bytes = bytes;
+    return SE_OK;
+}
+
+int cuda_arena_samples(struct cuda_arena *arena, size_t bytes, se_error *err)
+{
+    void *pinned = NULL;
+    uint64_t samples;
+    if (bytes <= arena->samples_bytes)
+        return SE_OK;
+    FORWARD_IF_ERROR(make_pair(arena->device, bytes, &samples, &pinned, err));
+    drop_pair(arena->device, arena->samples_bytes, arena->samples, arena->samples_pinned);
+    arena->samples_pinned = pinned;
+    arena->samples = samples;
+    arena->samples_bytes = bytes;
     return SE_OK;
 }

@@ -42,7 +42,9 @@ enum {
     CUDA_FFN_CHANNELS = 384,      /* most inputs, and outputs, that it takes */
     CUDA_SQUEEZE_CHANNELS = 1024, /* most inputs and hidden channels of squeeze */
     CUDA_SELECT_COLUMNS = 512,    /* classes that a block of select looks at */
-    CUDA_GAP_PIXELS = 128         /* pixels that a block of gap_sum adds up */
+    CUDA_GAP_PIXELS = 128,        /* pixels that a block of gap_sum adds up */
+    CUDA_SAMPLE_FIXED = 16,       /* as RESIZE_FIXED_TAPS of src/image/resize.c */
+    CUDA_SAMPLE_BLOCK = 256       /* as WARP_BLOCK of src/image/warp.c */
 };
 
 struct cuda_act {
@@ -182,6 +184,27 @@ struct cuda_convert {
     int count;
 };
 
+/* How one image of a batch is made out of a picture of bytes; see struct nn_sample. */
+struct cuda_sample {
+    DEVICE_PTR(const unsigned char) pixels; /* row `first_row` of the picture */
+    int width, height, channels, stride;    /* of the picture; 1 or 3 channels; bytes a row */
+    int first_row, last_row;                /* that are there */
+    int to_width, to_height;                /* of the whole resized picture, or the whole crop */
+    int first;          /* its first row (resize) or column (crop) in the image */
+    int filled;         /* crop: columns of the image; the rest is 0 */
+    int across, down;   /* crop: samples a pixel */
+    double m[8], g, hh; /* crop: the map of the unit square */
+    float scale;        /* resize: 1 / 127.5 / 256 */
+    float factor[3], offset[3];
+};
+
+/* images [n, h, width, 3] of halves; grid: pixels of an image × images */
+struct cuda_samples {
+    DEVICE_PTR(const struct cuda_sample) samples; /* [n] */
+    DEVICE_PTR(half) out;
+    int h, width, out_image, out_row;
+};
+
 /* Every kernel: name, struct of its argument, threads of a block. */
 #define CUDA_KERNELS(X)                                                                            \
     X(gemm_64x64, cuda_gemm, 128)                                                                  \
@@ -206,6 +229,8 @@ struct cuda_convert {
     X(reduce_mean, cuda_reduce, 128)                                                               \
     X(layernorm, cuda_rows, 128)                                                                   \
     X(softmax, cuda_rows, 128)                                                                     \
+    X(sample_resize, cuda_samples, 128)                                                            \
+    X(sample_warp, cuda_samples, 128)                                                              \
     X(to_half, cuda_convert, 256)                                                                  \
     X(to_float, cuda_convert, 256)
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "nn/cuda/cuda_pack.h"
+#include "nn/cuda/cuda_pixels.h"
 #include "nn/cuda/cuda_plan.h"
 #include "nn/cuda/cuda_step.h"
 
@@ -58,6 +59,7 @@ static int pack_node(int index, const struct nn_node *node, void **packed, size_
         .bind = cuda_plan_bind,                                                                    \
         .input = cuda_plan_input,                                                                  \
         .output = cuda_plan_output,                                                                \
+        .run_pixels = cuda_plan_run_pixels,                                                        \
         .fetch = cuda_plan_fetch,                                                                  \
     };                                                                                             \
     static const struct nn_backend backend_##i = {                                                 \

@@ -4,29 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/cuda/cuda_arena.h"
-#include "nn/cuda/cuda_step.h"
+#include "nn/cuda/cuda_plan_state.h"
 #include "nn/tensor.h"
-
-struct cuda_plan {
-    struct cuda_device *device;
-    const struct nn_step *steps;
-    int32_t step_count;
-    struct cuda_constant *constant;
-    size_t constant_count, constant_bytes;
-    uint64_t constants;
-    /* Since it was bound: */
-    struct cuda_arena *arena;
-    unsigned generation;
-    struct cuda_place place;
-    struct cuda_launch *launches;
-    int32_t *first; /* [step_count + 1]: of each step's launches */
-    struct cuda_launch to_half, to_float;
-    size_t input_bytes, output_bytes; /* floats */
-    uint64_t result;                  /* device address of the output as floats */
-    bool converts;                    /* by to_float; else a step made floats */
-    void *graph;
-};
 
 /* ---- compile -------------------------------------------------------------------------------- */
 
@@ -133,19 +112,22 @@ int cuda_plan_compile(struct cuda_device *device, struct nn_plan *plan, se_error
     return status;
 }
 
-static void drop_graph(struct cuda_plan *state)
+static void drop_graphs(struct cuda_plan *state)
 {
-    if (!state->graph)
-        return;
-    (void)state->device->driver->context_use(state->device->context);
-    (void)state->device->driver->graph_exec_destroy(state->graph);
-    state->graph = NULL;
+    void **const graphs[] = {&state->graph, &state->pixels_graph};
+    for (size_t i = 0; i < sizeof(graphs) / sizeof(graphs[0]); i++) {
+        if (!*graphs[i])
+            continue;
+        (void)state->device->driver->context_use(state->device->context);
+        (void)state->device->driver->graph_exec_destroy(*graphs[i]);
+        *graphs[i] = NULL;
+    }
 }
 
 void cuda_plan_release(struct nn_plan *plan)
 {
     struct cuda_plan *state = plan->state;
-    drop_graph(state);
+    drop_graphs(state);
     cuda_device_free(state->device, state->constants, state->constant_bytes);
     free(state->constant);
     free(state->launches);
@@ -156,7 +138,7 @@ void cuda_plan_release(struct nn_plan *plan)
 
 /* ---- launches ------------------------------------------------------------------------------- */
 
-static int launch(const struct cuda_plan *state, const struct cuda_launch *l, se_error *err)
+int cuda_plan_launch(const struct cuda_plan *state, const struct cuda_launch *l, se_error *err)
 {
     struct cuda_launch copy = *l; /* the driver's interface is not const */
     void *parameters[] = {&copy.args};
@@ -169,24 +151,32 @@ static int launch(const struct cuda_plan *state, const struct cuda_launch *l, se
 static int launch_steps(const struct cuda_plan *state, int32_t first, int32_t end, se_error *err)
 {
     for (int32_t i = state->first[first]; i < state->first[end]; i++)
-        FORWARD_IF_ERROR(launch(state, &state->launches[i], err));
+        FORWARD_IF_ERROR(cuda_plan_launch(state, &state->launches[i], err));
     return SE_OK;
 }
 
-/* Everything that a run does, into the stream. */
-static int launch_all(const struct cuda_plan *state, se_error *err)
+/* The input from the host, as floats. */
+static int launch_input(const struct cuda_plan *state, se_error *err)
+{
+    const struct cuda_arena *arena = state->arena;
+    FORWARD_IF_ERROR(
+        cuda_device_check(state->device,
+                          state->device->driver->copy_in_async(arena->staging, arena->pinned,
+                                                               state->input_bytes, arena->stream),
+                          "a copy to the GPU", err));
+    return cuda_plan_launch(state, &state->to_half, err);
+}
+
+/* Everything that a run does, into the stream; without `floats`, all behind its input. */
+static int launch_all(const struct cuda_plan *state, bool floats, se_error *err)
 {
     struct cuda_device *device = state->device;
     struct cuda_arena *arena = state->arena;
-    FORWARD_IF_ERROR(
-        cuda_device_check(device,
-                          device->driver->copy_in_async(arena->staging, arena->pinned,
-                                                        state->input_bytes, arena->stream),
-                          "a copy to the GPU", err));
-    FORWARD_IF_ERROR(launch(state, &state->to_half, err));
+    if (floats)
+        FORWARD_IF_ERROR(launch_input(state, err));
     FORWARD_IF_ERROR(launch_steps(state, 0, state->step_count, err));
     if (state->converts)
-        FORWARD_IF_ERROR(launch(state, &state->to_float, err));
+        FORWARD_IF_ERROR(cuda_plan_launch(state, &state->to_float, err));
     return cuda_device_check(
         device,
         device->driver->copy_out_async((unsigned char *)arena->pinned + state->input_bytes,
@@ -194,7 +184,7 @@ static int launch_all(const struct cuda_plan *state, se_error *err)
         "a copy from the GPU", err);
 }
 
-static int make_graph(struct cuda_plan *state, se_error *err)
+int cuda_plan_record(const struct cuda_plan *state, bool floats, void **made, se_error *err)
 {
     struct cuda_device *device = state->device;
     const struct cuda_driver *driver = device->driver;
@@ -202,13 +192,13 @@ static int make_graph(struct cuda_plan *state, se_error *err)
     FORWARD_IF_ERROR(cuda_device_check(
         device, driver->capture_begin(state->arena->stream, CUDA_CAPTURE_THREAD_LOCAL),
         "recording a graph", err));
-    int status = launch_all(state, err);
+    int status = launch_all(state, floats, err);
     const int ended = driver->capture_end(state->arena->stream, &graph);
     if (status == SE_OK)
         status = cuda_device_check(device, ended, "recording a graph", err);
     if (status == SE_OK)
-        status = cuda_device_check(device, driver->graph_make(&state->graph, graph, 0),
-                                   "making a graph", err);
+        status =
+            cuda_device_check(device, driver->graph_make(made, graph, 0), "making a graph", err);
     if (graph)
         (void)driver->graph_destroy(graph);
     return status;
@@ -265,7 +255,7 @@ int cuda_plan_bind(struct nn_plan *plan, const struct nn_tensor *input,
     FORWARD_IF_ERROR(cuda_arena_stage(arena, state->input_bytes + state->output_bytes, err));
     if (state->graph && state->generation == arena->generation)
         return SE_OK;
-    drop_graph(state);
+    drop_graphs(state);
     state->arena = arena;
     state->generation = arena->generation;
     state->place = (struct cuda_place){.host = base,
@@ -275,7 +265,7 @@ int cuda_plan_bind(struct nn_plan *plan, const struct nn_tensor *input,
                                        .constant_count = state->constant_count,
                                        .multiprocessors = state->device->multiprocessors};
     build(state, input, output);
-    return make_graph(state, err);
+    return cuda_plan_record(state, true, &state->graph, err);
 }
 
 float *cuda_plan_input(const struct nn_plan *plan)
@@ -322,7 +312,13 @@ int cuda_plan_run(const struct nn_plan *plan, const struct budget *budget, se_er
         const int32_t first = (int32_t)(plan->steps - state->steps);
         FORWARD_IF_ERROR(launch_steps(state, first, first + plan->step_count, err));
     }
-    return cuda_device_check(device, device->driver->stream_wait(state->arena->stream),
+    return cuda_plan_wait(state, err);
+}
+
+int cuda_plan_wait(const struct cuda_plan *state, se_error *err)
+{
+    return cuda_device_check(state->device,
+                             state->device->driver->stream_wait(state->arena->stream),
                              "a run of kernels", err);
 }
 

@@ -28,6 +28,7 @@ struct cuda_launch {
         struct cuda_reduce reduce;
         struct cuda_rows rows;
         struct cuda_convert convert;
+        struct cuda_samples samples;
     } args;
 };
 

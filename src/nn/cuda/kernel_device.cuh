@@ -109,6 +109,37 @@ DEVICE half half_nearest(float x)
     return __float2half_rn(x);
 }
 
+/* Operations that are rounded on their own, never joined with another one. */
+DEVICE float mul_rn(float a, float b)
+{
+    return __fmul_rn(a, b);
+}
+
+DEVICE float add_rn(float a, float b)
+{
+    return __fadd_rn(a, b);
+}
+
+DEVICE float div_rn(float a, float b)
+{
+    return __fdiv_rn(a, b);
+}
+
+DEVICE double mul_rn(double a, double b)
+{
+    return __dmul_rn(a, b);
+}
+
+DEVICE double add_rn(double a, double b)
+{
+    return __dadd_rn(a, b);
+}
+
+DEVICE double div_rn(double a, double b)
+{
+    return __ddiv_rn(a, b);
+}
+
 #else
 #include "kernel_emulation.cuh" /* tests/nn/cuda */
 #endif

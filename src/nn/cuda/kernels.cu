@@ -3,3 +3,4 @@
 #include "kernel_ffn.cuh"
 #include "kernel_window.cuh"
 #include "kernel_rows.cuh"
+#include "kernel_sample.cuh"

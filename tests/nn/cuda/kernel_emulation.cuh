@@ -68,6 +68,22 @@ static inline half half_nearest(float x)
     return {emulated_half(x)};
 }
 
+/* Compiled without contraction, these are the operations themselves. */
+template <typename T> static inline T mul_rn(T a, T b)
+{
+    return a * b;
+}
+
+template <typename T> static inline T add_rn(T a, T b)
+{
+    return a + b;
+}
+
+template <typename T> static inline T div_rn(T a, T b)
+{
+    return a / b;
+}
+
 struct alignas(16) half8 {
     half at[8];
 };

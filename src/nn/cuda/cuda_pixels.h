@@ -1,0 +1,15 @@
+/*
+ * A plan's input out of a picture of bytes (struct nn_pixels).
+ */
+#ifndef SE_NN_CUDA_CUDA_PIXELS_H
+#define SE_NN_CUDA_CUDA_PIXELS_H
+
+#include "nn/backend.h"
+
+/* The function of struct nn_remote. The picture goes over once for each id; then a kernel makes the
+ * images, and the plan's second graph does all that comes behind its input. */
+int cuda_plan_run_pixels(const struct nn_plan *plan, const int64_t nhwc[4],
+                         const struct nn_pixels *pixels, const struct nn_sample *samples,
+                         const struct budget *budget, se_error *err);
+
+#endif
