@@ -1,0 +1,193 @@
+"""Tests of tools/gpu/measure, without a GPU: what it makes of what the commands print.
+
+    python3 -m unittest tests/tools/test_gpu_measure.py
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import json
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+GPU = Path(__file__).resolve().parents[2] / "tools" / "gpu"
+sys.path.insert(0, str(GPU))
+
+import onnx_torch  # noqa: E402
+import torch_bench  # noqa: E402
+
+LOADER = importlib.machinery.SourceFileLoader("measure", str(GPU / "measure"))
+measure = importlib.util.module_from_spec(importlib.util.spec_from_loader("measure", LOADER))
+LOADER.exec_module(measure)
+
+
+def finding(topic, name, value, state="ok"):
+    return {"topic": topic, "name": name, "state": state, "value": value}
+
+
+GOOD = [finding("gpu", "GPU 0", "Made Up 1"), finding("gpu", "kernels", "all 26 give …")]
+
+
+class Recorded:
+    """Tools that answer as a machine with a GPU might; `faults` names commands that fail."""
+
+    def __init__(self, findings=None, faults=(), torch=True, factor=1.0):
+        self.findings, self.faults, self.has_torch, self.factor = findings or GOOD, faults, torch, factor
+        self.used = 1000
+
+    def memory_mb(self):
+        self.used = min(self.used + 100, 1400)
+        return self.used
+
+    def network(self, name, batch):
+        ms = {"det": 0.3, "rec": 0.1}[name] * batch ** 0.5 * self.factor
+        return {"name": name, "batch": batch, "gpu": {"ms_min": ms}, "cpu": {"ms_min": 100 * ms}}
+
+    def serialeye(self, *args):
+        if args[0] in self.faults or (args[0] == "bench" and "--network" in args and "networks" in self.faults):
+            return 2, "", "it broke", 0.1
+        if args[0] == "doctor":
+            return 0, json.dumps({"findings": self.findings}), "", 0.1
+        if args[0] == "bench" and "--network" in args:
+            batches = args[args.index("--batch") + 1].split(",")
+            rows = [self.network(args[3], int(batch)) for batch in batches]
+            return 0, json.dumps({"gpu": "Made Up 1", "networks": rows}), "", 1
+        if args[0] == "bench":
+            side = {"ms_median": 5 * self.factor, "pictures_per_s": 400 / self.factor}
+            return 0, json.dumps({"gpu": "Made Up 1", "pictures": {
+                "count": 1, "jobs": 16, "cpu": {"ms_median": 60, "pictures_per_s": 16 * 8}, "gpu": side}}), "", 1
+        if "--lines" in args:
+            out = args[args.index("--out") + 1]
+            row = {"file": "a.jpg", "lines": [{"text": "A"}, {"text": "B"}], "readings": [{"text": "A"}]}
+            Path(out).write_text(json.dumps(row) + "\n", encoding="utf-8")
+            return 0, "", "", 1
+        return 0, json.dumps({"device": "gpu"}), "", 0.8 * self.factor
+
+    def torch(self, *_):
+        if not self.has_torch:
+            return 77, "SKIP: no PyTorch: none\n", "", 0.1
+        rows = [{"name": name, "batch": batch, "graph": {"ms_min": 1.0 * batch ** 0.5}}
+                for name in ("det", "rec") for batch in (1, 8, 64)]
+        return 0, json.dumps({"torch": "2", "device": "Made Up 1", "rows": rows}), "", 1
+
+
+def run(tools, photos=True):
+    """(exit status, printed, JSON or None)"""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "photos").mkdir()
+        (Path(folder) / "photos" / "a.jpg").write_bytes(b"x")
+        out, log = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(log):
+            status = measure.main(["--out", folder + "/out", "--photos", folder + "/photos" if photos else ""], tools)
+        found = Path(folder) / "out" / "measure.json"
+        results = json.loads(found.read_text(encoding="utf-8")) if found.exists() else None
+    return status, out.getvalue(), results
+
+
+class Measure(unittest.TestCase):
+    def bar(self, results, begin):
+        return next(row for row in results["bars"] if row["bar"].startswith(begin))
+
+    def test_all_bars_met(self):
+        status, text, results = run(Recorded())
+        self.assertEqual((status, results["problems"]), (0, []))
+        self.assertEqual([row for row in results["bars"] if row["met"] is not True], [])
+        self.assertAlmostEqual(self.bar(results, "detector 736")["measured"], 0.3)
+        self.assertAlmostEqual(self.bar(results, "recognizer 8x")["measured"], 0.1 * 8 ** 0.5, 6)
+        self.assertAlmostEqual(self.bar(results, "detector beside PyTorch, batch 1")["measured"], 1 / 0.3)
+        # 400 pictures/s beside 2 of 16 cores that read 8 each.
+        self.assertAlmostEqual(self.bar(results, "photographs beside")["measured"], 25)
+        self.assertEqual(self.bar(results, "lines as")["measured"], 1)
+        self.assertIn("met", text)
+        self.assertNotIn("MISSED", text)
+
+    def test_a_missed_bar_is_said(self):
+        status, text, results = run(Recorded(factor=3))
+        self.assertEqual(status, 1)
+        self.assertIs(self.bar(results, "detector 736")["met"], False)
+        self.assertIn("MISSED", text)
+
+    def test_without_a_gpu(self):
+        for findings in ([finding("use", "setting use_gpu", "no driver", "fault")],
+                         [finding("gpu", "GPU 0", "x"), finding("gpu", "kernels", "wrong on GPU 0: ffn", "fault")]):
+            status, text, results = run(Recorded(findings))
+            self.assertEqual((status, results), (77, None))
+            self.assertTrue(text.startswith("SKIP: "), text)
+
+    def test_a_part_that_fails_is_a_problem(self):
+        status, text, results = run(Recorded(faults=("networks",)))
+        self.assertEqual(status, 1)
+        self.assertIn("it broke", results["problems"][0])
+        self.assertIsNone(self.bar(results, "detector 736")["met"])
+        self.assertIs(self.bar(results, "photographs, median")["met"], True)
+        self.assertIn("not measured", text)
+
+    def test_without_torch_or_photographs(self):
+        status, text, results = run(Recorded(torch=False))
+        self.assertEqual(status, 0)
+        self.assertIn("PyTorch: skipped: no PyTorch", text)
+        self.assertIsNone(self.bar(results, "detector beside PyTorch, batch 1")["met"])
+        status, text, results = run(Recorded(), photos=False)
+        self.assertEqual(status, 0)
+        self.assertIn("the example alone", results["problems"][0])
+
+    def test_texts(self):
+        def row(*lines):
+            return {"lines": [{"text": text} for text in lines], "readings": [{"text": lines[0]}]}
+        found = measure.compare_texts({"a": row("X", "Y", "Y"), "b": row("Z")}, {"a": row("X", "Y", "W")})
+        self.assertEqual((found["lines"], found["same"]), (4, 2))
+        self.assertEqual([one["file"] for one in found["readings_different"]], ["b"])
+
+    def test_pictures_are_spread(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for i in range(10):
+                (Path(folder) / f"{i}.jpg").touch()
+            (Path(folder) / "photos.tsv").touch()
+            names = [path.name for path in measure.pictures_of(folder, 3)]
+        self.assertEqual(names, ["0.jpg", "3.jpg", "6.jpg"])
+
+
+def message(*parts):
+    """A protocol buffer of (number, bytes or integer)."""
+    out = b""
+    for number, value in parts:
+        out += bytes([number << 3 | (0 if isinstance(value, int) else 2)])
+        out += bytes([value]) if isinstance(value, int) else bytes([len(value)]) + value
+    return out
+
+
+class OnnxFile(unittest.TestCase):
+    def test_load(self):
+        weight = message((1, bytes([2, 1])), (2, 1), (8, b"w"), (9, b"\0\0\x80\x3f\0\0\0\x40"))
+        node = message((1, b"x"), (1, b"w"), (2, b"y"), (4, b"Conv"),
+                       (5, message((1, b"pads"), (8, bytes([1, 2])))))
+        graph = message((1, node), (5, weight), (11, message((1, b"x"))), (11, message((1, b"w"))),
+                        (12, message((1, b"y"))))
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(message((7, graph)))
+            file.flush()
+            network = onnx_torch.load(file.name)
+        self.assertEqual(network["nodes"], [("Conv", ["x", "w"], ["y"], {"pads": [1, 2]})])
+        self.assertEqual(network["weights"]["w"], ("w", [2, 1], 1, [1.0, 2.0]))
+        self.assertEqual((network["input"], network["output"]), ("x", "y"))
+
+    def test_broken(self):
+        for data in (b"\x0a\x7fab", b"\x0b", b"\x0a"):
+            with self.assertRaises((ValueError, IndexError)):
+                list(onnx_torch.fields(data))
+
+    def test_numbers(self):
+        self.assertEqual(onnx_torch.packed(b"\x01\xac\x02" + b"\xff" * 9 + b"\x01"), [1, 300, -1])
+        self.assertEqual(torch_bench.parse_shapes("det:736x736:8"), [("det", 736, 736, 8)])
+        for bad in ("cls:1x1:1", "det:1:1", "det:1x1"):
+            with self.assertRaises(ValueError):
+                torch_bench.parse_shapes(bad)
+
+
+if __name__ == "__main__":
+    unittest.main()
