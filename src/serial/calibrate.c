@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "serial/lacking.h"
+#include "serial/pitch.h"
 #include "serial/strips.h"
 
 /* Text lower than this many pixels is small: strokes of neighbouring characters run together. */
@@ -16,6 +18,9 @@ static const float PLAIN_ANCHOR = 4.5F;
 /* A character has room in this part of the text's height; what is this near to an edge touches it.
  */
 static const float EDGE_PART = 0.35F, EDGE_PIXELS = 2;
+
+/* Gaps up to the first are in even print, too; the second is a step from there (pitch.h). */
+static const double GAP_LEAST = 0.4, GAP_STEP = 0.2;
 
 /* Answers whose strips are measured. */
 enum { STRIP_PLACES = 6 };
@@ -143,6 +148,8 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_LATER1] = place > 0 && serial;
     e[EVIDENCE_LATER2] = place > 0 && (device || network);
     e[EVIDENCE_LATER3] = place > 0 && !serial && !device && !network;
+    e[EVIDENCE_GAP] = within((pitch_gap(work, h->cand) - GAP_LEAST) / GAP_STEP, 0, 2);
+    e[EVIDENCE_LACKS] = lacking_symbols(work, h);
     e[EVIDENCE_SOLE] = place == 0 && alone;
     evidence_finish(e);
     return SE_OK;

@@ -32,7 +32,8 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_ELSE] = "else",       [EVIDENCE_LATER1] = "later-1",
     [EVIDENCE_LATER2] = "later-2",  [EVIDENCE_LATER3] = "later-3",
     [EVIDENCE_SOLE] = "sole",       [EVIDENCE_READ] = "read",
-    [EVIDENCE_TOP] = "top",
+    [EVIDENCE_TOP] = "top",         [EVIDENCE_GAP] = "gap",
+    [EVIDENCE_LACKS] = "lacks",
 };
 
 const char *evidence_name(enum evidence_term term)

@@ -82,6 +82,9 @@ enum evidence_term {
     EVIDENCE_LATER1, /* 1: not the first answer, and a serial number */
     EVIDENCE_LATER2, /* 1: not the first answer, and of EVIDENCE_DEVICE or NET */
     EVIDENCE_LATER3, /* 1: not the first answer, and any other code */
+    EVIDENCE_GAP,    /* how wide a place in it is where nothing was read, 0 … 2: 1 is more than
+                        half a character, see pitch.h */
+    EVIDENCE_LACKS,  /* 1: all but a few symbols of a known format; see lacking.h */
     EVIDENCE_SOLE,   /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,   /* what the doubt about the characters takes off the choice's log-odds */
     EVIDENCE_TOP,    /* what is added to a sum above calibration_knee, where readings are right more

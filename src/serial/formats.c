@@ -213,8 +213,7 @@ static size_t next_word(const char **list)
     return strcspn(*list, " ");
 }
 
-/* Is there a start among the row's that the code begins with? */
-static bool starts_well(const struct format *format, const char *key)
+bool format_starts_well(const struct format *format, const char *key)
 {
     if (!format->starts)
         return true;
@@ -233,7 +232,8 @@ bool format_fits(const struct format *format, const char *key, size_t length)
     for (size_t i = 0; i < length; i++)
         if (!(masks[i] & bit(key[i])))
             return false;
-    return starts_well(format, key) && (!(format->flags & FORMAT_MIXED) || is_mixed(key, length));
+    return format_starts_well(format, key) &&
+           (!(format->flags & FORMAT_MIXED) || is_mixed(key, length));
 }
 
 bool format_passes(const struct format *format, const char *key, size_t length)
@@ -444,7 +444,7 @@ static void search_near(struct search *search, const struct repair *from, size_t
             (*search->effort)--;
             struct repair code = *from;
             change(&code, i, options.c[k], options.cost[k]);
-            if (starts_well(search->format, code.key) &&
+            if (format_starts_well(search->format, code.key) &&
                 search->format->check(code.key, code.length)) {
                 search->total += expf(code.cost);
                 if (!search->found || code.cost > search->best.cost)

@@ -61,6 +61,8 @@ extern const size_t format_row_count;
  * where the format has no codes of that length. */
 bool format_masks(const struct format *format, size_t length, uint64_t masks[WORK_MAX_CODE]);
 
+/* Is there a start among the row's that the code begins with? True for a row without. */
+bool format_starts_well(const struct format *format, const char *key);
 /* Does the code fit the pattern; and does it pass the check where there is one? */
 bool format_fits(const struct format *format, const char *key, size_t length);
 bool format_passes(const struct format *format, const char *key, size_t length);

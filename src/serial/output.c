@@ -153,22 +153,25 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
                     : "";
     if (!disputed)
         return NULL;
-    return arena_printf(arena, "%s; %s%s%s%s%s%s%s%s%s", announced,
-                        h->format ? "format " : "no known format", h->format ? h->format->name : "",
-                        rank_is_proven(h)     ? ", check digit agrees"
-                        : h->repair.completed ? ", check digit computed"
-                                              : "",
-                        cand->chain ? "; joined from several places" : "",
-                        h->known == SER_KNOWN_EXACT     ? "; on the list"
-                        : h->known == SER_KNOWN_NEAREST ? "; nearest on the list"
-                        : h->known == SER_KNOWN_NEW     ? "; not on the list"
-                                                        : "",
-                        h->fits_pattern ? "; fits the pattern" : "",
-                        h->repeated ? "; seen twice" : "",
-                        h->agreed                        ? "; text and barcode agree"
-                        : h->sources == SER_FROM_BARCODE ? "; from a barcode"
-                                                         : "",
-                        disputed);
+    return arena_printf(
+        arena, "%s; %s%s%s%s%s%s%s%s%s%s", announced, h->format ? "format " : "no known format",
+        h->format ? h->format->name : "",
+        rank_is_proven(h)     ? ", check digit agrees"
+        : h->repair.completed ? ", check digit computed"
+                              : "",
+        cand->chain ? "; joined from several places" : "",
+        h->known == SER_KNOWN_EXACT     ? "; on the list"
+        : h->known == SER_KNOWN_NEAREST ? "; nearest on the list"
+        : h->known == SER_KNOWN_NEW     ? "; not on the list"
+                                        : "",
+        h->fits_pattern ? "; fits the pattern" : "", h->repeated ? "; seen twice" : "",
+        h->agreed                        ? "; text and barcode agree"
+        : h->sources == SER_FROM_BARCODE ? "; from a barcode"
+                                         : "",
+        h->evidence[EVIDENCE_GAP] >= 1     ? "; a gap where a character may be missing"
+        : h->evidence[EVIDENCE_LACKS] >= 1 ? "; a few symbols short of a known format"
+                                           : "",
+        disputed);
 }
 
 /* `score` is relative to the reading's own, at most 1; share_out makes a probability of it. */

@@ -59,40 +59,6 @@ static struct lattice window_of(const struct work_text *text, size_t begin, size
     return lattice_window(text->lattice, from, to);
 }
 
-static bool is_code(const struct work_text *text, size_t at)
-{
-    return fold_symbol(text->chars[at].c) != FOLD_NO_SYMBOL;
-}
-
-/* Characters of `again` that stand where `piece` stands in the line; where the piece is bounded by
- * something else than letters and digits, with all of those that follow there: a text that was
- * taken for whole may go on. */
-static void characters_at(const struct work_text *again, const struct work_text *text,
-                          const struct work_piece *piece, size_t *begin, size_t *end)
-{
-    float from, to;
-    *begin = *end = 0;
-    if (!again->frame.valid || !text->frame.valid)
-        return;
-    work_extent(text, piece->begin, piece->end, &from, &to);
-    for (size_t i = 0; i < again->count; i++) {
-        const struct work_box box = work_box_in(&text->frame, again, i, i + 1);
-        if (!box.aligned || box.x < from || box.x > to)
-            continue;
-        if (*end == 0)
-            *begin = i;
-        *end = i + 1;
-    }
-    if (*end == 0)
-        return;
-    if (piece->begin == 0 || !is_code(text, piece->begin - 1))
-        while (*begin > 0 && is_code(again, *begin - 1))
-            --*begin;
-    if (piece->end == text->count || !is_code(text, piece->end))
-        while (*end < again->count && is_code(again, *end))
-            ++*end;
-}
-
 static int join(const struct lattice *parts, size_t count, struct arena *arena, struct lattice *out,
                 se_error *err)
 {
@@ -135,7 +101,7 @@ static int make_strip(const struct work *work, const struct work_cand *cand, siz
         } else {
             size_t begin, end;
             const struct work_text *again = &text->again[which - 1];
-            characters_at(again, text, piece, &begin, &end);
+            work_characters_at(again, text, piece, &begin, &end);
             window = window_of(again, begin, end, true);
         }
         if (window.steps == 0)

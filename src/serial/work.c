@@ -222,3 +222,34 @@ void work_quad(const struct work_text *text, size_t begin, size_t end, float qua
         quad[i][1] = f->oy + along[i] * f->uy + down[i] * f->ux;
     }
 }
+
+static bool is_code(const struct work_text *text, size_t at)
+{
+    return fold_symbol(text->chars[at].c) != FOLD_NO_SYMBOL;
+}
+
+void work_characters_at(const struct work_text *again, const struct work_text *text,
+                        const struct work_piece *piece, size_t *begin, size_t *end)
+{
+    float from, to;
+    *begin = *end = 0;
+    if (!again->frame.valid || !text->frame.valid)
+        return;
+    work_extent(text, piece->begin, piece->end, &from, &to);
+    for (size_t i = 0; i < again->count; i++) {
+        const struct work_box box = work_box_in(&text->frame, again, i, i + 1);
+        if (!box.aligned || box.x < from || box.x > to)
+            continue;
+        if (*end == 0)
+            *begin = i;
+        *end = i + 1;
+    }
+    if (*end == 0)
+        return;
+    if (piece->begin == 0 || !is_code(text, piece->begin - 1))
+        while (*begin > 0 && is_code(again, *begin - 1))
+            --*begin;
+    if (piece->end == text->count || !is_code(text, piece->end))
+        while (*end < again->count && is_code(again, *end))
+            ++*end;
+}

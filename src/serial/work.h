@@ -154,5 +154,10 @@ struct work_box work_box_in(const struct work_frame *frame, const struct work_te
 void work_extent(const struct work_text *text, size_t begin, size_t end, float *from, float *to);
 /* Quad of characters [begin, end) of a text. */
 void work_quad(const struct work_text *text, size_t begin, size_t end, float quad[4][2]);
+/* Characters [*begin, *end) of `again` that stand where `piece` stands in its line `text`; where
+ * the piece is bounded by something else than letters and digits, with all of those that follow
+ * there: a text that was taken for whole may go on. *end is 0 where there are none. */
+void work_characters_at(const struct work_text *again, const struct work_text *text,
+                        const struct work_piece *piece, size_t *begin, size_t *end);
 
 #endif

@@ -26,6 +26,7 @@ import PIL
 from PIL import Image, features
 
 import camera
+import damage
 import fonts
 import labels
 import marks
@@ -68,6 +69,7 @@ class Job:
     index: int
     kinds: tuple[str, ...]
     difficulty: str | None
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,9 @@ def render(job: Job) -> Picture:
     texts = subject.panel.texts
     found = answers(texts, with_serial or is_cut)
     focus = found[0] if found else max(texts, key=lambda t: len(t.text))
+    hidden = None
+    if job.damaged and found and not is_cut:
+        hidden = damage.hide(Random(f"{job.seed}:{job.index}:damage"), subject, found)
     picture, matrix = camera.photograph(rng, subject, shot, focus, is_cut)
     size = picture.size
     picture = turned(picture, shot.quarter_turns)
@@ -156,6 +161,8 @@ def render(job: Job) -> Picture:
         accepted = [focus.code.text for t in visible if t.code and t.code.text == focus.code.text]
     accepted = accepted or ["none"]
     cut = ", cut by an edge" if is_cut else ""
+    if hidden:
+        cut = f", characters {hidden['from']} to {hidden['to']} hidden: {hidden['kind']}"
     note = f"rendered, {difficulty}, capitals {shot.cap:.0f} px{cut}"
     row = {"file": name, "kind": name.split("/")[0], "serial": "|".join(dict.fromkeys(accepted)),
            "codes": "|".join(dict.fromkeys(codes)), "source": "tools/render",
@@ -167,6 +174,7 @@ def render(job: Job) -> Picture:
         "cap_height": round(shot.cap, 1), "difficulty": difficulty, "width": picture.width,
         "height": picture.height, "orientation": orientation,
         "quarter_turns": shot.quarter_turns,
+        "damage": hidden,
         "texts": [{"text": t.text, "role": t.role, "quad": _rounded(quads[id(t)])}
                   for t in visible]}
     return Picture(name, data, row, truth)
@@ -206,6 +214,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
                         help="comma between; default all: %(default)s")
     parser.add_argument("--difficulty", choices=("easy", "medium", "hard"),
                         help="the same for all pictures (default: mixed)")
+    parser.add_argument("--damaged", action="store_true",
+                        help="hide some characters of every serial number and its bars")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", type=Path, metavar="DIR", help="folder for pictures and truth")
@@ -227,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
               file=sys.stderr)
         return 2
     indices = range(options.first, options.first + options.count)
-    jobs = [Job(options.seed, i, options.kinds, options.difficulty) for i in indices]
+    jobs = [Job(options.seed, i, options.kinds, options.difficulty, options.damaged) for i in indices]
     if options.single:
         picture = render(jobs[0])
         options.single.write_bytes(picture.data)

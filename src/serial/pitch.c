@@ -1,0 +1,191 @@
+/*
+ * Distances between the middles of neighbouring characters, against what two models of print
+ * expect:
+ *
+ *      A   B       4   8   0          proportional   mean of both characters' own widths
+ *      ├ d ┼─── d ───┼ d ┼ d ┤        monospaced     one width for all
+ *
+ * Each model is scaled to the piece by its median ratio, which one or two gaps do not move. The
+ * model that explains the piece better tells the gap.
+ */
+#include "serial/pitch.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { PAIRS_MIN = 4, PAIRS_MAX = WORK_MAX_CHARS };
+
+/* Width of a space in digits; those of a monospaced face are as wide as a character, which is
+ * believed where there are several. */
+static const double SPACE = 0.5, SPACE_MOST = 1.3;
+static const double DIGIT = 0.556;
+
+/* Two neighbours: how far apart, and how far they should be. */
+struct pair {
+    double distance, proportional;
+    bool spaced;
+};
+
+struct pairs {
+    struct pair items[PAIRS_MAX];
+    size_t count;
+};
+
+/* Advance widths of Helvetica (Adobe Font Metrics), in em. */
+static double width_of(uint32_t c)
+{
+    static const double capitals[] = {0.667, 0.667, 0.722, 0.722, 0.667, 0.611, 0.778, 0.722, 0.278,
+                                      0.5,   0.667, 0.556, 0.833, 0.722, 0.778, 0.667, 0.778, 0.722,
+                                      0.667, 0.611, 0.722, 0.667, 0.944, 0.667, 0.667, 0.611};
+    const uint8_t symbol = fold_symbol(c);
+    if (symbol != FOLD_NO_SYMBOL)
+        return symbol < 10 ? DIGIT : capitals[symbol - 10];
+    return 0.3;
+}
+
+/* Middle of a character in steps of the lattice: of all that is no blank between it and its
+ * neighbours, which is finer than whole steps. */
+static double middle_of(const struct work_text *text, size_t at)
+{
+    const struct lattice *lattice = text->lattice;
+    const struct ser_char *c = &text->chars[at];
+    const int from = at > 0 ? (c[-1].end + c->step + 1) / 2 : c->step - 1;
+    const int to = at + 1 < text->count ? (c->end + c[1].step) / 2 : c->end + 1;
+    double sum = 0, weight = 0;
+    for (int step = from < 0 ? 0 : from; step < to && step < lattice->steps; step++) {
+        const double blank = exp((double)fminf(lattice->logp[(size_t)step * lattice->stride], 0));
+        const double ink = fmax(1 - blank, 0);
+        sum += ink * (step + 0.5);
+        weight += ink;
+    }
+    return weight > 0.5 ? sum / weight : (double)(c->step + c->end) / 2;
+}
+
+/* Pairs of neighbours among characters [begin, end); spaces between two count as part of their
+ * distance. None where the lattice is not known. */
+static void add_pairs(const struct work_text *text, size_t begin, size_t end, struct pairs *pairs)
+{
+    size_t before = SIZE_MAX;
+    bool spaced = false;
+    pairs->count = 0;
+    for (size_t i = begin; text->lattice && i < end && pairs->count < PAIRS_MAX; i++) {
+        const struct ser_char *c = &text->chars[i];
+        if (fold_class(c->c) == FOLD_SPACE) {
+            spaced = true;
+            continue;
+        }
+        if (c->end <= 0) {
+            pairs->count = 0;
+            return;
+        }
+        if (before != SIZE_MAX)
+            pairs->items[pairs->count++] = (struct pair){
+                .distance = middle_of(text, i) - middle_of(text, before),
+                .proportional = (width_of(text->chars[before].c) + width_of(c->c)) / 2,
+                .spaced = spaced};
+        before = i;
+        spaced = false;
+    }
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* How much wider than its characters ask for a pair is, in digits. */
+static double excess(const struct pair *pair, bool proportional, double scale)
+{
+    const double asked = scale * (proportional ? pair->proportional : 1);
+    return (pair->distance - asked) / (scale * (proportional ? DIGIT : 1));
+}
+
+/* What a space adds: as much as the narrowest of several does. */
+static double space_of(const struct pairs *pairs, bool proportional, double scale)
+{
+    double least = INFINITY;
+    size_t count = 0;
+    for (size_t i = 0; i < pairs->count; i++)
+        if (pairs->items[i].spaced) {
+            least = fmin(least, excess(&pairs->items[i], proportional, scale));
+            count++;
+        }
+    return count < 2 ? SPACE : fmax(SPACE, fmin(least, SPACE_MOST));
+}
+
+/* The widest gap by one model of print, in digits; -1 where there are too few pairs. */
+static double widest(const struct pairs *pairs, bool proportional)
+{
+    double ratios[PAIRS_MAX], gap = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < pairs->count; i++)
+        if (!pairs->items[i].spaced)
+            ratios[count++] =
+                pairs->items[i].distance / (proportional ? pairs->items[i].proportional : 1);
+    if (count < PAIRS_MIN)
+        return -1;
+    qsort(ratios, count, sizeof(ratios[0]), compare_doubles);
+    const double scale = fmax(ratios[(count - 1) / 2], 1e-3);
+    const double space = space_of(pairs, proportional, scale);
+    for (size_t i = 0; i < pairs->count; i++)
+        gap = fmax(gap, excess(&pairs->items[i], proportional, scale) -
+                            (pairs->items[i].spaced ? space : 0));
+    return gap;
+}
+
+/* The widest gap among characters [begin, end), by the model that explains it better; -1 where it
+ * cannot be told. */
+static double gap_in(const struct work_text *text, size_t begin, size_t end)
+{
+    struct pairs pairs;
+    add_pairs(text, begin, end, &pairs);
+    return fmin(widest(&pairs, false), widest(&pairs, true));
+}
+
+/* Are the symbols of `piece` those of characters [begin, end) of another reading? */
+static bool says_the_same(const struct work_text *a, const struct work_piece *piece,
+                          const struct work_text *b, size_t begin, size_t end)
+{
+    size_t k = begin;
+    for (size_t i = piece->begin; i < piece->end; i++) {
+        const uint8_t symbol = fold_symbol(a->chars[i].c);
+        if (symbol == FOLD_NO_SYMBOL)
+            continue;
+        while (k < end && fold_symbol(b->chars[k].c) == FOLD_NO_SYMBOL)
+            k++;
+        if (k == end || fold_symbol(b->chars[k++].c) != symbol)
+            return false;
+    }
+    while (k < end && fold_symbol(b->chars[k].c) == FOLD_NO_SYMBOL)
+        k++;
+    return k == end;
+}
+
+/* The mean over all readings of the piece that say the same: lattices are coarse. */
+static double gap_of(const struct work *work, const struct work_piece *piece)
+{
+    const struct work_text *text = &work->texts[piece->line];
+    double sum = 0;
+    size_t count = 0;
+    for (size_t k = 0; k <= text->again_count; k++) {
+        const struct work_text *reading = k == 0 ? text : &text->again[k - 1];
+        size_t begin = piece->begin, end = piece->end;
+        if (k > 0)
+            work_characters_at(reading, text, piece, &begin, &end);
+        if (!says_the_same(text, piece, reading, begin, end))
+            continue;
+        const double gap = gap_in(reading, begin, end);
+        sum += fmax(gap, 0);
+        count += gap >= 0;
+    }
+    return count > 0 ? sum / (double)count : 0;
+}
+
+double pitch_gap(const struct work *work, const struct work_cand *cand)
+{
+    double gap = 0;
+    for (size_t i = 0; i < cand->piece_count; i++)
+        gap = fmax(gap, gap_of(work, &cand->pieces[i]));
+    return gap;
+}

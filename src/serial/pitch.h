@@ -1,0 +1,17 @@
+/*
+ * Is a character missing from a code? Glare, a scratch or a blot hides characters; the recognizer
+ * then reads on behind them as if nothing had stood there. What gives them away is the distance of
+ * those that are left: print has a pitch.
+ */
+#ifndef SE_SERIAL_PITCH_H
+#define SE_SERIAL_PITCH_H
+
+#include "serial/work.h"
+
+/* The widest place inside the candidate where nothing was read: how much further two neighbours are
+ * apart than their shapes ask for, in widths of a digit. About 0 in even print, about 1 where one
+ * character is missing. 0 where that cannot be told: text of other sources than a lattice, fewer
+ * than five characters in a piece. */
+double pitch_gap(const struct work *work, const struct work_cand *cand);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * Codes of which glare, a scratch or a blot hides a part: what is left must not look whole.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "serial/evidence.h"
+#include "strip_builder.h"
+
+static struct strip strip, again;
+static struct label label, others;
+
+/* The evidence for `text` in a line that says `printed`, '#' being a character that nothing was
+ * read of. */
+static const struct ser_reading *read_line(const char *printed, const char *text)
+{
+    char spelled[LABEL_CHARS + 1] = {0};
+    label_init(&label, 0);
+    for (size_t i = 0; printed[i]; i++)
+        spelled[i] = printed[i] == '#' ? '0' : printed[i];
+    strip_spell(&strip, spelled);
+    for (size_t i = 0; printed[i]; i++)
+        if (printed[i] == '#') {
+            strip_set(&strip, 2 * i, '\0', 0.999F, '0');
+            strip_set(&strip, 2 * i + 1, '\0', 0.999F, '0');
+        }
+    strip_add(&label, &strip);
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_true(label.found.count > 0);
+    assert_string_equal(label_text(&label, 0), text);
+    return &label.found.readings[0];
+}
+
+static void test_even_print_has_no_gap(void **state)
+{
+    static const char *const codes[] = {"AB4807162", "WM1IT7I1W", "111111A1", "AB-4807-162"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        char line[64] = "S/N: ";
+        strcat(line, codes[i]);
+        const struct ser_reading *reading = read_line(line, codes[i]);
+        assert_float_equal((float)reading->evidence[EVIDENCE_GAP], 0.0F, 1e-6F);
+        assert_null(strstr(reading->why, "missing"));
+        label_free(&label);
+    }
+}
+
+static void test_hidden_character_leaves_a_gap(void **state)
+{
+    static const char *const printed[] = {"S/N: TW#8K3F57M2X", "S/N: TW8K3#57M2X",
+                                          "S/N: TW8K3F57M#X", "S/N: TW8##F57M2X"};
+    static const char *const read[] = {"TW8K3F57M2X", "TW8K357M2X", "TW8K3F57MX", "TW8F57M2X"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++) {
+        const struct ser_reading *reading = read_line(printed[i], read[i]);
+        assert_true(reading->evidence[EVIDENCE_GAP] >= 1);
+        assert_int_equal(ser_status_of(reading, 0.002), SER_CHECK);
+        assert_non_null(strstr(reading->why, "a character may be missing"));
+        const float damaged = reading->score;
+        label_free(&label);
+        char whole[64] = "S/N: ";
+        strcat(whole, read[i]);
+        assert_true(read_line(whole, read[i])->score > damaged + 0.003F);
+        label_free(&label);
+    }
+}
+
+/* Spaces of groups are no gaps when they are alike; one that is wider than a space is. */
+static void test_spaces(void **state)
+{
+    (void)state;
+    const struct ser_reading *reading = read_line("S/N: 1829 3502 0825", "182935020825");
+    assert_float_equal((float)reading->evidence[EVIDENCE_GAP], 0.0F, 1e-6F);
+    label_free(&label);
+    reading = read_line("S/N: 1829 3502 #0825", "182935020825");
+    assert_true(reading->evidence[EVIDENCE_GAP] >= 1);
+    label_free(&label);
+    /* What is taken for a space may be a hidden character. */
+    reading = read_line("S/N: 5904 049", "5904049");
+    assert_true(reading->evidence[EVIDENCE_GAP] > 0);
+    label_free(&label);
+}
+
+/* Further readings take part only where they say the same. */
+static void test_further_readings_are_averaged(void **state)
+{
+    (void)state;
+    label_init(&label, 0);
+    label_init(&others, 0);
+    strip_spell(&strip, "S/N: TW08K3F57M2X");
+    strip_set(&strip, 14, '\0', 0.999F, '0');
+    strip_spell(&again, "S/N: TW8K3F57M2X");
+    strip_add(&label, &strip);
+    strip_add(&others, &again);
+    for (int k = 0; k < 4; k++) {
+        others.lines[0].quad[k][0] = label.lines[0].quad[k][0];
+        others.lines[0].quad[k][1] = label.lines[0].quad[k][1];
+    }
+    label.lines[0].again = others.lines;
+    label.lines[0].again_count = 1;
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "TW8K3F57M2X");
+    const double gap = label.found.readings[0].evidence[EVIDENCE_GAP];
+    assert_true(gap > 0 && gap < 1);
+    label_free(&label);
+    label_free(&others);
+}
+
+static const struct ser_reading *read_rows(const char *const *rows, size_t count, const char *text)
+{
+    label_init(&label, 0);
+    label_rows(&label, rows, count);
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_true(label.found.count > 0);
+    assert_string_equal(label_text(&label, 0), text);
+    return &label.found.readings[0];
+}
+
+/* What is left of a maker's code is too short for one. */
+static void test_all_but_a_few_symbols_of_a_format(void **state)
+{
+    static const char *const rows[][2] = {{"S/N: 2UA201MGV", NULL},
+                                          {"S/N: FOC2226W7", NULL},
+                                          {"S/N: SAL174TYS", NULL},
+                                          {"Service Tag: 4QXK5J", NULL},
+                                          {"Cisco Systems", "S/N: XQZ1234X0"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const size_t count = rows[i][1] ? 2 : 1;
+        const char *text = strrchr(rows[i][count - 1], ' ') + 1;
+        const struct ser_reading *reading = read_rows(rows[i], count, text);
+        assert_float_equal((float)reading->evidence[EVIDENCE_LACKS], 1.0F, 1e-6F);
+        assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+        assert_non_null(strstr(reading->why, "short of a known format"));
+        label_free(&label);
+    }
+}
+
+static void test_whole_codes_lack_nothing(void **state)
+{
+    static const char *const rows[] = {"S/N: 2UA2016MGV",      "S/N: FOC2226W7VG", "S/N: XQ4081726",
+                                       "Service Tag: 4QXK5J3", "S/N: FOCXW7K2",    "S/N: 48071623"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *text = strrchr(rows[i], ' ') + 1;
+        assert_float_equal((float)read_rows(&rows[i], 1, text)->evidence[EVIDENCE_LACKS], 0.0F,
+                           1e-6F);
+        label_free(&label);
+    }
+}
+
+/* A barcode holds all of what it holds. */
+static void test_barcode_proves_a_short_code_whole(void **state)
+{
+    (void)state;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N: 2UA201MGV");
+    label_barcode(&label, 100, 130, "code128", "2UA201MGV");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "2UA201MGV");
+    assert_float_equal((float)label.found.readings[0].evidence[EVIDENCE_LACKS], 0.0F, 1e-6F);
+    label_free(&label);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_even_print_has_no_gap),
+        cmocka_unit_test(test_hidden_character_leaves_a_gap),
+        cmocka_unit_test(test_spaces),
+        cmocka_unit_test(test_further_readings_are_averaged),
+        cmocka_unit_test(test_all_but_a_few_symbols_of_a_format),
+        cmocka_unit_test(test_whole_codes_lack_nothing),
+        cmocka_unit_test(test_barcode_proves_a_short_code_whole),
+    };
+    return cmocka_run_group_tests_name("serial hidden", tests, NULL, NULL);
+}
