@@ -252,12 +252,21 @@ static int attach_again(const struct merge *merge, struct ser_line *lines, se_er
     return SE_OK;
 }
 
+static void attach_solids(const struct merge *merge, struct ser_line *lines)
+{
+    for (size_t i = 0; i < merge->line_count; i++)
+        for (size_t k = 0; k < merge->solid_count; k++)
+            if (memcmp(&merge->lines[i].quad, &merge->solids[k].quad, sizeof(struct quad)) == 0)
+                lines[i].solid = merge->solids[k].solid;
+}
+
 static int find_readings(struct merge *merge, se_error *err)
 {
     struct ser_line *lines = convert_lines(merge->lines, merge->line_count, merge->work);
     if (!lines)
         return se_fail_memory(err, "the lines of a picture", merge->work->max);
     FORWARD_IF_ERROR(attach_again(merge, lines, err));
+    attach_solids(merge, lines);
     const struct ser_input input = {
         .lines = lines,
         .line_count = merge->line_count,
@@ -286,6 +295,12 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
             merge_line(merge, &lines[i]);
     FORWARD_IF_ERROR(sort_lines(merge, err));
     return find_readings(merge, err);
+}
+
+void merge_set_solids(struct merge *merge, const struct merge_solid *solids, size_t count)
+{
+    merge->solids = solids;
+    merge->solid_count = count;
 }
 
 int merge_set_again(struct merge *merge, const struct text_line *again, size_t count, se_error *err)

@@ -10,11 +10,19 @@
 
 enum { MERGE_MAX_LINES = SER_MAX_LINES };
 
+/* What covers the line at a quad, in upright pixels. */
+struct merge_solid {
+    struct quad quad;
+    struct ser_solid solid;
+};
+
 struct merge {
     struct text_line *lines; /* [line_count], quads in upright pixels, in reading order */
     size_t line_count;
     const struct text_line *again; /* [again_count], lines read again: witnesses, see serial.h */
     size_t again_count;
+    const struct merge_solid *solids; /* [solid_count] */
+    size_t solid_count;
     struct ser_output found; /* readings of all lines and barcodes */
     const struct ser_barcode *barcodes;
     size_t barcode_count;
@@ -38,6 +46,10 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
 
 /* The line whose quad this is, or NULL. */
 struct text_line *merge_line_at(struct merge *merge, const struct quad *quad);
+
+/* Notes what covers lines, for the next time that readings are ranked. `solids`, all that there
+ * are, outlive the merge. */
+void merge_set_solids(struct merge *merge, const struct merge_solid *solids, size_t count);
 
 /* Takes further readings of lines in, as witnesses for those that stand at their places, and ranks
  * anew. `again`, all that there are, outlives the merge. SE_ERR_MEMORY. */

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "reader/solid.h"
 #include "serial/evidence.h"
 
 enum {
@@ -103,6 +104,25 @@ static int read_all(struct search *search, struct quad *quads, int count, struct
     return search_read(search, base, quads, count, NULL, lines, err);
 }
 
+/* Looks for what covers the lines that answer, in the base picture. */
+static int find_solids(struct search *search, const size_t *chosen, int count, se_error *err)
+{
+    struct merge *merge = &search->merge;
+    const struct view *base = &search->picture.base;
+    const struct placement to_base =
+        placement_of_scale(1 / base->place.m[0], 1 / base->place.m[4], 0, 0);
+    struct merge_solid *solids = arena_alloc(&search->arena, (size_t)count, sizeof(*solids));
+    if (!solids)
+        return search_out_of_arena(search, err);
+    for (int i = 0; i < count; i++) {
+        solids[i].quad = merge->lines[chosen[i]].quad;
+        const struct quad quad = placement_quad(&to_base, &solids[i].quad);
+        FORWARD_IF_ERROR(solid_find(base->image, &quad, &search->arena, &solids[i].solid, err));
+    }
+    merge_set_solids(merge, solids, (size_t)count);
+    return SE_OK;
+}
+
 int reread_answers(struct search *search, se_error *err)
 {
     struct merge *merge = &search->merge;
@@ -121,5 +141,6 @@ int reread_answers(struct search *search, se_error *err)
     if (!again)
         return search_out_of_arena(search, err);
     FORWARD_IF_ERROR(read_all(search, quads, count, again, err));
+    FORWARD_IF_ERROR(find_solids(search, chosen, line_count, err));
     return merge_set_again(merge, again, (size_t)count, err);
 }

@@ -20,7 +20,9 @@ static const float PLAIN_ANCHOR = 4.5F;
 static const float EDGE_PART = 0.35F, EDGE_PIXELS = 2;
 
 /* Gaps up to the first are in even print, too; the second is a step from there (pitch.h). */
-static const double GAP_LEAST = 0.4, GAP_STEP = 0.2;
+static const double GAP_LEAST = 0.5, GAP_STEP = 0.2;
+/* The same of what covers the room of a character. */
+static const double COVER_LEAST = 0.4, COVER_STEP = 0.3;
 
 /* Answers whose strips are measured. */
 enum { STRIP_PLACES = 6 };
@@ -107,6 +109,19 @@ static bool names_device(enum ser_kind kind)
     return kind == SER_ASSET || kind == SER_VIN || kind == SER_CONTAINER;
 }
 
+/* What speaks for symbols that nothing was read of; a check digit or a barcode says that there are
+ * none. */
+static void measure_hidden(const struct work *work, const struct hypothesis *h,
+                           double e[EVIDENCE_TERMS])
+{
+    e[EVIDENCE_GAP] = e[EVIDENCE_COVER] = e[EVIDENCE_LACKS] = 0;
+    if (rank_is_proven(h) || h->agreed)
+        return;
+    e[EVIDENCE_GAP] = within((pitch_gap(work, h->cand) - GAP_LEAST) / GAP_STEP, 0, 2);
+    e[EVIDENCE_COVER] = within((pitch_cover(work, h->cand) - COVER_LEAST) / COVER_STEP, 0, 1);
+    e[EVIDENCE_LACKS] = lacking_symbols(work, h);
+}
+
 int calibrate_measure(const struct work *work, const struct hypothesis *h, size_t place, bool alone,
                       double e[EVIDENCE_TERMS], se_error *err)
 {
@@ -148,8 +163,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_LATER1] = place > 0 && serial;
     e[EVIDENCE_LATER2] = place > 0 && (device || network);
     e[EVIDENCE_LATER3] = place > 0 && !serial && !device && !network;
-    e[EVIDENCE_GAP] = within((pitch_gap(work, h->cand) - GAP_LEAST) / GAP_STEP, 0, 2);
-    e[EVIDENCE_LACKS] = lacking_symbols(work, h);
+    measure_hidden(work, h, e);
     e[EVIDENCE_SOLE] = place == 0 && alone;
     evidence_finish(e);
     return SE_OK;

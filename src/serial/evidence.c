@@ -33,7 +33,7 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_LATER2] = "later-2",  [EVIDENCE_LATER3] = "later-3",
     [EVIDENCE_SOLE] = "sole",       [EVIDENCE_READ] = "read",
     [EVIDENCE_TOP] = "top",         [EVIDENCE_GAP] = "gap",
-    [EVIDENCE_LACKS] = "lacks",
+    [EVIDENCE_LACKS] = "lacks",     [EVIDENCE_COVER] = "cover",
 };
 
 const char *evidence_name(enum evidence_term term)

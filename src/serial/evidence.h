@@ -84,11 +84,13 @@ enum evidence_term {
     EVIDENCE_LATER3, /* 1: not the first answer, and any other code */
     EVIDENCE_GAP,    /* how wide a place in it is where nothing was read, 0 … 2: 1 is more than
                         half a character, see pitch.h */
-    EVIDENCE_LACKS,  /* 1: all but a few symbols of a known format; see lacking.h */
-    EVIDENCE_SOLE,   /* 1: no other code was read anywhere in the picture */
-    EVIDENCE_READ,   /* what the doubt about the characters takes off the choice's log-odds */
-    EVIDENCE_TOP,    /* what is added to a sum above calibration_knee, where readings are right more
-                        often than it says, and taken off one above calibration_limit */
+    EVIDENCE_COVER, /* how much of the room of a character beside it something solid covers, 0 … 1
+                     */
+    EVIDENCE_LACKS, /* 1: all but a few symbols of a known format; see lacking.h */
+    EVIDENCE_SOLE,  /* 1: no other code was read anywhere in the picture */
+    EVIDENCE_READ,  /* what the doubt about the characters takes off the choice's log-odds */
+    EVIDENCE_TOP,   /* what is added to a sum above calibration_knee, where readings are right more
+                       often than it says, and taken off one above calibration_limit */
     EVIDENCE_TERMS
 };
 

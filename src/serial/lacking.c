@@ -42,7 +42,7 @@ static bool is_asked(const struct work *work, size_t row, const struct hypothesi
 bool lacking_symbols(const struct work *work, const struct hypothesis *h)
 {
     const size_t length = h->repair.length;
-    if (h->format || (h->kind != SER_SERIAL && h->kind != SER_CODE) || h->agreed)
+    if (h->format || (h->kind != SER_SERIAL && h->kind != SER_CODE))
         return false;
     for (size_t i = 0; i < work->format_count; i++) {
         const struct format *format = work->formats[i];

@@ -170,6 +170,7 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
                                          : "",
         h->evidence[EVIDENCE_GAP] >= 1     ? "; a gap where a character may be missing"
         : h->evidence[EVIDENCE_LACKS] >= 1 ? "; a few symbols short of a known format"
+        : h->evidence[EVIDENCE_COVER] >= 1 ? "; something covers what stands beside it"
                                            : "",
         disputed);
 }

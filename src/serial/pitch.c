@@ -189,3 +189,79 @@ double pitch_gap(const struct work *work, const struct work_cand *cand)
         gap = fmax(gap, gap_of(work, &cand->pieces[i]));
     return gap;
 }
+
+/* ---- what covers the ends ------------------------------------------------------------------- */
+
+/* Cover may begin this many widths of a character from where the next one would. */
+static const double COVER_APART = 0.8, COVER_LONGEST = 4;
+
+static bool is_solid(const struct ser_solid *solid, double part)
+{
+    const double beyond = (double)solid->beyond;
+    const double at = (part + beyond) / (1 + 2 * beyond) * (double)solid->count;
+    return at >= 0 && at < (double)solid->count && solid->columns[(size_t)at] != 0;
+}
+
+/* The longest solid run within `room` from `edge` on, in direction `way`, that begins less than
+ * `apart` from it and has paper behind it again: the end of a label is no cover. All in parts of
+ * the line. */
+static double cover_from(const struct ser_solid *solid, double edge, int way, double apart,
+                         double room)
+{
+    const double step = (1 + 2 * (double)solid->beyond) / (double)solid->count;
+    double longest = 0, run = 0;
+    for (double gone = step / 2; gone < room && step > 0; gone += step) {
+        if (is_solid(solid, edge + way * gone)) {
+            run += step;
+            continue;
+        }
+        const bool paper = !is_solid(solid, edge + way * (gone + step)) &&
+                           !is_solid(solid, edge + way * (gone + 2 * step));
+        if (paper)
+            longest = fmax(longest, run);
+        run = 0;
+        if (gone > apart)
+            break;
+    }
+    return longest;
+}
+
+/* Where along the line a character stands. */
+static double part_of(const struct work_text *text, size_t at)
+{
+    return (double)(text->chars[at].from + text->chars[at].to) / 2;
+}
+
+/* Middle of the next character that is no space, in direction `way` from `at`; far away where there
+ * is none. */
+static double neighbour_of(const struct work_text *text, size_t at, int way)
+{
+    for (size_t i = at + (size_t)way; i < text->count; i += (size_t)way)
+        if (fold_class(text->chars[i].c) != FOLD_SPACE)
+            return part_of(text, i);
+    return way * (double)INFINITY;
+}
+
+/* Cover at the first or (`way` 1) the last character of a piece, in its widths of a character. */
+static double cover_at(const struct work_text *text, const struct work_piece *piece, int way)
+{
+    const size_t end = way > 0 ? piece->end - 1 : piece->begin;
+    if (text->solid.count == 0 || piece->end - piece->begin <= PAIRS_MIN)
+        return 0;
+    const double from = part_of(text, piece->begin), to = part_of(text, piece->end - 1);
+    const double pitch = (to - from) / (double)(piece->end - piece->begin - 1);
+    const double edge = (way > 0 ? to : from) + way * pitch / 2;
+    const double room = fmin(COVER_LONGEST * pitch, fabs(neighbour_of(text, end, way) - edge));
+    return pitch > 0 ? cover_from(&text->solid, edge, way, COVER_APART * pitch, room) / pitch : 0;
+}
+
+double pitch_cover(const struct work *work, const struct work_cand *cand)
+{
+    double cover = 0;
+    for (size_t i = 0; i < cand->piece_count; i++) {
+        const struct work_text *text = &work->texts[cand->pieces[i].line];
+        cover = fmax(cover, cover_at(text, &cand->pieces[i], -1));
+        cover = fmax(cover, cover_at(text, &cand->pieces[i], 1));
+    }
+    return fmin(cover, 1);
+}

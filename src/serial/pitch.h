@@ -14,4 +14,9 @@
  * than five characters in a piece. */
 double pitch_gap(const struct work *work, const struct work_cand *cand);
 
+/* How much of a character's room right before the candidate's first character or right behind its
+ * last one is covered by something solid, 0 … 1: the text may go on beneath. 0 where nothing is
+ * known of the pixels. */
+double pitch_cover(const struct work *work, const struct work_cand *cand);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "serial/agree.h"
 #include "serial/constrain.h"
+#include "serial/shapes.h"
 
 /* All figures are log-odds. They were set by reasoning about labels and then checked against the
  * labels in tests/serial; docs/decisions/0005-serial-evidence.md tells what each stands for. */
@@ -18,6 +19,7 @@ static const float COMPLETED = -2.5F; /* check digit computed, not read */
 static const float OVER_SPACE = -0.8F;
 static const float BY_MAKER = 0.7F;      /* a word of the format's maker stands in the picture */
 static const float CHAIN = -6.0F;        /* of pieces that nothing proves to belong together */
+static const float SPEECH = -3.0F;       /* letters that can be spoken: a word, no number */
 static const float AS_ASKED = 4.0F;      /* fits the user's pattern, or is on the user's list */
 static const float FIRST_OF_ALL = 50.0F; /* before all that the user did not ask for */
 static const float VAGUE = 3.6F; /* anchors up to this ("No.", "ID") may announce any kind */
@@ -87,12 +89,15 @@ static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
     if (!cand->anchor)
         return;
     const enum work_says says = cand->anchor->says;
-    /* A word without a digit is a value only where it stands right behind its anchor. */
-    if (cand->key[strcspn(cand->key, "0123456789")] == '\0' &&
-        (cand->link != LINK_BEHIND || says == SAYS_PART))
+    /* A word without a digit is a value only where it stands right behind its anchor; inventory
+     * numbers have digits ("Property of LIBRARY"). */
+    const bool word = cand->key[strcspn(cand->key, "0123456789")] == '\0';
+    if (word && (cand->link != LINK_BEHIND || says != SAYS_SERIAL))
         return;
     struct hypothesis value = *h;
     put_announced(cand, &value);
+    if (word && shape_is_speech(cand->key))
+        put(&value, EVIDENCE_SHAPE, cand->announced + SPEECH);
     if (says == SAYS_SERIAL || says == SAYS_ASSET) {
         value.kind = says == SAYS_SERIAL ? SER_SERIAL : SER_ASSET;
         if (value.logit > h->logit)

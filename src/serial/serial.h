@@ -25,7 +25,8 @@ enum {
     SER_MAX_BARCODES = 64,
     SER_MAX_READINGS = 32,
     SER_MAX_ALTERNATIVES = 4,
-    SER_MAX_AGAIN = 4, /* further readings of a line that are looked at */
+    SER_MAX_SOLID = 4096, /* columns of what covers a line */
+    SER_MAX_AGAIN = 4,    /* further readings of a line that are looked at */
     SER_WORK_BYTES = 64 << 20
 };
 
@@ -39,6 +40,14 @@ struct ser_char {
     int step, end;  /* steps [step, end) of the line's lattice; both 0: unknown */
 };
 
+/* Where a line of text, and what lies right before and behind it, is covered by something solid.
+ * Column i is that of part -beyond + (i + 0.5) × (1 + 2 × beyond) / count of the line's length. */
+struct ser_solid {
+    const uint8_t *columns; /* [count] 1: solid, 0: paper or strokes */
+    size_t count;           /* 0: unknown */
+    float beyond;           /* parts of the line's length */
+};
+
 /* One line of text in the picture. */
 struct ser_line {
     const struct ser_char *chars;
@@ -50,6 +59,7 @@ struct ser_line {
      * characters, no lines of their own. */
     const struct ser_line *again;
     size_t again_count;
+    struct ser_solid solid;
 };
 
 /* One decoded barcode. */

@@ -365,3 +365,20 @@ struct shape shape_of(const char *raw)
         shape.announced -= 2;
     return shape;
 }
+
+bool shape_is_speech(const char *key)
+{
+    enum { CONSONANTS_MOST = 4, VOWELS_MOST = 3 };
+    size_t length = 0, vowels = 0, run = 0, vowel_run = 0;
+    for (; key[length]; length++) {
+        if (key[length] < 'A' || key[length] > 'Z')
+            return false;
+        const bool vowel = strchr("AEIOUY", key[length]) != NULL;
+        vowels += vowel;
+        run = vowel ? 0 : run + 1;
+        vowel_run = vowel ? vowel_run + 1 : 0;
+        if (run > CONSONANTS_MOST || vowel_run > VOWELS_MOST)
+            return false;
+    }
+    return length > 0 && 5 * vowels >= length && 3 * vowels <= 2 * length;
+}

@@ -25,4 +25,9 @@ bool shape_is_unit(const char *word, size_t length);
 /* Is this (any case) the name of a body whose standards have numbers: "IS 13252"? */
 bool shape_is_publisher(const char *word, size_t length);
 
+/* Can these capitals be spoken? Vowels as often as in words, and no long run without one: true of
+ * nearly all words in Latin script, seldom of random letters. False where anything else is in it.
+ */
+bool shape_is_speech(const char *key);
+
 #endif

@@ -114,6 +114,14 @@ static const struct lattice *lattice_of(const struct ser_line *line)
     return usable ? l : NULL;
 }
 
+static struct ser_solid solid_of(const struct ser_line *line)
+{
+    const struct ser_solid *s = &line->solid;
+    const bool usable =
+        s->columns && s->count <= SER_MAX_SOLID && s->beyond >= 0 && s->beyond <= 100;
+    return usable ? *s : (struct ser_solid){0};
+}
+
 static int take_line(struct work *work, const struct ser_line *line, size_t count,
                      struct work_text *text, se_error *err)
 {
@@ -123,6 +131,7 @@ static int take_line(struct work *work, const struct ser_line *line, size_t coun
     RETURN_ERROR_IF(!text->chars, err, SE_ERR_MEMORY, "no memory for a line of text");
     text->count = count;
     text->frame = frame_of(line->quad);
+    text->solid = solid_of(line);
     return SE_OK;
 }
 

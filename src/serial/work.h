@@ -41,7 +41,8 @@ struct work_text {
     const struct lattice *lattice; /* NULL: none; steps of chars lie inside it, in order */
     const struct work_text *again; /* the same line read again: chars, frame, lattice alone */
     size_t again_count;
-    size_t input_line; /* of the input; without meaning for a barcode */
+    struct ser_solid solid; /* of at most SER_MAX_SOLID columns, beyond 0 … 100 */
+    size_t input_line;      /* of the input; without meaning for a barcode */
     size_t first_anchor, anchor_count;
     size_t first_atom, atom_count;
 };

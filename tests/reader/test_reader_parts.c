@@ -19,6 +19,7 @@
 #include "reader/look.h"
 #include "reader/picture.h"
 #include "reader/result.h"
+#include "reader/solid.h"
 #include "reader/treated.h"
 #include "serial/evidence.h"
 
@@ -554,9 +555,103 @@ static void test_json_of_numbers_that_are_none(void **state)
     se_result_free(result);
 }
 
+static void fill(const struct image *image, int x, int y, int width, int height, uint8_t level)
+{
+    for (int row = y; row < y + height; row++)
+        memset(image_row(image, row) + x, level, (size_t)width);
+}
+
+/* Strokes of fifteen letters on paper of level 200, whose line is x 40 … 290, y 14 … 46. */
+static const struct quad line_of_strokes = {{{40, 14}, {290, 14}, {290, 46}, {40, 46}}};
+
+static void draw_strokes(struct image *image, uint8_t ink)
+{
+    se_error err;
+    assert_int_equal(image_create(image, 500, 60, 1, &err), SE_OK);
+    fill(image, 0, 0, 500, 60, 200);
+    for (int i = 0; i < 15; i++) {
+        fill(image, 44 + 16 * i, 20, 3, 20, ink);
+        fill(image, 44 + 16 * i, 28, 10, 3, ink);
+    }
+}
+
+/* Share of the columns at x from … to that are solid. */
+static double solid_share(const struct image *image, float from, float to)
+{
+    struct arena arena;
+    struct ser_solid solid;
+    se_error err;
+    size_t sum = 0, count = 0;
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(solid_find(image, &line_of_strokes, &arena, &solid, &err), SE_OK);
+    assert_true(solid.count > 0);
+    for (size_t i = 0; i < solid.count; i++) {
+        const float part =
+            -solid.beyond + ((float)i + 0.5F) * (1 + 2 * solid.beyond) / (float)solid.count;
+        const float x = 40 + 250 * part;
+        if (x >= from && x < to) {
+            count++;
+            sum += solid.columns[i];
+        }
+    }
+    arena_free(&arena);
+    assert_true(count > 0);
+    return (double)sum / (double)count;
+}
+
+static void test_solid_beside_text(void **state)
+{
+    static const uint8_t inks[] = {20, 255}, covers[] = {10, 90, 250};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct image image;
+        draw_strokes(&image, inks[i]);
+        assert_true(solid_share(&image, 285, 380) < 0.05);
+        assert_true(solid_share(&image, -50, 40) < 0.05);
+        for (size_t k = 0; k < 3; k++) {
+            fill(&image, 292, 10, 30, 40, covers[k]);
+            assert_true(solid_share(&image, 296, 318) > 0.95);
+            assert_true(solid_share(&image, 328, 380) < 0.05);
+        }
+        /* Thin as a stroke, or uneven: not solid. */
+        fill(&image, 292, 10, 30, 40, 200);
+        for (int y = 10; y < 50; y += 4)
+            fill(&image, 292, y, 30, 2, 30);
+        assert_true(solid_share(&image, 296, 318) < 0.05);
+        image_free(&image);
+    }
+}
+
+static void test_solid_bears_any_quad(void **state)
+{
+    static const struct quad quads[] = {{{{0, 0}, {0, 0}, {0, 0}, {0, 0}}},
+                                        {{{NAN, 0}, {10, 0}, {10, 5}, {0, 5}}},
+                                        {{{0, 0}, {1e30F, 0}, {1e30F, 5}, {0, 5}}},
+                                        {{{0, 0}, {9e5F, 0}, {9e5F, 2}, {0, 2}}},
+                                        {{{-900, -900}, {-800, -900}, {-800, -880}, {-900, -880}}}};
+    struct image image;
+    struct arena arena;
+    struct ser_solid solid;
+    se_error err;
+    (void)state;
+    draw_strokes(&image, 20);
+    arena_init(&arena, 1 << 20);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(solid_find(&image, &quads[i], &arena, &solid, &err), SE_OK);
+        assert_int_equal(solid.count > 0, i == 4);
+    }
+    arena_free(&arena);
+    arena_init(&arena, 100);
+    assert_int_equal(solid_find(&image, &line_of_strokes, &arena, &solid, &err), SE_ERR_MEMORY);
+    arena_free(&arena);
+    image_free(&image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_solid_beside_text),
+        cmocka_unit_test(test_solid_bears_any_quad),
         cmocka_unit_test(test_merge_keeps_the_better_line_of_a_place),
         cmocka_unit_test(test_merge_a_whole_line_replaces_its_pieces_when_worth_more),
         cmocka_unit_test(test_merge_a_doubtful_end_loses),

@@ -367,6 +367,36 @@ static void test_label_in_qr_code(void **state)
 }
 
 /* The quad is that of the identifier alone. */
+/* A word is no number, wherever it stands; letters that nobody can speak may be one. */
+static void test_words_without_digits(void **state)
+{
+    static const char *const rows[] = {"Property of LIBRARY", "Asset No. LIBRARY",
+                                       "Asset: CHEMISTRY", "Inventory No. WORKSHOP"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct label label;
+        label_init(&label, 0);
+        label_rows(&label, &rows[i], 1);
+        assert_int_equal(label_find(&label), SE_OK);
+        for (size_t k = 0; k < label.found.count; k++) {
+            assert_int_not_equal(label.found.readings[k].kind, SER_ASSET);
+            assert_int_not_equal(ser_status_of(&label.found.readings[k], 0.002), SER_SURE);
+        }
+        label_free(&label);
+    }
+    static const char *const serials[] = {"S/N: RETURNED", "S/N: BKQTRWXZ"};
+    float scores[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct label label;
+        label_init(&label, 0);
+        label_rows(&label, &serials[i], 1);
+        assert_int_equal(label_find(&label), SE_OK);
+        scores[i] = label.found.count > 0 ? label.found.readings[0].rank : -10;
+        label_free(&label);
+    }
+    assert_true(scores[1] > scores[0] + 2);
+}
+
 static void test_quad(void **state)
 {
     (void)state;
@@ -407,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_unanswered),
         cmocka_unit_test(test_two_devices),
         cmocka_unit_test(test_label_in_qr_code),
+        cmocka_unit_test(test_words_without_digits),
         cmocka_unit_test(test_quad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
