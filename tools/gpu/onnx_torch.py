@@ -267,6 +267,8 @@ class Operations:
         return self.torch.cat(i, a["axis"])
 
     def op_Reshape(self, i, a):
+        if not hasattr(i[0], "shape"):
+            return i[0] if isinstance(i[0], list) else [i[0]]
         return i[0].reshape([i[0].shape[k] if n == 0 else int(n) for k, n in enumerate(i[1])])
 
     def op_Flatten(self, i, a):
