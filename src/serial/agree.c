@@ -132,9 +132,14 @@ static void speak_for(struct hypothesis *h)
 static void hold_against(const struct work *work, struct hypothesis *barcode, struct hypothesis *h)
 {
     const size_t length = h->repair.length;
+    const bool announced = h->kind != SER_CODE || h->evidence[EVIDENCE_ANCHOR] > 0;
     if (length >= SHARE_LENGTH && length < barcode->repair.length &&
         strstr(barcode->repair.key, h->repair.key)) {
-        speak_for(h);
+        /* Barcodes hold more than the number beside its word. Without a word the print may be cut. */
+        if (announced)
+            speak_for(h);
+        else if (stands_at(work, h->cand, barcode->cand))
+            h->same_as = barcode;
         return;
     }
     const bool alike =
@@ -147,7 +152,7 @@ static void hold_against(const struct work *work, struct hypothesis *barcode, st
         return;
     const bool whole = length + 1 >= barcode->repair.length && length <= barcode->repair.length + 1;
     /* What a word announces stays a reading of its own, with the barcode's doubt. */
-    if (h->kind != SER_CODE || h->evidence[EVIDENCE_ANCHOR] > 0) {
+    if (announced) {
         if (whole && !h->disputed) {
             h->disputed = barcode;
             rank_add(h, EVIDENCE_BARCODE, DISPUTED);

@@ -228,6 +228,30 @@ static void test_barcode_agrees(void **state)
     label_free(&label);
 }
 
+/* Print below a barcode that is a part of what it says was cut short; announced, it may be all of
+ * the number. */
+static void test_part_of_a_barcode(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_barcode(&label, 100, 100, "code128", "75B0360184604326");
+    label_line(&label, 100, 175, "60184604326");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "75B0360184604326");
+    for (size_t i = 1; i < label.found.count; i++)
+        assert_true(label.found.readings[i].score < label.found.readings[0].score);
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_barcode(&label, 100, 100, "code128", "0477AB4807162");
+    label_line(&label, 100, 175, "S/N: AB4807162");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    assert_int_equal(label.found.readings[0].sources, SER_FROM_TEXT | SER_FROM_BARCODE);
+    label_free(&label);
+}
+
 /* The barcode under the anchor is right where the print was misread; its identifier "S" is not
  * part of the number. */
 static void test_barcode_under_anchor(void **state)
@@ -430,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_barcode_agrees),
+        cmocka_unit_test(test_part_of_a_barcode),
         cmocka_unit_test(test_barcode_under_anchor),
         cmocka_unit_test(test_barcode_caption),
         cmocka_unit_test(test_barcode_disagrees),
