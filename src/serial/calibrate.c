@@ -114,11 +114,12 @@ static bool names_device(enum ser_kind kind)
 static void measure_hidden(const struct work *work, const struct hypothesis *h,
                            double e[EVIDENCE_TERMS])
 {
-    e[EVIDENCE_GAP] = e[EVIDENCE_COVER] = e[EVIDENCE_LACKS] = 0;
+    e[EVIDENCE_GAP] = e[EVIDENCE_COVER] = e[EVIDENCE_LACKS] = e[EVIDENCE_TORN] = 0;
     if (rank_is_proven(h) || h->agreed)
         return;
     e[EVIDENCE_GAP] = within((pitch_gap(work, h->cand) - GAP_LEAST) / GAP_STEP, 0, 2);
     e[EVIDENCE_COVER] = within((pitch_cover(work, h->cand) - COVER_LEAST) / COVER_STEP, 0, 1);
+    e[EVIDENCE_TORN] = pitch_is_torn(work, h->cand);
     e[EVIDENCE_LACKS] = lacking_symbols(work, h);
 }
 
@@ -160,7 +161,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_TRADE] = trade;
     e[EVIDENCE_PART] = h->kind == SER_PART;
     e[EVIDENCE_ELSE] = e[EVIDENCE_ANCHOR] < -0.5;
-    e[EVIDENCE_LATER1] = place > 0 && serial;
+    e[EVIDENCE_LATER1] = place > 0 && serial && !h->apart;
     e[EVIDENCE_LATER2] = place > 0 && (device || network);
     e[EVIDENCE_LATER3] = place > 0 && !serial && !device && !network;
     measure_hidden(work, h, e);

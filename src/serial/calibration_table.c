@@ -25,7 +25,7 @@ const double calibration_read_weights[EVIDENCE_TERMS] = {
     [EVIDENCE_CLEAR] = 0.78958, [EVIDENCE_ALIKE] = -3.142, [EVIDENCE_ODD] = -1.5283,
     [EVIDENCE_KNOWN] = 1.5232,  [EVIDENCE_JOINT] = 0.1,    [EVIDENCE_REPAIR] = 1,
     [EVIDENCE_DISPUTE] = -2,    [EVIDENCE_GAP] = -5,       [EVIDENCE_LACKS] = -5,
-    [EVIDENCE_COVER] = -6,
+    [EVIDENCE_COVER] = -6,      [EVIDENCE_TORN] = -5,
 };
 const double calibration_read_bias = 0.50426;
 

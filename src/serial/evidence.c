@@ -34,6 +34,7 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_SOLE] = "sole",       [EVIDENCE_READ] = "read",
     [EVIDENCE_TOP] = "top",         [EVIDENCE_GAP] = "gap",
     [EVIDENCE_LACKS] = "lacks",     [EVIDENCE_COVER] = "cover",
+    [EVIDENCE_TORN] = "torn",
 };
 
 const char *evidence_name(enum evidence_term term)

@@ -79,13 +79,15 @@ enum evidence_term {
     EVIDENCE_TRADE,  /* 1: names a kind of device: part, GTIN */
     EVIDENCE_PART,   /* 1: a part or model number */
     EVIDENCE_ELSE,   /* 1: a word announces it as something else */
-    EVIDENCE_LATER1, /* 1: not the first answer, and a serial number */
+    EVIDENCE_LATER1, /* 1: not the first answer, and a serial number, but none that a word of its
+                        own announces: in pictures of several devices each has one */
     EVIDENCE_LATER2, /* 1: not the first answer, and of EVIDENCE_DEVICE or NET */
     EVIDENCE_LATER3, /* 1: not the first answer, and any other code */
     EVIDENCE_GAP,    /* how wide a place in it is where nothing was read, 0 … 2: 1 is more than
                         half a character, see pitch.h */
     EVIDENCE_COVER, /* how much of the room of a character beside it something solid covers, 0 … 1
                      */
+    EVIDENCE_TORN,  /* 1: beside it stands what may be another piece of it; see pitch.h */
     EVIDENCE_LACKS, /* 1: all but a few symbols of a known format; see lacking.h */
     EVIDENCE_SOLE,  /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,  /* what the doubt about the characters takes off the choice's log-odds */

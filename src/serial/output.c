@@ -12,6 +12,8 @@
 static const float RANK_LEAST = -4.5F;
 /* An anchor of this weight says "serial number" and little else. */
 static const float ASKS = 5.0F;
+/* So well it must be placed to be another device's. */
+static const float APART_LINK = 0.7F;
 /* A text below this share of the reading's own probability makes no alternative. */
 static const float ALTERNATIVE_LEAST = 0.01F;
 
@@ -171,6 +173,7 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
         h->evidence[EVIDENCE_GAP] >= 1     ? "; a gap where a character may be missing"
         : h->evidence[EVIDENCE_LACKS] >= 1 ? "; a few symbols short of a known format"
         : h->evidence[EVIDENCE_COVER] >= 1 ? "; something covers what stands beside it"
+        : h->evidence[EVIDENCE_TORN] >= 1  ? "; another piece of it may stand beside it"
                                            : "",
         disputed);
 }
@@ -382,6 +385,19 @@ static double nearest_other(const struct chosen *place)
     return -10;
 }
 
+/* Is a place announced as a serial number, by a word that announces none of the better answers? */
+static bool is_apart(const struct chosen made[], size_t at)
+{
+    const struct work_anchor *anchor = made[at].best->cand->anchor;
+    if (!anchor || anchor->says != SAYS_SERIAL || anchor->weight < ASKS ||
+        made[at].best->cand->strength < APART_LINK)
+        return false;
+    for (size_t i = 0; i < at; i++)
+        if (made[i].best->cand->anchor == anchor)
+            return false;
+    return true;
+}
+
 /* How near the other places and the other understandings of a place come. */
 static int compare_places(const struct work *work, struct chosen made[], size_t count,
                           se_error *err)
@@ -394,6 +410,7 @@ static int compare_places(const struct work *work, struct chosen made[], size_t 
         evidence[EVIDENCE_RIVAL] =
             rival ? bounded(rival->best->rank - made[i].best->rank, -10, 10) : -10;
         evidence[EVIDENCE_OTHER] = nearest_other(&made[i]);
+        made[i].best->apart = is_apart(made, i);
         FORWARD_IF_ERROR(calibrate_measure(work, made[i].best, i, count < 2, evidence, err));
     }
     return SE_OK;

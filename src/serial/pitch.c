@@ -265,3 +265,62 @@ double pitch_cover(const struct work *work, const struct work_cand *cand)
     }
     return fmin(cover, 1);
 }
+
+/* ---- pieces of one code --------------------------------------------------------------------- */
+
+/* Distance of two pieces of a code, from middle to middle in its widths of a character; symbols of
+ * the smaller one. */
+static const double TORN_NEAREST = 2.1, TORN_FARTHEST = 5.5;
+enum { TORN_SYMBOLS = 6 };
+
+static bool is_announcing(const struct work *work, const struct work_text *text, size_t at)
+{
+    for (size_t i = text->first_anchor; i < text->first_anchor + text->anchor_count; i++)
+        if (at >= work->anchors[i].begin && at < work->anchors[i].end)
+            return true;
+    return false;
+}
+
+/* Is the group that begins at `at` and goes on in direction `way` short, of capitals and digits,
+ * and no part of a word that announces something? */
+static bool is_fragment(const struct work *work, const struct work_text *text, size_t at, int way)
+{
+    size_t count = 0;
+    for (size_t i = at; i < text->count && fold_class(text->chars[i].c) != FOLD_SPACE;
+         i += (size_t)way) {
+        const enum fold_class class = fold_class(text->chars[i].c);
+        if ((class != FOLD_DIGIT && class != FOLD_UPPER) || is_announcing(work, text, i))
+            return false;
+        count++;
+    }
+    return count > 0 && count <= TORN_SYMBOLS;
+}
+
+/* Is there a fragment before the first or (`way` 1) behind the last character of a piece? */
+static bool is_torn_at(const struct work *work, const struct work_text *text,
+                       const struct work_piece *piece, int way)
+{
+    const size_t end = way > 0 ? piece->end - 1 : piece->begin;
+    size_t next = end + (size_t)way;
+    while (next < text->count && fold_class(text->chars[next].c) == FOLD_SPACE)
+        next += (size_t)way;
+    if (next >= text->count || next == end + (size_t)way || piece->end - piece->begin <= PAIRS_MIN)
+        return false;
+    const double pitch = (middle_of(text, piece->end - 1) - middle_of(text, piece->begin)) /
+                         (double)(piece->end - piece->begin - 1);
+    const double apart = fabs(middle_of(text, next) - middle_of(text, end));
+    return apart > TORN_NEAREST * pitch && apart < TORN_FARTHEST * pitch &&
+           is_fragment(work, text, next, way);
+}
+
+bool pitch_is_torn(const struct work *work, const struct work_cand *cand)
+{
+    for (size_t i = 0; i < cand->piece_count; i++) {
+        const struct work_piece *piece = &cand->pieces[i];
+        const struct work_text *text = &work->texts[piece->line];
+        if (text->lattice &&
+            (is_torn_at(work, text, piece, -1) || is_torn_at(work, text, piece, 1)))
+            return true;
+    }
+    return false;
+}

@@ -6,6 +6,8 @@
 #ifndef SE_SERIAL_PITCH_H
 #define SE_SERIAL_PITCH_H
 
+#include <stdbool.h>
+
 #include "serial/work.h"
 
 /* The widest place inside the candidate where nothing was read: how much further two neighbours are
@@ -18,5 +20,9 @@ double pitch_gap(const struct work *work, const struct work_cand *cand);
  * last one is covered by something solid, 0 … 1: the text may go on beneath. 0 where nothing is
  * known of the pixels. */
 double pitch_cover(const struct work *work, const struct work_cand *cand);
+
+/* Does a short group of capitals and digits stand beside the candidate, further off than a space
+ * and as near as a few hidden characters: may both be pieces of one code? */
+bool pitch_is_torn(const struct work *work, const struct work_cand *cand);
 
 #endif

@@ -29,6 +29,8 @@ struct hypothesis {
     enum ser_known known;
     bool repeated; /* seen at two places */
     bool agreed;   /* text and barcode say the same */
+    bool apart; /* a word asks for a serial number here that announces no better answer: of another
+                   device; set by output.c */
     /* The barcode whose content this text shows, misread or in part; and what says nearly the same,
      * text against barcode or barcode against text. NULL: none. */
     const struct hypothesis *same_as, *disputed;

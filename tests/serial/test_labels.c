@@ -372,6 +372,14 @@ static void test_two_devices(void **state)
     assert_string_equal(label_kind(&label, 0), "serial");
     assert_string_equal(label_kind(&label, 1), "serial");
     assert_true(label_has(&label, "AB4807162") && label_has(&label, "AB4807163"));
+    /* The second is no rival that lost: a word of its own announces it. */
+    assert_true(label.found.readings[1].score > 0.9F * label.found.readings[0].score);
+    label_free(&label);
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N: AB4807162");
+    label_line(&label, 700, 500, "QX4807163");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_true(label.found.count < 2 || label.found.readings[1].score < 0.1F);
     label_free(&label);
 }
 
