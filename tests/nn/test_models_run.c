@@ -1,6 +1,6 @@
 /*
- * The detector and the recognizer, if they are there: every tensor of the CPU backend against the
- * reference, fused against unfused, the selected head against the full one, and guards between
+ * The detector and the model_recognizer, if they are there: every tensor of the CPU backend against
+ * the reference, fused against unfused, the selected head against the full one, and guards between
  * tensors.
  *
  *   test_models_run                 models in $SERIALEYE_MODELS, else in the user's data folder
@@ -14,67 +14,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "nn/cpu/cpu_detect.h"
-#include "nn/inspect.h"
+#include "model_run.h"
 
-static char detector[512], recognizer[512];
-
-static bool find_models(void)
+static struct model_run start_with(const char *path, const struct nn_model_options *options,
+                                   const int64_t nhwc[4], bool keep_all, struct pool *pool)
 {
-    const char *folder = getenv("SERIALEYE_MODELS"), *home = getenv("HOME");
-    char standard[400];
-    struct stat info;
-    if (!folder) {
-        snprintf(standard, sizeof(standard), "%.300s/.local/share/serialeye/models",
-                 home ? home : "");
-        folder = standard;
-    }
-    snprintf(detector, sizeof(detector), "%.400s/PP-OCRv6_det_small.onnx", folder);
-    snprintf(recognizer, sizeof(recognizer), "%.400s/PP-OCRv6_rec_small.onnx", folder);
-    return stat(detector, &info) == 0 && stat(recognizer, &info) == 0;
+    const struct model_run_options how = {.keep_all = keep_all, .pool = pool};
+    return model_run_start(path, options, nhwc, &how);
 }
 
-struct run {
-    struct nn_model *model;
-    struct nn_exec *exec;
-};
-
-/* Loads, prepares and runs a picture of soft stripes. */
-static struct run start_with(const char *path, const struct nn_model_options *options,
-                             const int64_t nhwc[4], bool keep_all, struct pool *pool)
-{
-    struct run run;
-    se_error err = {0, ""};
-    if (nn_model_load(&run.model, path, options, &err) != SE_OK ||
-        (keep_all ? nn_exec_create_inspected(&run.exec, run.model, pool, &err)
-                  : nn_exec_create(&run.exec, run.model, pool, 0, &err)) != SE_OK ||
-        nn_exec_prepare(run.exec, nhwc, &err) != SE_OK)
-        fail_msg("%s", err.message);
-    float *to = nn_exec_input(run.exec);
-    for (int64_t i = 0; i < nhwc[0] * nhwc[1] * nhwc[2] * nhwc[3]; i++) {
-        const int64_t x = i / nhwc[3] % nhwc[2], y = i / nhwc[3] / nhwc[2];
-        *to++ = (float)(sin(0.7 * (double)x) + sin(0.31 * (double)(x + 2 * y)) +
-                        0.1 * (double)(i % nhwc[3]));
-    }
-    if (nn_exec_run(run.exec, NULL, &err) != SE_OK)
-        fail_msg("%s", err.message);
-    return run;
-}
-
-static struct run start(const char *path, const struct nn_model_options *options,
-                        const int64_t nhwc[4], bool keep_all)
+static struct model_run start(const char *path, const struct nn_model_options *options,
+                              const int64_t nhwc[4], bool keep_all)
 {
     return start_with(path, options, nhwc, keep_all, NULL);
-}
-
-static void end(struct run *run)
-{
-    nn_exec_free(run->exec);
-    nn_model_free(run->model);
 }
 
 /* Largest difference relative to the largest number. */
@@ -87,36 +43,6 @@ static double difference(const float *a, const float *b, int64_t count)
         scale = fmax(scale, fabs((double)a[i]));
     }
     return worst / scale;
-}
-
-/* Values by name of `other` that `of` has too; both inspected. */
-static int compare_tensors(const struct run *of, const struct run *other, double limit)
-{
-    int compared = 0;
-    const size_t count = nn_exec_value_count(of->exec);
-    for (size_t i = 0; i < nn_exec_value_count(other->exec); i++) {
-        struct nn_shape shape, shape2;
-        int64_t elements, elements2;
-        const char *name = nn_exec_value_name(other->exec, i, &shape, &elements), *name2 = NULL;
-        size_t k = 0;
-        for (; name && k < count && (!name2 || strcmp(name, name2) != 0); k++)
-            name2 = nn_exec_value_name(of->exec, k, &shape2, &elements2);
-        if (!name || !name2 || strcmp(name, name2) != 0)
-            continue;
-        assert_int_equal(elements, elements2);
-        float *a = malloc((size_t)elements * sizeof(float));
-        float *b = malloc((size_t)elements * sizeof(float));
-        assert_true(a && b);
-        nn_exec_value_copy(of->exec, k - 1, a);
-        nn_exec_value_copy(other->exec, i, b);
-        const double d = difference(a, b, elements);
-        if (!(d < limit))
-            fail_msg("%s differs by %g", name, d);
-        free(a);
-        free(b);
-        compared++;
-    }
-    return compared;
 }
 
 /* The best one that this machine has, and others that it is not. */
@@ -143,7 +69,7 @@ static const double SPLIT_LIMIT = 3e-4;
  * of a probability, which are at most 0.25 for the noise of these tests; measured 1.0e-4. */
 static const double SPLIT_LOG = 1e-3, SPLIT_OUT = 2e-4;
 
-static bool is_split(const struct run *run)
+static bool is_split(const struct model_run *run)
 {
     return strcmp(nn_model_backend_name(run->model), "cpu amx") == 0;
 }
@@ -158,17 +84,18 @@ static void check_model(const char *path, const int64_t nhwc[4], int at_least)
         {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AVX512},
         {.backend = NN_BACKEND_CPU, .no_fusion = true},
     };
-    struct run oracle = start(path, &plain, nhwc, true);
+    struct model_run oracle = start(path, &plain, nhwc, true);
     struct nn_shape shape, shape2;
     const float *expected = nn_exec_output(oracle.exec, &shape);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (!has_tier(others[i].cpu))
             continue;
-        struct run run = start(path, &others[i], nhwc, true);
-        const int compared = compare_tensors(&oracle, &run, is_split(&run) ? SPLIT_LIMIT : 1e-4);
+        struct model_run run = start(path, &others[i], nhwc, true);
+        const int compared =
+            model_run_compare(&oracle, &run, is_split(&run) ? SPLIT_LIMIT : 1e-4, difference);
         if (compared < at_least)
             fail_msg("only %d tensors in common", compared);
-        end(&run);
+        model_run_end(&run);
         run = start(path, &others[i], nhwc, false); /* memory shared */
         const float *out = nn_exec_output(run.exec, &shape2);
         assert_true(nn_shape_equal(&shape, &shape2));
@@ -177,23 +104,23 @@ static void check_model(const char *path, const int64_t nhwc[4], int at_least)
         assert_true(difference(expected, out, count) < (is_split(&run) ? SPLIT_OUT : 1e-4));
         assert_true(nn_exec_planned(run.exec)->arena_bytes <
                     nn_exec_planned(oracle.exec)->arena_bytes / 4);
-        end(&run);
+        model_run_end(&run);
     }
-    end(&oracle);
+    model_run_end(&oracle);
 }
 
 static void test_detector(void **state)
 {
     const int64_t nhwc[4] = {1, 64, 96, 3};
     (void)state;
-    check_model(detector, nhwc, 80);
+    check_model(model_detector, nhwc, 80);
 }
 
 static void test_recognizer(void **state)
 {
     const int64_t nhwc[4] = {2, 48, 64, 3};
     (void)state;
-    check_model(recognizer, nhwc, 80);
+    check_model(model_recognizer, nhwc, 80);
 }
 
 /* All blocks are fused: what is left is about one step per block. */
@@ -202,18 +129,18 @@ static void test_fused(void **state)
     const struct nn_model_options options = {.backend = NN_BACKEND_REF};
     const int64_t det[4] = {1, 32, 32, 3}, rec[4] = {1, 48, 32, 3};
     (void)state;
-    struct run run = start(detector, &options, det, false);
+    struct model_run run = start(model_detector, &options, det, false);
     assert_int_equal(nn_exec_planned(run.exec)->plan.step_count, 95);
-    end(&run);
-    run = start(recognizer, &options, rec, false);
+    model_run_end(&run);
+    run = start(model_recognizer, &options, rec, false);
     assert_int_equal(nn_exec_planned(run.exec)->plan.step_count, 68);
     for (int32_t i = 0; i < 68; i++)
         assert_int_not_equal(nn_exec_planned(run.exec)->plan.steps[i].op, NN_OP_COPY);
-    end(&run);
+    model_run_end(&run);
 }
 
 /* Groups of steps that leave out what is between them, and groups in all. */
-static int count_groups(const struct run *run, int *leaving_out)
+static int count_groups(const struct model_run *run, int *leaving_out)
 {
     const struct nn_plan *plan = &nn_exec_planned(run->exec)->plan;
     int groups = 0;
@@ -236,8 +163,8 @@ static void test_bands(void **state)
         if (!has_tier(options.cpu))
             continue;
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-            struct run whole = start(detector, &options, sizes[i], true);
-            struct run one = start(detector, &options, sizes[i], false);
+            struct model_run whole = start(model_detector, &options, sizes[i], true);
+            struct model_run one = start(model_detector, &options, sizes[i], false);
             struct nn_shape shape;
             int64_t count;
             int leaving_out;
@@ -253,14 +180,14 @@ static void test_bands(void **state)
                 struct pool *pool;
                 se_error err;
                 assert_int_equal(pool_create(&pool, threads, &err), SE_OK);
-                struct run more = start_with(detector, &options, sizes[i], false, pool);
+                struct model_run more = start_with(model_detector, &options, sizes[i], false, pool);
                 assert_memory_equal(got, nn_exec_output(more.exec, &shape),
                                     (size_t)count * sizeof(float));
-                end(&more);
+                model_run_end(&more);
                 pool_free(pool);
             }
-            end(&one);
-            end(&whole);
+            model_run_end(&one);
+            model_run_end(&whole);
         }
     }
 }
@@ -272,7 +199,7 @@ static void test_selected_head(void **state)
     const int64_t nhwc[4] = {1, 48, 96, 3};
     const struct nn_model_options full = {.backend = NN_BACKEND_REF};
     (void)state;
-    struct run all = start(recognizer, &full, nhwc, false);
+    struct model_run all = start(model_recognizer, &full, nhwc, false);
     const int64_t classes = nn_model_output_columns(all.model);
     struct nn_shape shape, chosen;
     const float *p = nn_exec_output(all.exec, &shape);
@@ -283,7 +210,7 @@ static void test_selected_head(void **state)
             .head_columns = columns,
             .head_column_count = COUNT,
         };
-        struct run run = start(recognizer, &options, nhwc, false);
+        struct model_run run = start(model_recognizer, &options, nhwc, false);
         const float *out = nn_exec_output(run.exec, &chosen);
         assert_int_equal(chosen.dims[1], shape.dims[1]);
         assert_int_equal(nn_model_output_columns(run.model), classes);
@@ -304,9 +231,9 @@ static void test_selected_head(void **state)
             assert_true(fabs((double)out[COUNT + 2] - log((double)row[best])) <
                         (is_split(&run) ? SPLIT_LOG : 1e-4));
         }
-        end(&run);
+        model_run_end(&run);
     }
-    end(&all);
+    model_run_end(&all);
 }
 
 static void test_characters(void **state)
@@ -316,7 +243,7 @@ static void test_characters(void **state)
     se_error err;
     size_t size, lines = 0;
     (void)state;
-    assert_int_equal(nn_model_load(&model, recognizer, &options, &err), SE_OK);
+    assert_int_equal(nn_model_load(&model, model_recognizer, &options, &err), SE_OK);
     const char *text = nn_model_metadata(model, "character", &size);
     assert_non_null(text);
     for (size_t i = 0; i < size; i++)
@@ -336,18 +263,18 @@ static void test_company(void **state)
         if (!has_tier(options.cpu))
             continue;
         for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
-            struct run alone =
-                start(recognizer, &options, (int64_t[4]){1, 48, widths[i], 3}, false);
-            struct run three =
-                start(recognizer, &options, (int64_t[4]){3, 48, widths[i], 3}, false);
+            struct model_run alone =
+                start(model_recognizer, &options, (int64_t[4]){1, 48, widths[i], 3}, false);
+            struct model_run three =
+                start(model_recognizer, &options, (int64_t[4]){3, 48, widths[i], 3}, false);
             struct nn_shape shape;
             int64_t count;
             const float *want = nn_exec_output(alone.exec, &shape);
             assert_true(nn_shape_count(&shape, &count));
             assert_memory_equal(want, nn_exec_output(three.exec, &shape),
                                 (size_t)count * sizeof(float));
-            end(&alone);
-            end(&three);
+            model_run_end(&alone);
+            model_run_end(&three);
         }
     }
 }
@@ -360,10 +287,7 @@ int main(void)
         cmocka_unit_test(test_selected_head), cmocka_unit_test(test_characters),
         cmocka_unit_test(test_company),
     };
-    if (!find_models()) {
-        printf("SKIP: no %s; fetch the models, or name their folder in SERIALEYE_MODELS\n",
-               detector);
-        return 77;
-    }
+    if (!model_find())
+        return MODEL_EXIT_SKIP;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,162 +1,49 @@
 /*
- * The small models of tests/nn/cases against the results ONNX Runtime gave for them, on the GPU
- * backend behind the driver of the tests: each kernel runs on the CPU.
+ * The cases of case_list.h on the GPU backend behind the driver of the tests: each kernel runs on
+ * the CPU.
  *
- *   test_cuda_cases FOLDER [NAME]     NAME: only cases whose name contains it
+ *   test_cuda_cases FOLDER [NAME]
  */
-#include <dirent.h>
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "nn/inspect.h"
-#include "../tensor_file.h"
+#include "../case_list.h"
 #include "fake_start.h"
 
-enum { MAX_CASES = 512, NAME_SIZE = 64 };
-
-/* Tensors are halves: 11 bits, through a few operations. */
-static const double LIMIT = 2e-3;
-
-static const char *folder;
-
-struct variant {
-    const char *name;
-    bool no_fusion, keep_all, backwards;
-};
-
-static const struct variant variants[] = {
-    {"unfused, all kept", true, true, false},
-    {"all kept", false, true, false},
-    {"backwards", false, false, true},
-    {"", false, false, false},
+static const struct case_variant variants[] = {
+    {"gpu, unfused, all kept", {.backend = NN_BACKEND_GPU, .no_fusion = true}, true},
+    {"gpu, all kept", {.backend = NN_BACKEND_GPU}, true},
+    {"gpu, backwards", {.backend = NN_BACKEND_GPU}, false},
+    {"gpu", {.backend = NN_BACKEND_GPU}, false},
 };
 
 static struct fake_controls *fake;
 
-/* Largest error, relative to the largest expected number where that is above 1. */
-static double worst_error(const struct tensor_entry *expected, const float *got)
+/* Tensors are halves: 11 bits, through a few operations. */
+static double limit(const struct nn_model *model)
 {
-    double error = 0, scale = 1;
-    for (size_t i = 0; i < expected->count; i++) {
-        const double difference = fabs((double)expected->data[i] - (double)got[i]);
-        error = difference <= error ? error : difference; /* a NaN is taken over */
-        scale = fmax(scale, fabs((double)expected->data[i]));
-    }
-    return error / scale;
+    (void)model;
+    return 2e-3;
 }
 
-static void check_output(const char *what, const struct nn_exec *exec,
-                         const struct tensor_entry *expected)
+static bool begin(const struct case_variant *variant)
 {
-    struct nn_shape shape;
-    const float *out = nn_exec_output(exec, &shape);
-    float *turned = malloc(expected->count * sizeof(float));
-    assert_non_null(turned);
-    struct nn_shape onnx = shape;
-    if (shape.rank == 4) {
-        onnx.dims[1] = shape.dims[3];
-        onnx.dims[2] = shape.dims[1];
-        onnx.dims[3] = shape.dims[2];
-    }
-    if (shape.rank != expected->shape.rank ||
-        memcmp(onnx.dims, expected->shape.dims, (size_t)shape.rank * sizeof(shape.dims[0])) != 0)
-        fail_msg("%s: shape differs", what);
-    if (shape.rank == 4)
-        tensor_to_channels_first(&onnx, out, turned);
-    else
-        memcpy(turned, out, expected->count * sizeof(float));
-    const double error = worst_error(expected, turned);
-    if (!(error < LIMIT))
-        fail_msg("%s: error %g", what, error);
-    free(turned);
-}
-
-static void run_variant(const char *name, const struct variant *variant,
-                        const struct tensor_file *file)
-{
-    struct nn_model *model;
-    struct nn_exec *exec;
-    se_error err;
-    char path[512], what[160];
-    const struct tensor_entry *input = &file->entries[0];
-    const int64_t *d = input->shape.dims;
-    const int64_t nhwc[4] = {d[0], d[2], d[3], d[1]};
-    snprintf(path, sizeof(path), "%s/%s.onnx", folder, name);
-    snprintf(what, sizeof(what), "%s on %s", name, variant->name);
-    se_error_clear(&err);
-    fake->backwards = variant->backwards;
-    const struct nn_model_options options = {.backend = NN_BACKEND_GPU,
-                                             .no_fusion = variant->no_fusion};
-    if (nn_model_load(&model, path, &options, &err) != SE_OK ||
-        (variant->keep_all ? nn_exec_create_inspected(&exec, model, NULL, &err)
-                           : nn_exec_create(&exec, model, NULL, 0, &err)) != SE_OK ||
-        nn_exec_prepare(exec, nhwc, &err) != SE_OK)
-        fail_msg("%s: %s", what, err.message);
-    for (int run = 0; run < 3; run++) {
-        float *to = nn_exec_input(exec);
-        tensor_to_channels_last(&input->shape, input->data, to);
-        for (size_t i = 0; i < input->count && run == 1; i++)
-            to[i] = 1e6f * to[i] - 3;
-        if (nn_exec_run(exec, NULL, &err) != SE_OK)
-            fail_msg("%s: %s", what, err.message);
-        if (run != 1)
-            check_output(what, exec, &file->entries[1]);
-    }
-    nn_exec_free(exec);
-    nn_model_free(model);
-}
-
-static void test_case(void **state)
-{
-    const char *name = *state;
-    struct tensor_file file;
-    se_error err;
-    char path[512];
-    snprintf(path, sizeof(path), "%s/%s.tensors", folder, name);
-    if (tensor_file_load(&file, path, &err) != SE_OK)
-        fail_msg("%s", err.message);
-    assert_int_equal(file.count, 2);
-    for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
-        run_variant(name, &variants[i], &file);
-    tensor_file_free(&file);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(a, b);
+    fake->backwards = strstr(variant->name, "backwards") != NULL;
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    static char names[MAX_CASES][NAME_SIZE];
-    static struct CMUnitTest tests[MAX_CASES];
-    size_t count = 0;
-    folder = argc > 1 ? argv[1] : ".";
+    const struct case_list list = {.name = "cuda_cases",
+                                   .variants = variants,
+                                   .count = sizeof(variants) / sizeof(variants[0]),
+                                   .limit = limit,
+                                   .begin = begin};
     fake = fake_start();
-    DIR *open = opendir(folder);
-    for (const struct dirent *entry; open && (entry = readdir(open));) {
-        const char *end = strstr(entry->d_name, ".onnx");
-        const size_t length = end ? (size_t)(end - entry->d_name) : 0;
-        if (length == 0 || length >= NAME_SIZE || count == MAX_CASES ||
-            (argc > 2 && !strstr(entry->d_name, argv[2])))
-            continue;
-        memcpy(names[count++], entry->d_name, length);
-    }
-    if (open)
-        closedir(open);
-    if (count == 0) {
-        fprintf(stderr, "no cases in %s\n", folder);
-        return 1;
-    }
-    qsort(names, count, NAME_SIZE, by_name);
-    for (size_t i = 0; i < count; i++)
-        tests[i] = (struct CMUnitTest){
-            .name = names[i], .test_func = test_case, .initial_state = names[i]};
-    return _cmocka_run_group_tests("cuda_cases", tests, count, NULL, NULL);
+    return case_list_run(&list, argc, argv);
 }
