@@ -54,6 +54,7 @@ struct cuda_place {
 
 /* How the FFN of a step is done. */
 enum cuda_ffn_way { CUDA_FFN_FUSED, CUDA_FFN_TWO, CUDA_FFN_SQUEEZE };
+enum { CUDA_TUNE_WAY }; /* place of that in step->tune */
 
 /* SE_ERR_UNSUPPORTED when a node needs what the kernels lack. */
 int cuda_step_supports(const struct nn_node *node, se_error *err);
