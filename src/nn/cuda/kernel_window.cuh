@@ -41,6 +41,21 @@ DEVICE half *window_output(const struct cuda_window &p, const struct window_plac
     return p.out + ((at.n * p.out_h + at.y) * p.out_width + at.x) * p.out_row + at.c;
 }
 
+/* Calls visit(tap, input pixel) for the taps of a window that lie inside the picture, row by row.
+ */
+template <typename VISIT>
+DEVICE void window_taps(const struct cuda_window &p, const struct window_place &at, VISIT visit)
+{
+    for (int ky = 0; ky < p.kh; ky++) {
+        const int y = at.y * p.stride_y - p.pad_y + ky * p.dilation_y;
+        for (int kx = 0; kx < p.kw; kx++) {
+            const int x = at.x * p.stride_x - p.pad_x + kx * p.dilation_x;
+            if (y >= 0 && y < p.h && x >= 0 && x < p.width)
+                visit(ky * p.kw + kx, window_input(p, at.n, y, x));
+        }
+    }
+}
+
 /* ---- depthwise convolution ------------------------------------------------------------------ */
 
 /* K × K, dilation 1, 8 channels and ACROSS pixels a thread: the row of the input is read once. */
@@ -116,15 +131,9 @@ KERNEL(dwconv, cuda_window, 128)
         if (!window_locate(p, t, 1, 1, at))
             continue;
         float sum = p.bias[at.c];
-        for (int ky = 0; ky < p.kh; ky++) {
-            const int y = at.y * p.stride_y - p.pad_y + ky * p.dilation_y;
-            for (int kx = 0; kx < p.kw; kx++) {
-                const int x = at.x * p.stride_x - p.pad_x + kx * p.dilation_x;
-                if (y >= 0 && y < p.h && x >= 0 && x < p.width)
-                    sum += number(window_input(p, at.n, y, x)[at.c]) *
-                           number(p.w[(ky * p.kw + kx) * p.c_padded + at.c]);
-            }
-        }
+        window_taps(p, at, [&](int tap, const half *x) {
+            sum += number(x[at.c]) * number(p.w[tap * p.c_padded + at.c]);
+        });
         *window_output(p, at) = to_half_value(activate(p.act, sum));
     }
 }
@@ -150,14 +159,7 @@ KERNEL(conv, cuda_window, 128)
         if (!window_locate(p, t, 1, 1, at))
             continue;
         float sum = p.bias[at.c];
-        for (int ky = 0; ky < p.kh; ky++) {
-            const int y = at.y * p.stride_y - p.pad_y + ky * p.dilation_y;
-            for (int kx = 0; kx < p.kw; kx++) {
-                const int x = at.x * p.stride_x - p.pad_x + kx * p.dilation_x;
-                if (y >= 0 && y < p.h && x >= 0 && x < p.width)
-                    sum += conv_tap(p, window_input(p, at.n, y, x), ky * p.kw + kx, at.c);
-            }
-        }
+        window_taps(p, at, [&](int tap, const half *x) { sum += conv_tap(p, x, tap, at.c); });
         *window_output(p, at) = to_half_value(activate(p.act, sum));
     }
 }
@@ -194,16 +196,10 @@ KERNEL(maxpool, cuda_window, 128)
         if (!window_locate(p, t, 1, 1, at))
             continue;
         float most = -INFINITY;
-        for (int ky = 0; ky < p.kh; ky++) {
-            const int y = at.y * p.stride_y - p.pad_y + ky * p.dilation_y;
-            for (int kx = 0; kx < p.kw; kx++) {
-                const int x = at.x * p.stride_x - p.pad_x + kx * p.dilation_x;
-                if (y < 0 || y >= p.h || x < 0 || x >= p.width)
-                    continue;
-                const float v = number(window_input(p, at.n, y, x)[at.c]);
-                most = v > most || v != v ? v : most;
-            }
-        }
+        window_taps(p, at, [&](int, const half *x) {
+            const float v = number(x[at.c]);
+            most = v > most || v != v ? v : most;
+        });
         *window_output(p, at) = to_half_value(activate(p.act, most));
     }
 }
@@ -218,16 +214,10 @@ KERNEL(avgpool, cuda_window, 128)
             continue;
         float sum = 0.0f;
         int count = 0;
-        for (int ky = 0; ky < p.kh; ky++) {
-            const int y = at.y * p.stride_y - p.pad_y + ky * p.dilation_y;
-            for (int kx = 0; kx < p.kw; kx++) {
-                const int x = at.x * p.stride_x - p.pad_x + kx * p.dilation_x;
-                if (y < 0 || y >= p.h || x < 0 || x >= p.width)
-                    continue;
-                sum += number(window_input(p, at.n, y, x)[at.c]);
-                count++;
-            }
-        }
+        window_taps(p, at, [&](int, const half *x) {
+            sum += number(x[at.c]);
+            count++;
+        });
         if (p.count_include_pad)
             count = p.kh * p.kw;
         *window_output(p, at) = to_half_value(activate(p.act, sum / (float)count));
