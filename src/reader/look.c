@@ -38,6 +38,7 @@ struct look_plan {
     struct plan_line *lines;
     size_t count;
     enum img_treatment treatment;
+    bool turned; /* lines are read from the base picture */
 };
 
 int search_out_of_arena(const struct search *search, se_error *err)
@@ -184,6 +185,14 @@ static bool was_tried(const struct search *search, const struct quad *quad)
     return false;
 }
 
+/* From upright pixels to those of the base picture. */
+static struct quad quad_in_base(const struct search *search, const struct quad *upright)
+{
+    const struct placement *place = &search->picture.base.place;
+    const struct placement to_base = placement_of_scale(1 / place->m[0], 1 / place->m[4], 0, 0);
+    return placement_quad(&to_base, upright);
+}
+
 /* Leaves out the boxes that earlier looks have read, well or from the same cut. */
 static int plan_lines(struct search *search, const struct view *view,
                       const struct text_boxes *boxes, struct look_plan *plan, se_error *err)
@@ -196,6 +205,8 @@ static int plan_lines(struct search *search, const struct view *view,
         struct plan_line *line = &plan->lines[plan->count];
         line->quad = boxes->items[i].quad;
         line->upright = placement_quad(&view->place, &line->quad);
+        if (plan->turned)
+            line->quad = quad_in_base(search, &line->upright);
         if (merge_is_well_read(&search->merge, &line->upright) ||
             (plan->treatment == IMG_PLAIN && was_tried(search, &line->upright)))
             continue;
@@ -354,8 +365,9 @@ static int detect_in(struct search *search, const struct view *view,
     return SE_OK;
 }
 
+/* `plan` says how the look is taken; it is filled on the way. */
 static int take_look(struct search *search, const char *name, const struct view *view,
-                     const struct detect_params *params, enum img_treatment treatment,
+                     const struct detect_params *params, struct look_plan *plan,
                      struct look_seen *seen, se_error *err)
 {
     FORWARD_IF_ERROR(budget_check_cancel(search->budget, err));
@@ -366,17 +378,16 @@ static int take_look(struct search *search, const char *name, const struct view 
     }
     struct text_boxes boxes;
     const int64_t start = clock_now_ns();
-    FORWARD_IF_ERROR(detect_in(search, view, params, treatment, &boxes, err));
+    FORWARD_IF_ERROR(detect_in(search, view, params, plan->treatment, &boxes, err));
     search->detect_ns = (double)(clock_now_ns() - start) / pixels;
-    note_look(search, name, treatment);
+    note_look(search, name, plan->treatment);
     if (seen)
         note_areas(search, view, &boxes, seen);
-    struct look_plan plan = {.treatment = treatment};
-    const int status = plan_lines(search, view, &boxes, &plan, err);
+    const int status = plan_lines(search, view, &boxes, plan, err);
     text_boxes_free(&boxes);
     FORWARD_IF_ERROR(status);
-    plan_rounds(search, &plan);
-    return read_by_rounds(search, view, &plan, err);
+    plan_rounds(search, plan);
+    return read_by_rounds(search, plan->turned ? &search->picture.base : view, plan, err);
 }
 
 int look_at(struct search *search, const char *name, const struct view *view,
@@ -384,13 +395,22 @@ int look_at(struct search *search, const char *name, const struct view *view,
 {
     if (seen)
         seen->count = 0;
-    return take_look(search, name, view, params, IMG_PLAIN, seen, err);
+    struct look_plan plan = {.treatment = IMG_PLAIN};
+    return take_look(search, name, view, params, &plan, seen, err);
+}
+
+int look_at_turned(struct search *search, const char *name, const struct view *view,
+                   const struct detect_params *params, se_error *err)
+{
+    struct look_plan plan = {.treatment = IMG_PLAIN, .turned = true};
+    return take_look(search, name, view, params, &plan, NULL, err);
 }
 
 int look_at_treated(struct search *search, const struct view *view,
                     const struct detect_params *params, enum img_treatment treatment, se_error *err)
 {
-    return take_look(search, img_treatment_names[treatment], view, params, treatment, NULL, err);
+    struct look_plan plan = {.treatment = treatment};
+    return take_look(search, img_treatment_names[treatment], view, params, &plan, NULL, err);
 }
 
 /* What is read again, each line once a treatment, sorted by where its pixels come from: from the
@@ -408,8 +428,6 @@ static int plan_again(struct search *search, const struct quad *quads, int count
                       const enum img_treatment *treatments, int treatment_count,
                       struct again *again, se_error *err)
 {
-    const struct placement *place = &search->picture.base.place;
-    const struct placement to_base = placement_of_scale(1 / place->m[0], 1 / place->m[4], 0, 0);
     const size_t room = (size_t)count * (size_t)treatment_count;
     *again = (struct again){
         .quads = arena_alloc(&search->arena, room, sizeof(*again->quads)),
@@ -424,7 +442,7 @@ static int plan_again(struct search *search, const struct quad *quads, int count
         const struct quad *quad = &quads[i % count];
         const bool sharp = search_wants_sharp(search, quad);
         const int at = sharp ? again->count - ++again->sharp : again->coarse++;
-        again->quads[at] = sharp ? *quad : placement_quad(&to_base, quad);
+        again->quads[at] = sharp ? *quad : quad_in_base(search, quad);
         again->treatments[at] = treatments[i / count];
         again->at[i] = at;
     }

@@ -62,11 +62,16 @@ struct look_seen {
 
 /* Takes one look at `view`; `name` (static, or in the result's arena) is noted in the result. Does
  * nothing when the time is over or would be before any line is read, and says so in the result.
- * `seen` may be NULL; views that are turned have no areas. */
+ * `seen` may be NULL. */
 int look_at(struct search *search, const char *name, const struct view *view,
             const struct detect_params *params, struct look_seen *seen, se_error *err);
 
-/* The same with pixels that are treated: those the detector sees, and those of every line. Lines
+/* The same for a view that is the base picture turned: its lines are cut out of the base picture,
+ * so it need not be sharper than the detector's input. */
+int look_at_turned(struct search *search, const char *name, const struct view *view,
+                   const struct detect_params *params, se_error *err);
+
+/* The same as look_at with pixels that are treated: those the detector sees, and those of every line. Lines
  * that were read untreated are read again, unless nothing is to be gained. */
 int look_at_treated(struct search *search, const struct view *view,
                     const struct detect_params *params, enum img_treatment treatment,

@@ -29,6 +29,7 @@ enum {
     BASE_SIDE = 2000,           /* longer side that is decoded, at least */
     LINES_SIDE = 1280,          /* longer side of the first look when all text is wanted */
     CLOSER_SIDE = 1280,         /* longer side of a closer look */
+    TURNED_DETAIL = 2,          /* pixels that are turned for one of the detector's input */
     FULL_SIDE = 2000,           /* longer side of the full look, at most */
     FULL_SHORT_SIDE = 736       /* shorter side of the full look, at least */
 };
@@ -165,25 +166,55 @@ static int larger_looks(struct search *search, float scale, se_error *err)
     return any ? closer_looks(search, &seen, scale, err) : SE_OK;
 }
 
+/* The base picture as small as the detector needs it, also when it is turned; *out is `base` itself
+ * where that is no larger. `reduced` is freed by the caller. */
+static int reduce_base(const struct view *base, int side, struct image *reduced, struct view *out,
+                       se_error *err)
+{
+    const struct image *image = base->image;
+    const int longer = image->width > image->height ? image->width : image->height;
+    *out = *base;
+    if (longer <= TURNED_DETAIL * side)
+        return SE_OK;
+    const float scale = (float)(TURNED_DETAIL * side) / (float)longer;
+    const int width = (int)fmaxf(1, roundf((float)image->width * scale));
+    const int height = (int)fmaxf(1, roundf((float)image->height * scale));
+    FORWARD_IF_ERROR(image_create(reduced, width, height, image->channels, err));
+    FORWARD_IF_ERROR(img_resize(image, reduced, err));
+    const struct placement inner = placement_of_scale((float)image->width / (float)width,
+                                                      (float)image->height / (float)height, 0, 0);
+    *out = (struct view){reduced, placement_join(&base->place, &inner)};
+    return SE_OK;
+}
+
+static int turned_look(struct search *search, const struct view *view, float degrees,
+                       const struct detect_params *params, se_error *err)
+{
+    struct image turned = {0};
+    struct placement inner;
+    FORWARD_IF_ERROR(img_rotate(view->image, degrees, &turned, inner.m, err));
+    const struct view whole = {&turned, placement_join(&view->place, &inner)};
+    const char *name = arena_printf(&search->result->arena, "turn %g", (double)degrees);
+    const int status =
+        name ? look_at_turned(search, name, &whole, params, err) : search_out_of_arena(search, err);
+    image_free(&turned);
+    return status;
+}
+
 static int turned_looks(struct search *search, const struct detect_params *params, se_error *err)
 {
     const struct settings_values *values = &search->reader->values;
     const int count = may_look(search, LOOK_TURN) ? values->rotation_count : 0;
-    for (int i = 0; i < count && !search_is_over(search); i++) {
+    struct image reduced = {0};
+    struct view view;
+    int status = reduce_base(&search->picture.base, params->max_side, &reduced, &view, err);
+    for (int i = 0; i < count && status == SE_OK && !search_is_over(search); i++) {
         const float degrees = (float)values->try_rotations[i];
-        if (fmodf(degrees, 360) == 0)
-            continue; /* the looks before */
-        struct image turned = {0};
-        struct placement inner;
-        FORWARD_IF_ERROR(img_rotate(search->picture.base.image, degrees, &turned, inner.m, err));
-        const struct view view = {&turned, placement_join(&search->picture.base.place, &inner)};
-        const char *name = arena_printf(&search->result->arena, "turn %g", (double)degrees);
-        const int status = name ? look_at(search, name, &view, params, NULL, err)
-                                : search_out_of_arena(search, err);
-        image_free(&turned);
-        FORWARD_IF_ERROR(status);
+        if (fmodf(degrees, 360) != 0) /* 0: the looks before */
+            status = turned_look(search, &view, degrees, params, err);
     }
-    return SE_OK;
+    image_free(&reduced);
+    return status;
 }
 
 /* ---- their order ---------------------------------------------------------------------------- */
