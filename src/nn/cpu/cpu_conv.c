@@ -82,6 +82,10 @@ static void conv_plan(const struct cpu_kernels *kernels, const struct nn_step *s
                       struct cpu_need *need)
 {
     const struct cpu_panels *panels = ((const struct cpu_packed *)step->packed)->panels;
+    if (cpu_pack_is_view(&kernels->tile, &step->attr)) {
+        cpu_view_plan(kernels, step, need);
+        return;
+    }
     if (cpu_pack_is_wino(&kernels->tile, &step->attr, step->in[NN_IN_X].dims[3],
                          step->out.dims[3])) {
         cpu_wino_plan(kernels, step, need);
@@ -219,6 +223,10 @@ static void conv_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_step *step = job->step;
     const struct nn_attr *attr = &step->attr;
     const struct nn_tensor *x = &step->in[NN_IN_X], *out = &step->out;
+    if (cpu_pack_is_view(&job->kernels->tile, attr)) {
+        cpu_view_work(job, piece, scratch);
+        return;
+    }
     if (cpu_pack_is_wino(&job->kernels->tile, attr, x->dims[3], out->dims[3])) {
         cpu_wino_work(job, piece, scratch);
         return;

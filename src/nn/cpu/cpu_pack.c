@@ -17,6 +17,8 @@ size_t cpu_panels_floats(const struct cpu_tile *tile, size_t k, size_t n)
     return (tile->split ? cpu_split_depth(k) : k) * cpu_panels_bias_floats(tile, n);
 }
 
+static const size_t NO_ROW = SIZE_MAX; /* among rows: zeros */
+
 /* Where element (i, j) of a matrix lies, and 0 outside. */
 struct panels_source {
     const float *source;
@@ -28,7 +30,7 @@ struct panels_source {
 
 static float panels_element(const struct panels_source *s, size_t i, size_t j)
 {
-    if (i >= s->k || j >= s->n)
+    if (i >= s->k || j >= s->n || (s->rows && s->rows[i] == NO_ROW))
         return 0.0f;
     const ptrdiff_t row = s->rows ? (ptrdiff_t)s->rows[i] : (ptrdiff_t)i * s->k_step;
     return s->source[row + (s->columns ? s->columns[j] : (ptrdiff_t)j) * s->n_step];
@@ -242,9 +244,41 @@ static void pack_wino(struct pack_context *c)
     c->packed->bias = bias;
 }
 
+bool cpu_pack_is_view(const struct cpu_tile *tile, const struct nn_attr *attr)
+{
+    return tile->split && attr->groups == 1 && attr->dilation[1] == 1;
+}
+
+static void pack_view(struct pack_context *c)
+{
+    const struct nn_weight *w = &c->node->weight[0];
+    const size_t co = (size_t)w->dims[0], ci = (size_t)w->dims[1];
+    const size_t kh = (size_t)w->dims[2], kw = (size_t)w->dims[3];
+    const size_t run = cpu_split_depth(kw * ci);
+    pack_panel_list(c, 1);
+    size_t *rows = pack_take(&c->memory, kh * run, sizeof(size_t));
+    for (size_t i = 0; rows && i < kh * run; i++) {
+        const size_t ky = i / run, kx = i % run / ci;
+        rows[i] = kx < kw ? i % run % ci * kh * kw + ky * kw + kx : NO_ROW;
+    }
+    const struct pack_source source = {
+        .weight = w->data,
+        .bias = c->node->weight[1].data,
+        .k = kh * run,
+        .n = co,
+        .n_step = (ptrdiff_t)(ci * kh * kw),
+        .rows = rows,
+    };
+    pack_panels(c, 0, &source);
+}
+
 static void pack_conv(struct pack_context *c)
 {
     const struct nn_weight *w = &c->node->weight[0];
+    if (cpu_pack_is_view(c->tile, &c->node->attr)) {
+        pack_view(c);
+        return;
+    }
     if (cpu_pack_is_wino(c->tile, &c->node->attr, w->dims[1], w->dims[0])) {
         pack_wino(c);
         return;

@@ -12,6 +12,8 @@
  * What pack makes of a node, one allocation:
  *
  *   CONV    panels[g]: k = kh·kw·(ci/groups) in the order [ky][kx][ci], n = co/groups
+ *           or, for views of split rows, panels[0]: a row of taps at a time, each rounded up
+ *           to whole steps with zeros
  *           or, for Winograd, panels[36]: k = ci, n = co, no bias in them, and bias [co]
  *   DECONV  panels[ky]: k = ci, n = kw·co in the order [kx][co]; or, when all columns fit one
  *           vector, panels[0] alone: n = kh·kw·co in the order [ky][kx][co]
@@ -35,6 +37,9 @@ struct cpu_packed {
  * products are of split numbers: its transforms make their errors ten times as large. */
 bool cpu_pack_is_wino(const struct cpu_tile *tile, const struct nn_attr *attr, int64_t ci,
                       int64_t co);
+
+/* Is this convolution a product over views of split rows (cpu_conv_view.c)? */
+bool cpu_pack_is_view(const struct cpu_tile *tile, const struct nn_attr *attr);
 
 int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
              size_t *bytes, se_error *err);

@@ -69,6 +69,11 @@ void cpu_wino_plan(const struct cpu_kernels *kernels, const struct nn_step *step
                    struct cpu_need *need);
 void cpu_wino_work(const struct cpu_job *job, size_t piece, float *scratch);
 
+/* CONV of a node for which cpu_pack_is_view says yes (cpu_conv_view.c). */
+void cpu_view_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
+                   struct cpu_need *need);
+void cpu_view_work(const struct cpu_job *job, size_t piece, float *scratch);
+
 /* SE_ERR_UNSUPPORTED naming the node. */
 int cpu_unsupported(const struct nn_node *node, const char *what, se_error *err);
 

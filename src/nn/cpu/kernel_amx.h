@@ -319,11 +319,16 @@ static __attribute__((noinline)) void amx_end_rows(const struct amx_block *b, si
 
 /* ---- products ------------------------------------------------------------------------------- */
 
-/* Where a block of sums comes from. */
+/* Where a block of sums comes from: for each step of the depth, tiles of a and b. In uint16_t, but
+ * for b. */
 struct amx_source {
-    const uint16_t *a; /* its first tile; those of the next 16 rows are 2·AMX_SIDE·depth on */
-    const float *b;    /* of its first 16 columns; those of the next are AMX_SIDE·depth on */
-    size_t depth;
+    const uint16_t *a;   /* hi of the first 16 rows */
+    ptrdiff_t lo, below; /* from there to lo, to the next 16 rows */
+    ptrdiff_t line;      /* from row to row, in bytes */
+    ptrdiff_t step, run; /* from a step of a run to the next, from a run to the next */
+    size_t runs, steps;
+    const float *b;      /* of its first 16 columns */
+    ptrdiff_t vector;    /* floats to the next 16 */
 };
 
 /*
@@ -365,133 +370,141 @@ INLINE void amx_take_turn(struct amx_turn *t)
 
 enum { AMX_LINE = 64 }; /* bytes of a row of a tile */
 
-/* 32 rows, 32 columns; sums: [32][32] */
+/* One step of 32 rows, 32 columns. */
+INLINE void amx_step_2x2(const struct amx_source *s, const uint16_t *a, const float *b,
+                         struct amx_turn *turn)
+{
+    const uint16_t *below = a + s->below;
+    const float *right = b + s->vector;
+    TILE_LOAD(6, b, AMX_LINE);
+    TILE_LOAD(4, a + s->lo, s->line);
+    TILE_LOAD(7, right, AMX_LINE);
+    TILE_LOAD(5, below + s->lo, s->line);
+    AMX_DOTS_2X2();
+    amx_take_turn(turn);
+    TILE_LOAD(4, a, s->line);
+    TILE_LOAD(5, below, s->line);
+    AMX_DOTS_2X2();
+    amx_take_turn(turn);
+    TILE_LOAD(6, b + AMX_TILE_FLOATS, AMX_LINE);
+    TILE_LOAD(7, right + AMX_TILE_FLOATS, AMX_LINE);
+    AMX_DOTS_2X2();
+    amx_take_turn(turn);
+}
+
+/* 16 rows, 32 columns */
+INLINE void amx_step_1x2(const struct amx_source *s, const uint16_t *a, const float *b,
+                         struct amx_turn *turn)
+{
+    const float *right = b + s->vector;
+    TILE_LOAD(6, b, AMX_LINE);
+    TILE_LOAD(4, a + s->lo, s->line);
+    TILE_LOAD(7, right, AMX_LINE);
+    TILE_LOAD(5, a, s->line);
+    TILE_DOT(0, 4, 6);
+    TILE_DOT(1, 4, 7);
+    amx_take_turn(turn);
+    TILE_DOT(0, 5, 6);
+    TILE_DOT(1, 5, 7);
+    TILE_LOAD(6, b + AMX_TILE_FLOATS, AMX_LINE);
+    TILE_LOAD(7, right + AMX_TILE_FLOATS, AMX_LINE);
+    amx_take_turn(turn);
+    TILE_DOT(0, 5, 6);
+    TILE_DOT(1, 5, 7);
+    amx_take_turn(turn);
+}
+
+/* 64 rows, 16 columns */
+INLINE void amx_step_4x1(const struct amx_source *s, const uint16_t *a, const float *b,
+                         struct amx_turn *turn)
+{
+    const uint16_t *a1 = a + s->below, *a2 = a1 + s->below, *a3 = a2 + s->below;
+    TILE_LOAD(6, b, AMX_LINE);
+    TILE_LOAD(4, a + s->lo, s->line);
+    TILE_LOAD(5, a1 + s->lo, s->line);
+    TILE_DOT(0, 4, 6);
+    TILE_DOT(1, 5, 6);
+    TILE_LOAD(4, a2 + s->lo, s->line);
+    TILE_LOAD(5, a3 + s->lo, s->line);
+    TILE_DOT(2, 4, 6);
+    TILE_DOT(3, 5, 6);
+    amx_take_turn(turn);
+    TILE_LOAD(7, b + AMX_TILE_FLOATS, AMX_LINE);
+    TILE_LOAD(4, a, s->line);
+    TILE_LOAD(5, a1, s->line);
+    TILE_DOT(0, 4, 6);
+    TILE_DOT(1, 5, 6);
+    TILE_DOT(0, 4, 7);
+    TILE_DOT(1, 5, 7);
+    amx_take_turn(turn);
+    TILE_LOAD(4, a2, s->line);
+    TILE_LOAD(5, a3, s->line);
+    TILE_DOT(2, 4, 6);
+    TILE_DOT(3, 5, 6);
+    TILE_DOT(2, 4, 7);
+    TILE_DOT(3, 5, 7);
+    amx_take_turn(turn);
+}
+
+/* 16 rows, 16 columns */
+INLINE void amx_step_1x1(const struct amx_source *s, const uint16_t *a, const float *b,
+                         struct amx_turn *turn)
+{
+    TILE_LOAD(6, b, AMX_LINE);
+    TILE_LOAD(4, a + s->lo, s->line);
+    TILE_LOAD(5, a, s->line);
+    TILE_LOAD(7, b + AMX_TILE_FLOATS, AMX_LINE);
+    TILE_DOT(0, 4, 6);
+    TILE_DOT(0, 5, 6);
+    TILE_DOT(0, 5, 7);
+    for (int i = 0; i < AMX_TURNS; i++)
+        amx_take_turn(turn);
+}
+
+/* All steps of a block. */
+#define AMX_STEPS(shape)                                                                           \
+    do {                                                                                           \
+        const float *b = s->b;                                                                     \
+        AMX_ZERO_4();                                                                              \
+        for (size_t r = 0; r < s->runs; r++) {                                                     \
+            const uint16_t *a = s->a + (ptrdiff_t)r * s->run;                                      \
+            for (size_t i = 0; i < s->steps; i++, a += s->step, b += 2 * AMX_TILE_FLOATS)          \
+                amx_step_##shape(s, a, b, turn);                                                   \
+        }                                                                                          \
+    } while (0)
+
+/* sums: [32][32] */
 static void amx_block_2x2(const struct amx_source *s, struct amx_turn *turn, float *sums)
 {
-    const uint16_t *a0 = s->a, *a1 = a0 + 2 * AMX_SIDE * s->depth;
-    const float *b0 = s->b, *b1 = b0 + AMX_SIDE * s->depth;
-    AMX_ZERO_4();
-    for (size_t k = 0; k < s->depth; k += AMX_STEP) {
-        TILE_LOAD(6, b0, AMX_LINE);
-        TILE_LOAD(4, a0 + AMX_TILE, AMX_LINE);
-        TILE_LOAD(7, b1, AMX_LINE);
-        TILE_LOAD(5, a1 + AMX_TILE, AMX_LINE);
-        AMX_DOTS_2X2();
-        amx_take_turn(turn);
-        TILE_LOAD(4, a0, AMX_LINE);
-        TILE_LOAD(5, a1, AMX_LINE);
-        AMX_DOTS_2X2();
-        amx_take_turn(turn);
-        TILE_LOAD(6, b0 + AMX_TILE_FLOATS, AMX_LINE);
-        TILE_LOAD(7, b1 + AMX_TILE_FLOATS, AMX_LINE);
-        AMX_DOTS_2X2();
-        amx_take_turn(turn);
-        a0 += 2 * AMX_TILE;
-        a1 += 2 * AMX_TILE;
-        b0 += 2 * AMX_TILE_FLOATS;
-        b1 += 2 * AMX_TILE_FLOATS;
-    }
+    AMX_STEPS(2x2);
     TILE_STORE(0, sums, 128);
     TILE_STORE(1, sums + 16, 128);
     TILE_STORE(2, sums + 512, 128);
     TILE_STORE(3, sums + 528, 128);
 }
 
-/* 16 rows, 32 columns; sums: [16][32] */
+/* sums: [16][32] */
 static void amx_block_1x2(const struct amx_source *s, struct amx_turn *turn, float *sums)
 {
-    const uint16_t *a = s->a;
-    const float *b0 = s->b, *b1 = b0 + AMX_SIDE * s->depth;
-    TILE_ZERO(0);
-    TILE_ZERO(1);
-    for (size_t k = 0; k < s->depth; k += AMX_STEP) {
-        TILE_LOAD(6, b0, AMX_LINE);
-        TILE_LOAD(4, a + AMX_TILE, AMX_LINE);
-        TILE_LOAD(7, b1, AMX_LINE);
-        TILE_LOAD(5, a, AMX_LINE);
-        TILE_DOT(0, 4, 6);
-        TILE_DOT(1, 4, 7);
-        amx_take_turn(turn);
-        TILE_DOT(0, 5, 6);
-        TILE_DOT(1, 5, 7);
-        TILE_LOAD(6, b0 + AMX_TILE_FLOATS, AMX_LINE);
-        TILE_LOAD(7, b1 + AMX_TILE_FLOATS, AMX_LINE);
-        amx_take_turn(turn);
-        TILE_DOT(0, 5, 6);
-        TILE_DOT(1, 5, 7);
-        amx_take_turn(turn);
-        a += 2 * AMX_TILE;
-        b0 += 2 * AMX_TILE_FLOATS;
-        b1 += 2 * AMX_TILE_FLOATS;
-    }
+    AMX_STEPS(1x2);
     TILE_STORE(0, sums, 128);
     TILE_STORE(1, sums + 16, 128);
 }
 
-/* 64 rows, 16 columns; sums: [64][16] */
+/* sums: [64][16] */
 static void amx_block_4x1(const struct amx_source *s, struct amx_turn *turn, float *sums)
 {
-    const uint16_t *a0 = s->a, *a1 = a0 + 2 * AMX_SIDE * s->depth;
-    const uint16_t *a2 = a1 + 2 * AMX_SIDE * s->depth, *a3 = a2 + 2 * AMX_SIDE * s->depth;
-    const float *b = s->b;
-    AMX_ZERO_4();
-    for (size_t k = 0; k < s->depth; k += AMX_STEP) {
-        TILE_LOAD(6, b, AMX_LINE);
-        TILE_LOAD(4, a0 + AMX_TILE, AMX_LINE);
-        TILE_LOAD(5, a1 + AMX_TILE, AMX_LINE);
-        TILE_DOT(0, 4, 6);
-        TILE_DOT(1, 5, 6);
-        TILE_LOAD(4, a2 + AMX_TILE, AMX_LINE);
-        TILE_LOAD(5, a3 + AMX_TILE, AMX_LINE);
-        TILE_DOT(2, 4, 6);
-        TILE_DOT(3, 5, 6);
-        amx_take_turn(turn);
-        TILE_LOAD(7, b + AMX_TILE_FLOATS, AMX_LINE);
-        TILE_LOAD(4, a0, AMX_LINE);
-        TILE_LOAD(5, a1, AMX_LINE);
-        TILE_DOT(0, 4, 6);
-        TILE_DOT(1, 5, 6);
-        TILE_DOT(0, 4, 7);
-        TILE_DOT(1, 5, 7);
-        amx_take_turn(turn);
-        TILE_LOAD(4, a2, AMX_LINE);
-        TILE_LOAD(5, a3, AMX_LINE);
-        TILE_DOT(2, 4, 6);
-        TILE_DOT(3, 5, 6);
-        TILE_DOT(2, 4, 7);
-        TILE_DOT(3, 5, 7);
-        amx_take_turn(turn);
-        a0 += 2 * AMX_TILE;
-        a1 += 2 * AMX_TILE;
-        a2 += 2 * AMX_TILE;
-        a3 += 2 * AMX_TILE;
-        b += 2 * AMX_TILE_FLOATS;
-    }
+    AMX_STEPS(4x1);
     TILE_STORE(0, sums, AMX_LINE);
     TILE_STORE(1, sums + 256, AMX_LINE);
     TILE_STORE(2, sums + 512, AMX_LINE);
     TILE_STORE(3, sums + 768, AMX_LINE);
 }
 
-/* 16 rows, 16 columns; sums: [16][16] */
+/* sums: [16][16] */
 static void amx_block_1x1(const struct amx_source *s, struct amx_turn *turn, float *sums)
 {
-    const uint16_t *a = s->a;
-    const float *b = s->b;
-    TILE_ZERO(0);
-    for (size_t k = 0; k < s->depth; k += AMX_STEP) {
-        TILE_LOAD(6, b, AMX_LINE);
-        TILE_LOAD(4, a + AMX_TILE, AMX_LINE);
-        TILE_LOAD(5, a, AMX_LINE);
-        TILE_LOAD(7, b + AMX_TILE_FLOATS, AMX_LINE);
-        TILE_DOT(0, 4, 6);
-        TILE_DOT(0, 5, 6);
-        TILE_DOT(0, 5, 7);
-        for (int i = 0; i < AMX_TURNS; i++)
-            amx_take_turn(turn);
-        a += 2 * AMX_TILE;
-        b += 2 * AMX_TILE_FLOATS;
-    }
+    AMX_STEPS(1x1);
     TILE_STORE(0, sums, AMX_LINE);
 }
 
@@ -500,12 +513,37 @@ static void amx_block_1x1(const struct amx_source *s, struct amx_turn *turn, flo
 /* A walk over all blocks of a product. */
 struct amx_walk {
     const struct cpu_gemm *g;
-    struct amx_rows a, out;
+    struct amx_source first; /* of row 0, column 0 */
+    struct amx_rows out;
     struct amx_block blocks[2]; /* in turns */
     int now;
     bool any; /* is there a block before this one? */
     _Alignas(64) float sums[2][AMX_BLOCK_FLOATS];
 };
+
+static struct amx_source amx_source_of_rows(const struct cpu_gemm *g)
+{
+    const size_t depth = cpu_split_depth(g->b->k);
+    return (struct amx_source){.a = (const uint16_t *)(const void *)g->split,
+                               .lo = AMX_TILE,
+                               .below = (ptrdiff_t)(2 * AMX_SIDE * depth),
+                               .line = AMX_LINE,
+                               .step = 2 * AMX_TILE,
+                               .runs = 1,
+                               .steps = depth / AMX_STEP};
+}
+
+static struct amx_source amx_source_of_view(const struct cpu_split_view *view)
+{
+    return (struct amx_source){.a = view->hi,
+                               .lo = view->lo,
+                               .below = AMX_SIDE * view->pixel,
+                               .line = view->pixel * (ptrdiff_t)sizeof(*view->hi),
+                               .step = AMX_STEP,
+                               .run = view->run,
+                               .runs = view->runs,
+                               .steps = view->steps};
+}
 
 /* The block from (row, vector v) on, of so many vectors; the end of the one before. Returns its
  * rows. */
@@ -514,12 +552,11 @@ static size_t amx_block(struct amx_walk *w, size_t row, size_t v, size_t vectors
     const struct cpu_gemm *g = w->g;
     const size_t left = g->rows - row, most = vectors == 2 ? 2 * AMX_SIDE : 4 * AMX_SIDE;
     const bool whole = left > most - AMX_SIDE;
-    const size_t rows = whole ? most : AMX_SIDE, turns = AMX_TURNS * w->a.depth / AMX_STEP;
-    const struct amx_source s = {
-        .a = amx_row_at(&w->a, row, 0),
-        .b = g->b->b + v * VL * w->a.depth,
-        .depth = w->a.depth,
-    };
+    const size_t rows = whole ? most : AMX_SIDE;
+    const size_t turns = AMX_TURNS * w->first.runs * w->first.steps;
+    struct amx_source s = w->first;
+    s.a += (ptrdiff_t)(row / AMX_SIDE) * s.below;
+    s.b += (ptrdiff_t)v * s.vector;
     struct amx_block *b = &w->blocks[w->now], *before = &w->blocks[1 - w->now];
     *b = (struct amx_block){.g = g,
                             .row = row,
@@ -547,9 +584,13 @@ static void gemm(const struct cpu_gemm *g)
     w.g = g;
     w.now = 0;
     w.any = false;
-    w.a = amx_rows_at(g->split, g->b->k);
-    if (g->a)
-        amx_split_rows(g, &w.a);
+    w.first = g->view ? amx_source_of_view(g->view) : amx_source_of_rows(g);
+    w.first.b = g->b->b;
+    w.first.vector = (ptrdiff_t)(VL * w.first.runs * w.first.steps * AMX_STEP);
+    if (g->a) {
+        const struct amx_rows a = amx_rows_at(g->split, g->b->k);
+        amx_split_rows(g, &a);
+    }
     if (g->split_c)
         w.out = amx_rows_at(g->split_c, g->b->n);
     amx_begin();
@@ -562,6 +603,29 @@ static void gemm(const struct cpu_gemm *g)
     if (w.any) {
         const struct amx_block *last = &w.blocks[1 - w.now];
         amx_end_rows(last, 0, last->rows);
+    }
+}
+
+static void split(const struct cpu_split_run *r)
+{
+    for (size_t i = 0; i < r->rows; i++) {
+        const float *x = r->x + (ptrdiff_t)i * r->x_step;
+        uint16_t *hi = r->hi + (ptrdiff_t)i * r->step, *lo = r->lo + (ptrdiff_t)i * r->step;
+        __m512i h, l;
+        size_t k = 0;
+        for (; k + 2 * VL <= r->count; k += 2 * VL) {
+            amx_split((__m512)vf_load(x + k), (__m512)vf_load(x + k + VL), &h, &l);
+            _mm512_storeu_si512(hi + k, h);
+            _mm512_storeu_si512(lo + k, l);
+        }
+        if (k == r->count)
+            continue;
+        const size_t left = r->count - k;
+        const __mmask32 mask = (__mmask32)((1u << left) - 1);
+        const vf second = left > VL ? vf_load_part(x + k + VL, left - VL) : vf_set1(0);
+        amx_split((__m512)vf_load_some(x + k, left), (__m512)second, &h, &l);
+        _mm512_mask_storeu_epi16(hi + k, mask, h);
+        _mm512_mask_storeu_epi16(lo + k, mask, l);
     }
 }
 

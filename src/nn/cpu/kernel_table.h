@@ -72,5 +72,8 @@ const struct cpu_kernels JOIN(cpu_kernels_, TIER) = {
     CPU_KERNELS(X)
 #undef X
         .peak = peak,
+#ifdef TIER_HAS_TILES
+    .split = split,
+#endif
     .names = kernel_names,
 };

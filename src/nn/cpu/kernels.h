@@ -100,6 +100,29 @@ struct cpu_gemm {
     enum nn_residual residual_mode;
     struct nn_activation act;
     float *split, *split_c;
+    const struct cpu_split_view *view; /* not NULL: a instead, and neither `a` nor `split` is */
+};
+
+/*
+ * Rows of a product that overlap, as in a convolution over a picture whose numbers were split row by
+ * row (cpu_split_run): row i is `runs` runs of 32·steps numbers, run r of them from
+ * hi + i·pixel + r·run on, the same of lo `lo` numbers behind. b->k = runs·steps·32; what a run
+ * holds more than it should meets weights of 0, so it must be finite.
+ */
+struct cpu_split_view {
+    const uint16_t *hi;
+    ptrdiff_t lo, pixel, run;
+    size_t runs, steps;
+};
+
+/* hi[r][i], lo[r][i] of x[r][i], r < rows, i < count; rows of x are x_step apart, of hi and lo
+ * `step`. */
+struct cpu_split_run {
+    const float *x;
+    ptrdiff_t x_step;
+    size_t rows, count;
+    uint16_t *hi, *lo;
+    ptrdiff_t step;
 };
 
 /*
@@ -248,6 +271,7 @@ struct cpu_kernels {
 #define X(name, type) void (*name)(const type *);
     CPU_KERNELS(X)
 #undef X
+    void (*split)(const struct cpu_split_run *); /* NULL without tile.split */
     /* Does rounds·CPU_PEAK_FMAS fused multiply-adds of whole vectors and nothing else: the speed
      * that no kernel can pass. The result only keeps the compiler from dropping the work. */
     float (*peak)(size_t rounds);
