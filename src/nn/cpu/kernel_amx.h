@@ -177,9 +177,47 @@ INLINE void amx_clear(uint16_t *row, size_t k, size_t end)
         amx_store(row, k, AMX_STEP - k % AMX_STEP, zero, zero);
 }
 
+/* Up to 16 rows of `left` ≤ 32 numbers, lda apart, to a tile of hi and the one of lo behind it. */
+INLINE void amx_split_tile(const float *x, ptrdiff_t lda, size_t rows, const size_t left,
+                           uint16_t *tile)
+{
+    for (size_t r = 0; r < rows; r++, x += lda, tile += AMX_STEP) {
+        const vf second = left == 2 * VL ? vf_load(x + VL)
+                          : left > VL    ? vf_load_part(x + VL, left - VL)
+                                         : vf_set1(0);
+        __m512i hi, lo;
+        amx_split((__m512)vf_load_some(x, left), (__m512)second, &hi, &lo);
+        _mm512_storeu_si512(tile, hi);
+        _mm512_storeu_si512(tile + AMX_TILE, lo);
+    }
+}
+
+/* Rows of one segment that begins at 0: the usual case, tile by tile. */
+static void amx_split_tiles(const struct cpu_gemm *g, const struct amx_rows *to)
+{
+    for (size_t row = 0; row < g->rows; row += AMX_SIDE) {
+        const float *x = g->a[0] + (ptrdiff_t)row * g->lda;
+        const size_t rows = g->rows - row < AMX_SIDE ? g->rows - row : AMX_SIDE;
+        uint16_t *tile = amx_row_at(to, row, 0);
+        size_t k = 0;
+        for (; k + AMX_STEP <= g->depth; k += AMX_STEP, tile += 2 * AMX_TILE)
+            amx_split_tile(x + k, g->lda, rows, AMX_STEP, tile);
+        if (k == g->depth)
+            continue;
+        if (g->depth - k == VL)
+            amx_split_tile(x + k, g->lda, rows, VL, tile);
+        else
+            amx_split_tile(x + k, g->lda, rows, g->depth - k, tile);
+    }
+}
+
 /* The rows of a: [zeros: k_first][segments][zeros]. */
 static void amx_split_rows(const struct cpu_gemm *g, const struct amx_rows *to)
 {
+    if (g->segments == 1 && g->k_first == 0 && cpu_split_depth(g->depth) == to->depth) {
+        amx_split_tiles(g, to);
+        return;
+    }
     for (size_t r = 0; r < g->rows; r++) {
         uint16_t *row = amx_row_at(to, r, 0);
         size_t k = g->k_first;
