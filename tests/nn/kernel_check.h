@@ -55,6 +55,9 @@ void check_bench_run(const struct check_bench *bench);
 CPU_KERNELS(X)
 #undef X
 
+/* gemm over views and `split`, of tiers with tile.split; called by check_gemm. */
+void check_split_products(const struct cpu_kernels *kernels, const char *name);
+
 /* The 16-wide kernels compiled for this machine's own registers (kernel_wide.c). */
 #if defined(__x86_64__)
 extern const struct cpu_kernels cpu_kernels_wide;

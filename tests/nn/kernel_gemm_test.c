@@ -234,8 +234,10 @@ static void check_extremes(const struct cpu_kernels *kernels, const char *name)
 
 void check_gemm(const struct cpu_kernels *kernels, const char *name)
 {
-    if (kernels->tile.split)
+    if (kernels->tile.split) {
         check_chains(kernels, name);
+        check_split_products(kernels, name);
+    }
     check_extremes(kernels, name);
     for (size_t i = 0; i < sizeof(gemm_cases) / sizeof(gemm_cases[0]); i++) {
         check_seed(i);

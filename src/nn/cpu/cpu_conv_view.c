@@ -23,8 +23,8 @@ enum {
 
 /* Sizes of the split input of a piece. */
 struct view_layout {
-    size_t left;         /* zeros before a row, in numbers */
-    size_t half;         /* numbers of a row's hi */
+    size_t left;  /* zeros before a row, in numbers */
+    size_t half;  /* numbers of a row's hi */
     int64_t rows; /* of input, for the outputs of a piece */
 };
 
@@ -42,8 +42,8 @@ static struct view_layout layout_of(const struct nn_step *step, int64_t outputs)
     const size_t left = (size_t)attr->pad[1] * ci;
     /* What the last of a whole number of tiles of pixels sees, and the rest of its last step. */
     const size_t pixels = ((size_t)step->out.dims[2] + WHOLE - 1) / WHOLE * WHOLE;
-    const size_t seen = (pixels - 1) * (size_t)attr->stride[1] * ci +
-                        cpu_split_depth((size_t)attr->kernel[1] * ci);
+    const size_t seen =
+        (pixels - 1) * (size_t)attr->stride[1] * ci + cpu_split_depth((size_t)attr->kernel[1] * ci);
     const size_t held = left + w * ci;
     return (struct view_layout){.left = left,
                                 .half = ((seen > held ? seen : held) + LINE - 1) / LINE * LINE,

@@ -365,8 +365,8 @@ struct amx_source {
     ptrdiff_t line;      /* from row to row, in bytes */
     ptrdiff_t step, run; /* from a step of a run to the next, from a run to the next */
     size_t runs, steps;
-    const float *b;      /* of its first 16 columns */
-    ptrdiff_t vector;    /* floats to the next 16 */
+    const float *b;   /* of its first 16 columns */
+    ptrdiff_t vector; /* floats to the next 16 */
 };
 
 /*

@@ -104,10 +104,10 @@ struct cpu_gemm {
 };
 
 /*
- * Rows of a product that overlap, as in a convolution over a picture whose numbers were split row by
- * row (cpu_split_run): row i is `runs` runs of 32·steps numbers, run r of them from
- * hi + i·pixel + r·run on, the same of lo `lo` numbers behind. b->k = runs·steps·32; what a run
- * holds more than it should meets weights of 0, so it must be finite.
+ * Rows of a product that overlap, as in a convolution over a picture whose numbers were split row
+ * by row (cpu_split_run): row i is `runs` runs of 32·steps numbers, run r of them from hi + i·pixel
+ * + r·run on, the same of lo `lo` numbers behind. b->k = runs·steps·32; what a run holds more than
+ * it should meets weights of 0, so it must be finite.
  */
 struct cpu_split_view {
     const uint16_t *hi;
