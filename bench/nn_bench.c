@@ -1,11 +1,10 @@
 /*
- * Times a network on the CPU backend.
+ * Times a network on the CPU backend, or on a GPU.
  *
-        long n, h, w;
-        if (strcmp(argv[i], "--int8") == 0) {
-            s->int8 = true;
-        } else if (strcmp(argv[i], "--steps") == 0) {
+ *   nn_bench MODEL [Nx]HxW [--tier NAME] [--gpu] [--int8] [--threads N] [--runs N]
+ *            [--steps] [--check]
  *
+ *   --gpu     on the first GPU; steps then take its own time, and their bytes are those of halves
  *   --int8    in 8 bits where PP-OCRv6's small detector has ranges for it
  *   --steps   time and speed of every step beside the machine's peak
  *   --check   largest difference from the reference backend, and whether 1 and 2 threads agree
@@ -27,7 +26,7 @@ struct settings {
     int64_t input[4]; /* n, h, w, c */
     enum nn_cpu_tier tier;
     int threads, runs;
-    bool int8, steps, check;
+    bool gpu, int8, steps, check;
 };
 
 static bool parse(struct settings *s, int argc, char **argv)
@@ -38,6 +37,8 @@ static bool parse(struct settings *s, int argc, char **argv)
         long n, h, w;
         if (strcmp(argv[i], "--int8") == 0) {
             s->int8 = true;
+        } else if (strcmp(argv[i], "--gpu") == 0) {
+            s->gpu = true;
         } else if (strcmp(argv[i], "--steps") == 0) {
             s->steps = true;
         } else if (strcmp(argv[i], "--check") == 0) {
@@ -128,14 +129,15 @@ static int print_steps(const struct session *session, const struct settings *s, 
     const int status = nn_exec_profile(session->exec, s->runs, rows, &count, err);
     double all = 0, gflop = 0;
     for (size_t i = 0; status == SE_OK && i < count; i++) {
-        const struct nn_step_profile *p = &rows[i];
+        struct nn_step_profile *p = &rows[i];
+        p->megabytes *= s->gpu ? 0.5 : 1;
         printf("%3zu %-10s %-26s %8.3f ms %8.4f GFLOP %6.1f GFLOP/s %3.0f %% %8.2f MB %6.1f GB/s\n",
                i, p->op, p->node, p->ms, p->gflop, p->gflop / p->ms * 1e3,
                p->gflop / p->ms * 1e5 / peak, p->megabytes, p->megabytes / p->ms);
         all += p->ms;
         gflop += p->gflop;
     }
-    printf("sum %.2f ms, %.2f GFLOP\n", all, gflop);
+    printf("sum %.3f ms, %.2f GFLOP\n", all, gflop);
     free(rows);
     return status;
 }
@@ -143,7 +145,8 @@ static int print_steps(const struct session *session, const struct settings *s, 
 static int time_model(const struct settings *s, se_error *err)
 {
     struct session session;
-    int status = open_session(&session, s, NN_BACKEND_CPU, s->threads, err);
+    int status =
+        open_session(&session, s, s->gpu ? NN_BACKEND_GPU : NN_BACKEND_CPU, s->threads, err);
     double *ms = calloc((size_t)s->runs, sizeof(*ms)), cpu = INFINITY;
     for (int i = 0; status == SE_OK && ms && i < s->runs; i++) {
         const int64_t start = clock_now_ns();
@@ -156,12 +159,13 @@ static int time_model(const struct settings *s, se_error *err)
         const double peak = nn_model_peak_gflops(session.model);
         const double gflop = 1e-9 * nn_exec_flop(session.exec);
         qsort(ms, (size_t)s->runs, sizeof(*ms), by_size);
-        printf("%s, %lld x %lld, %s, %s, %d thread(s): shortest %.2f ms, median %.2f ms, processor "
+        printf("%s, %lld x %lld, %s, %s, %d thread(s): shortest %.3f ms, median %.3f ms, processor "
                "time %.2f ms; %.2f GFLOP, "
-               "%.1f GFLOP/s, peak of a core %.1f\n",
+               "%.1f GFLOP/s, peak of %s %.1f\n",
                s->model, (long long)s->input[1], (long long)s->input[2],
                nn_model_backend_name(session.model), nn_model_precision_name(session.model),
-               s->threads, ms[0], ms[s->runs / 2], cpu, gflop, gflop / ms[0] * 1e3, peak);
+               s->threads, ms[0], ms[s->runs / 2], cpu, gflop, gflop / ms[0] * 1e3,
+               s->gpu ? "the GPU" : "a core", peak);
         if (s->steps)
             status = print_steps(&session, s, peak, err);
     }
@@ -211,8 +215,9 @@ int main(int argc, char **argv)
     struct settings settings;
     se_error err;
     if (!parse(&settings, argc, argv)) {
-        fprintf(stderr, "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512|amx] [--int8] "
-                        "[--threads N] [--runs N] [--steps] [--check]\n");
+        fprintf(stderr,
+                "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512|amx] [--gpu] [--int8] "
+                "[--threads N] [--runs N] [--steps] [--check]\n");
         return 2;
     }
     int status = time_model(&settings, &err);

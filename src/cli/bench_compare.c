@@ -159,7 +159,7 @@ static void print_time(const struct bench_network *bench)
 
 static void print_pairs(const struct results *results)
 {
-    printf("%-4s %-9s %6s %10s %9s %8s", "", "shape", "batch", "CPU ms", "GFLOP/s", "of peak");
+    printf("\n%-4s %-9s %6s %10s %9s %8s", "", "shape", "batch", "CPU ms", "GFLOP/s", "of peak");
     if (results->gpu[0])
         printf(" %10s %9s %8s %9s", "GPU ms", "GFLOP/s", "of peak", "speed-up");
     putchar('\n');
@@ -209,14 +209,16 @@ static void print_sides(const struct results *results)
         printf(", GPU %.1f pictures/s, %.1f times as many", b->per_second,
                b->per_second / a->per_second);
     putchar('\n');
+    if (gpu)
+        printf("GPU memory, one picture at a time: %.0f MiB\n", (double)b->gpu_bytes / (1 << 20));
 }
 
 static int print_plain(const struct results *results)
 {
     if (results->gpu[0])
-        printf("GPU: %s\n\n", results->gpu);
+        printf("GPU: %s\n", results->gpu);
     else
-        printf("The CPU alone: %s\n\n", results->why_not.message);
+        printf("The CPU alone: %s\n", results->why_not.message);
     if (results->pair_count > 0)
         print_pairs(results);
     if (results->has_pictures)
@@ -272,6 +274,9 @@ static json_t *side_json(const struct bench_side *side, int *failed)
     *failed |= json_object_set_new(one, "ms_median", json_real(side->ms_median));
     *failed |= json_object_set_new(one, "pictures_per_s", json_real(side->per_second));
     *failed |= json_object_set_new(one, "peak_gflops", json_real(side->peak_gflops));
+    if (side->gpu_bytes > 0)
+        *failed |= json_object_set_new(one, "gpu_memory_mb",
+                                       json_real((double)side->gpu_bytes / (1 << 20)));
     for (int i = 0; i < STAGE_COUNT; i++)
         *failed |=
             json_object_set_new(stages, stage_name((enum stage)i), json_real(stage_ms(side, i)));

@@ -83,6 +83,7 @@ static int measure(const se_settings *settings, const struct bench_pictures *pic
     if (status == SE_OK) {
         out->peak_gflops = nn_model_peak_gflops(reader->detector);
         status = time_all(reader, pictures, iterations, cancel, ms, out, err);
+        out->gpu_bytes = reader->on_gpu ? nn_gpu_used(settings_values_of(settings)->device) : 0;
         se_close(reader);
     }
     free(ms);

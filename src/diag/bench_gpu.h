@@ -27,6 +27,7 @@ struct bench_side {
     double ms_mean, ms_median; /* of the fastest run of each picture, one at a time */
     struct stage_times mean;   /* over the pictures */
     double per_second;         /* with `jobs` side by side */
+    size_t gpu_bytes;          /* taken from the GPU while they were read one at a time */
     double peak_gflops;        /* as in struct bench_network */
 };
 

@@ -107,6 +107,9 @@ struct nn_remote {
     int (*run_pixels)(const struct nn_plan *plan, const int64_t nhwc[4],
                       const struct nn_pixels *pixels, const struct nn_sample *samples,
                       const struct budget *budget, se_error *err);
+    /* Milliseconds that the steps of a bound plan take, plan->steps being some of its own: the mean
+     * of many goes without a pause. What they compute is spoilt: run the whole plan afterwards. */
+    int (*time_steps)(const struct nn_plan *plan, double *ms, se_error *err);
     /* Copies a tensor's elements, in the order of its dims, to out (tests). */
     int (*fetch)(const struct nn_plan *plan, const struct nn_tensor *tensor, float *out,
                  se_error *err);

@@ -74,7 +74,18 @@ int nn_gpu_check_kernels(int index, int *kernels, char wrong[NN_GPU_WRONG_SIZE],
     return SE_OK;
 }
 
+size_t nn_gpu_used(int index)
+{
+    return index >= 0 && index < CUDA_MAX_DEVICES ? cuda_device_used_at(index) : 0;
+}
+
 #else
+
+size_t nn_gpu_used(int index)
+{
+    (void)index;
+    return 0;
+}
 
 static int no_support(se_error *err)
 {

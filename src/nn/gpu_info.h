@@ -27,6 +27,9 @@ int nn_gpu_count(int *version, int *count, se_error *err);
  * ("": none). SE_ERR_DEVICE and the like when that could not be found out. */
 enum { NN_GPU_WRONG_SIZE = 800 };
 int nn_gpu_check_kernels(int index, int *kernels, char wrong[NN_GPU_WRONG_SIZE], se_error *err);
+/* Bytes of the memory of a GPU that all models and execs of this process take now; the driver's
+ * context is not in it. 0 for one that is not in use. */
+size_t nn_gpu_used(int index);
 /* One of them. SE_ERR_DEVICE for one that cannot be used; *out then holds what is known. */
 int nn_gpu_describe(int index, struct nn_gpu_info *out, se_error *err);
 

@@ -194,7 +194,7 @@ struct nn_step_profile {
     const char *op;   /* "FFN"; of several steps: of the last */
     const char *node; /* name of its node; "" for a copy; lives with the model */
     int32_t steps;    /* that ran together */
-    double ms;        /* processor time of all threads (GPU: time), shortest of all runs */
+    double ms;        /* processor time of all threads (GPU: its own time), shortest of all runs */
     double gflop;     /* multiplications and additions of the products alone */
     double megabytes; /* of inputs, output and packed weights, each counted once */
 };

@@ -116,6 +116,8 @@ def test_bench():
     status, out, error = run("bench", "--gpu", "--iterations", "1", *TINY, PICTURE, "--json")
     assert status == 0, error
     pictures = json.loads(out)["pictures"]
+    assert 10 < pictures["gpu"]["gpu_memory_mb"] < 500, out
+    assert "gpu_memory_mb" not in pictures["cpu"], out
     assert pictures["gpu"]["pictures_per_s"] > 0 and pictures["gpu"]["stages_ms"]["detect"] > 0, out
     # Self-test failed: the CPU alone, and why.
     status, out, error = run("bench", "--gpu", "--iterations", "1", *TINY, PICTURE, "--json",

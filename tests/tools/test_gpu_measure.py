@@ -58,7 +58,7 @@ class Recorded:
             rows = [self.network(args[3], int(batch)) for batch in batches]
             return 0, json.dumps({"gpu": "Made Up 1", "networks": rows}), "", 1
         if args[0] == "bench":
-            side = {"ms_median": 5 * self.factor, "pictures_per_s": 400 / self.factor}
+            side = {"ms_median": 5 * self.factor, "gpu_memory_mb": 300, "pictures_per_s": 400 / self.factor}
             return 0, json.dumps({"gpu": "Made Up 1", "pictures": {
                 "count": 1, "jobs": 16, "cpu": {"ms_median": 60, "pictures_per_s": 16 * 8}, "gpu": side}}), "", 1
         if "--lines" in args:
@@ -67,6 +67,12 @@ class Recorded:
             Path(out).write_text(json.dumps(row) + "\n", encoding="utf-8")
             return 0, "", "", 1
         return 0, json.dumps({"device": "gpu"}), "", 0.8 * self.factor
+
+    def profile(self, model, shape):
+        return 0, f"{Path(model).name} {shape}: 3 steps\n", "", 1
+
+    def sanitizer(self):
+        return 0, "ERROR SUMMARY: 0 errors", "", 1
 
     def torch(self, *_):
         if not self.has_torch:
@@ -104,6 +110,7 @@ class Measure(unittest.TestCase):
         self.assertAlmostEqual(self.bar(results, "photographs beside")["measured"], 25)
         self.assertEqual(self.bar(results, "lines as")["measured"], 1)
         self.assertIn("met", text)
+        self.assertIn("PP-OCRv6_rec_small.onnx 8x48x320: 3 steps", text)
         self.assertNotIn("MISSED", text)
 
     def test_a_missed_bar_is_said(self):
@@ -135,6 +142,18 @@ class Measure(unittest.TestCase):
         status, text, results = run(Recorded(), photos=False)
         self.assertEqual(status, 0)
         self.assertIn("the example alone", results["problems"][0])
+
+    def test_optional_tools(self):
+        tools = Recorded()
+        tools.profile, tools.sanitizer = (lambda *_: None), (lambda: None)
+        status, text, results = run(tools)
+        self.assertEqual(status, 0)
+        self.assertIn("profiles: skipped", text)
+        self.assertIsNone(self.bar(results, "kernels clean")["met"])
+        tools.sanitizer = lambda: (9, "ERROR SUMMARY: 2 errors", "", 1)
+        status, _, results = run(tools)
+        self.assertEqual(status, 1)
+        self.assertIs(self.bar(results, "kernels clean")["met"], False)
 
     def test_texts(self):
         def row(*lines):

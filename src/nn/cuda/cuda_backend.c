@@ -60,6 +60,7 @@ static int pack_node(int index, const struct nn_node *node, void **packed, size_
         .input = cuda_plan_input,                                                                  \
         .output = cuda_plan_output,                                                                \
         .run_pixels = cuda_plan_run_pixels,                                                        \
+        .time_steps = cuda_plan_time_steps,                                                        \
         .fetch = cuda_plan_fetch,                                                                  \
     };                                                                                             \
     static const struct nn_backend backend_##i = {                                                 \

@@ -323,3 +323,12 @@ size_t cuda_device_used(struct cuda_device *device)
     pthread_mutex_unlock(&device->mutex);
     return used;
 }
+
+size_t cuda_device_used_at(int index)
+{
+    struct cuda_device *device = &devices[index];
+    pthread_mutex_lock(&devices_mutex);
+    const size_t used = device->users > 0 ? cuda_device_used(device) : 0;
+    pthread_mutex_unlock(&devices_mutex);
+    return used;
+}

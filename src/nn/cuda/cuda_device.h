@@ -67,5 +67,7 @@ int cuda_device_alloc(struct cuda_device *device, size_t bytes, uint64_t *addres
 void cuda_device_free(struct cuda_device *device, uint64_t address, size_t bytes);
 /* Bytes taken now, over all models and execs. */
 size_t cuda_device_used(struct cuda_device *device);
+/* The same of the GPU of an index, 0 … CUDA_MAX_DEVICES - 1; 0 while it is not open. */
+size_t cuda_device_used_at(int index);
 
 #endif

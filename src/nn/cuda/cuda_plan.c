@@ -148,7 +148,7 @@ int cuda_plan_launch(const struct cuda_plan *state, const struct cuda_launch *l,
     return cuda_device_check(state->device, result, "a launch", err);
 }
 
-static int launch_steps(const struct cuda_plan *state, int32_t first, int32_t end, se_error *err)
+int cuda_plan_launch_steps(const struct cuda_plan *state, int32_t first, int32_t end, se_error *err)
 {
     for (int32_t i = state->first[first]; i < state->first[end]; i++)
         FORWARD_IF_ERROR(cuda_plan_launch(state, &state->launches[i], err));
@@ -174,7 +174,7 @@ static int launch_all(const struct cuda_plan *state, bool floats, se_error *err)
     struct cuda_arena *arena = state->arena;
     if (floats)
         FORWARD_IF_ERROR(launch_input(state, err));
-    FORWARD_IF_ERROR(launch_steps(state, 0, state->step_count, err));
+    FORWARD_IF_ERROR(cuda_plan_launch_steps(state, 0, state->step_count, err));
     if (state->converts)
         FORWARD_IF_ERROR(cuda_plan_launch(state, &state->to_float, err));
     return cuda_device_check(
@@ -310,7 +310,7 @@ int cuda_plan_run(const struct nn_plan *plan, const struct budget *budget, se_er
             err));
     } else {
         const int32_t first = (int32_t)(plan->steps - state->steps);
-        FORWARD_IF_ERROR(launch_steps(state, first, first + plan->step_count, err));
+        FORWARD_IF_ERROR(cuda_plan_launch_steps(state, first, first + plan->step_count, err));
     }
     return cuda_plan_wait(state, err);
 }

@@ -32,6 +32,9 @@ struct cuda_plan {
 /* Launches a kernel into the plan's stream. */
 int cuda_plan_launch(const struct cuda_plan *state, const struct cuda_launch *launch,
                      se_error *err);
+/* Launches the steps [first, end). */
+int cuda_plan_launch_steps(const struct cuda_plan *state, int32_t first, int32_t end,
+                           se_error *err);
 /* Makes the graph of a bound plan: all that a run does; without `floats`, all behind the making of
  * its input. */
 int cuda_plan_record(const struct cuda_plan *state, bool floats, void **graph, se_error *err);
