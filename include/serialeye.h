@@ -270,6 +270,10 @@ typedef struct se_reading {
     const se_sighting *seen; /* … and what the pictures show, seen_count of them; else NULL */
     size_t seen_count;
     const char *anchor; /* the word that announces it, as "s/n"; NULL: none does */
+    /* Where a pattern or a list decided: the likeliest text of this place without them, letters and
+     * digits (NULL: they did not), its probability, and that of `text`. */
+    const char *unconstrained;
+    double unconstrained_p, text_p;
 } se_reading;
 
 typedef struct se_line {

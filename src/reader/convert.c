@@ -185,6 +185,9 @@ static bool convert_reading(const struct ser_reading *from, double max_error, se
     to->anchor = from->anchor;
     to->known = ser_known_name(from->known);
     to->matches_pattern = from->matches_pattern;
+    to->unconstrained = from->alone.text;
+    to->unconstrained_p = (double)from->alone.text_p;
+    to->text_p = (double)from->alone.p;
     to->terms = convert_terms(from, &to->term_count, arena);
     to->picture = from->picture;
     to->seen_count = from->seen_count;

@@ -145,6 +145,19 @@ static int set_device(json_t *object, const struct se_result *result, const se_r
     return failed | json_object_set_new(object, "seen", seen_json(result, reading));
 }
 
+/* What the picture says where a pattern or a list decided. */
+static json_t *unconstrained_json(const se_reading *reading)
+{
+    json_t *object = json_object();
+    int failed = json_object_set_new(object, "text", json_string(reading->unconstrained));
+    failed |= json_object_set_new(object, "p", probability(reading->unconstrained_p));
+    failed |= json_object_set_new(object, "reading_p", probability(reading->text_p));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static json_t *reading_json(const struct se_result *result, const se_reading *reading,
                             bool with_evidence)
 {
@@ -158,6 +171,8 @@ static json_t *reading_json(const struct se_result *result, const se_reading *re
         failed |= json_object_set_new(object, "known", json_string(reading->known));
     if (reading->matches_pattern)
         failed |= json_object_set_new(object, "matches_pattern", json_true());
+    if (reading->unconstrained)
+        failed |= json_object_set_new(object, "unconstrained", unconstrained_json(reading));
     failed |= json_object_set_new(object, "status", json_string(reading->status));
     failed |= json_object_set_new(object, "quad", quad_json(&reading->quad));
     failed |= json_object_set_new(object, "sources",

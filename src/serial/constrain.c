@@ -337,6 +337,27 @@ static void fill_repair(const struct desk *desk, double share, struct repair *re
     repair->checked = repair->completed = false;
 }
 
+/* What the picture says without any rule. Of a text with other characters only the letters and
+ * digits are told. */
+static int tell_alone(struct work *work, const struct desk *desk, struct constrained *out,
+                      se_error *err)
+{
+    struct repair free_text;
+    const struct decode_text *best =
+        desk->any->count > 0 ? &desk->any->texts[0] : desk->bound->texts;
+    struct decode_text known = *best;
+    known.length = 0;
+    for (size_t i = 0; i < best->length; i++)
+        if (best->symbols[i] < AUTOMATON_SYMBOLS)
+            known.symbols[known.length++] = best->symbols[i];
+    if (!key_of(&known, &free_text))
+        free_text.key[free_text.length = 0] = '\0';
+    out->alone.text = arena_copy(work->arena, free_text.key, free_text.length);
+    out->alone.p = (float)exp(fmin(desk->bound->texts[0].logp, 0));
+    out->alone.text_p = (float)exp(fmin(best->logp, 0));
+    return out->alone.text ? SE_OK : se_fail_memory(err, "a text", free_text.length);
+}
+
 static int apply(struct work *work, const struct work_cand *cand, const struct automaton *automaton,
                  double wrong, const char *rule, struct desk *desk, struct constrained *out,
                  se_error *err)
@@ -349,6 +370,7 @@ static int apply(struct work *work, const struct work_cand *cand, const struct a
         return SE_OK;
     mark_changes(cand, &out->repair, &tail);
     fill_repair(desk, share, &out->repair);
+    FORWARD_IF_ERROR(tell_alone(work, desk, out, err));
     out->certain = (float)share;
     out->rule = rule;
     out->matches = true;

@@ -28,6 +28,7 @@ struct constrained {
     bool fits_pattern; /* as well, where the rule is the list */
     enum ser_known known;
     float certain; /* share of the text against all others, 0 … 1 */
+    struct ser_unconstrained alone; /* what the picture says without the rule */
 };
 
 /* Is there a pattern or a list, and does what was read (or, for a pattern, what looks like it) fit

@@ -271,6 +271,10 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
     reading->sources = h->sources;
     reading->matches_pattern = h->fits_pattern;
     reading->known = h->known;
+    reading->alone = h->alone;
+    if (h->alone.text &&
+        !(reading->alone.text = arena_copy(arena, h->alone.text, strlen(h->alone.text))))
+        return false;
     reading->rank = h->rank;
     reading->anchor = h->cand->anchor ? h->cand->anchor->name : NULL;
     reading->printed = printed_of(work, h->cand, arena);

@@ -353,6 +353,7 @@ static int ask_of(struct work *work, struct hypothesis *h, se_error *err)
     h->rule = found.rule;
     h->fits_pattern = found.fits_pattern;
     h->certain = found.certain;
+    h->alone = found.alone;
     put(h, EVIDENCE_FORMAT, fmaxf((float)h->evidence[EVIDENCE_FORMAT], 0) + AS_ASKED);
     put(h, EVIDENCE_REPAIR, found.repair.cost);
     h->rank = rank_of(h);

@@ -26,6 +26,7 @@ struct hypothesis {
     unsigned sources;
     const char *rule; /* what the user gave that it fits: see struct constrained; or NULL */
     bool fits_pattern;
+    struct ser_unconstrained alone;
     enum ser_known known;
     bool repeated; /* seen at two places */
     bool agreed;   /* text and barcode say the same */

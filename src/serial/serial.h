@@ -99,6 +99,14 @@ struct ser_alternative {
     float score;
 };
 
+/* What a place says by itself, where a pattern or a list decided: probabilities that the lattice
+ * gives to the reading's text, and to the likeliest text of all. */
+struct ser_unconstrained {
+    const char *text; /* the likeliest, letters and digits; NULL: not decided by a rule */
+    float p;          /* of the reading's text */
+    float text_p;     /* of `text` */
+};
+
 /* One identifier. All pointers into the arena given to ser_find. */
 struct ser_reading {
     const char *text;    /* canonical */
@@ -119,6 +127,7 @@ struct ser_reading {
     const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
     const char *anchor;     /* the word that announces it, static; NULL: none does */
     bool matches_pattern;
+    struct ser_unconstrained alone;
     enum ser_known known;
     float rank; /* place in the order of answers: the higher, the earlier */
     /* What it was read from, in columns of symbols (decode.h); NULL unless asked for. */

@@ -128,6 +128,48 @@ static void test_a_wrong_pattern_makes_nothing_sure(void **state)
         assert_string_equal(reading->text, "SKD7204913");
 }
 
+/* How doubtful the picture must be before a rule that is wrong is followed, and that it never is
+ * for sure: the same with a pattern and with a list. */
+static void test_a_wrong_rule_is_never_sure(void **state)
+{
+    static const float seen[] = {0.999F, 0.99F, 0.95F, 0.9F, 0.8F, 0.7F, 0.6F, 0.51F};
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(seen) / sizeof(seen[0]); i++) {
+        const float p = seen[i / 2];
+        begin("S/N: SKD7204913");
+        strip_set(&asked.strip, 2 * 5, 'S', p, '5');
+        if (i % 2 == 0)
+            give_pattern("5KD[0-9]{7}");
+        else
+            give_list("5KD7204913\nXKD7204913\n");
+        const struct ser_reading *reading = answer();
+        if (strcmp(reading->text, "5KD7204913") == 0) {
+            assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+            assert_non_null(reading->alone.text);
+            assert_string_equal(reading->alone.text, "SKD7204913");
+            assert_true(reading->alone.text_p > reading->alone.p);
+            assert_true(reading->alone.p > 0);
+        } else {
+            assert_string_equal(reading->text, "SKD7204913");
+            assert_false(reading->matches_pattern);
+            assert_null(reading->alone.text);
+        }
+        end(NULL);
+    }
+}
+
+/* A rule that agrees is told beside the picture's own word. */
+static void test_unconstrained_agrees(void **state)
+{
+    (void)state;
+    begin("S/N: SKD7204913");
+    give_pattern("SKD[0-9]{7}");
+    const struct ser_reading *reading = answer();
+    assert_string_equal(reading->alone.text, "SKD7204913");
+    assert_float_equal(reading->alone.p, reading->alone.text_p, 1e-6F);
+    assert_true(reading->alone.p > 0.5F);
+}
+
 /* Two equal digits without a blank between them read as one. */
 static void test_a_symbol_more(void **state)
 {
@@ -373,6 +415,8 @@ int main(void)
         cmocka_unit_test_teardown(test_a_pattern_that_agrees_changes_nothing, end),
         cmocka_unit_test_teardown(test_a_wrong_pattern_invents_nothing, end),
         cmocka_unit_test_teardown(test_a_wrong_pattern_makes_nothing_sure, end),
+        cmocka_unit_test_teardown(test_a_wrong_rule_is_never_sure, end),
+        cmocka_unit_test_teardown(test_unconstrained_agrees, end),
         cmocka_unit_test_teardown(test_a_symbol_more, end),
         cmocka_unit_test_teardown(test_a_symbol_less, end),
         cmocka_unit_test_teardown(test_separators_of_a_pattern, end),
