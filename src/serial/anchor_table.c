@@ -32,7 +32,10 @@ const struct anchor_row anchor_rows[] = {
     {"sl", SAYS_SERIAL, STRONG, NN},
     {"s#", SAYS_SERIAL, STRONG, 0},
     {"(s)", SAYS_SERIAL, STRONG, G},
+    /* GS1: serial number; of a component; of an asset */
     {"(21)", SAYS_SERIAL, STRONG, G},
+    {"(250)", SAYS_SERIAL, MEDIUM, G},
+    {"(8004)", SAYS_ASSET, STRONG, G},
     {"s", SAYS_SERIAL, MEDIUM, C | ANCHOR_UPPER},
     {"n", SAYS_SERIAL, WEAK, C | ANCHOR_UPPER},
     {"dsn", SAYS_SERIAL, STRONG, C | ANCHOR_UPPER},
@@ -344,6 +347,8 @@ const struct anchor_row anchor_rows[] = {
     {"gtin", SAYS_GTIN, STRONG, N},
     {"isbn", SAYS_GTIN, STRONG, N},
     {"(01)", SAYS_GTIN, STRONG, G},
+    {"(240)", SAYS_PART, STRONG, G},
+    {"(241)", SAYS_PART, STRONG, G},
     /* The same for all devices of a kind */
     {"model", SAYS_PART, STRONG, N | G | X},
     {"model number", SAYS_PART, STRONG, X},
@@ -451,6 +456,12 @@ const struct anchor_row anchor_rows[] = {
     {"wwid", SAYS_OTHER, STRONG, ANCHOR_UPPER},
     {"dcm", SAYS_OTHER, MEDIUM, C | ANCHOR_UPPER},
     {"lot", SAYS_OTHER, MEDIUM, N | ANCHOR_UPPER},
+    /* GS1: batch, dates, number of pieces */
+    {"(10)", SAYS_OTHER, MEDIUM, G},
+    {"(11)", SAYS_OTHER, MEDIUM, G},
+    {"(17)", SAYS_OTHER, MEDIUM, G},
+    {"(30)", SAYS_OTHER, MEDIUM, G},
+    {"(37)", SAYS_OTHER, MEDIUM, G},
     {"batch", SAYS_OTHER, MEDIUM, N},
     {"charge", SAYS_OTHER, MEDIUM, C},
     {"chargen", SAYS_OTHER, MEDIUM, NN},

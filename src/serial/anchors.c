@@ -407,10 +407,10 @@ static bool may_start(const struct matcher *m, size_t at)
 }
 
 /* A short word right behind a digit is more likely the middle of a code ("C17MM1R893MN"), unless a
- * colon follows. */
+ * colon follows, or it begins with a mark: "…12(21)AB…". */
 static bool is_inside_code(const struct matcher *m, size_t at, const struct match *match)
 {
-    return at > 0 && word_at(m, at - 1) && class_at(m, at - 1) == FOLD_DIGIT &&
+    return at > 0 && word_at(m, at) && word_at(m, at - 1) && class_at(m, at - 1) == FOLD_DIGIT &&
            !fold_is_unspaced(m->text->chars[at].c) && match->letters < 4 &&
            !announces(m, match->end, true);
 }

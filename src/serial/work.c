@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "serial/element_string.h"
 
 static float clean(float value, float low, float high, float otherwise)
 {
@@ -70,10 +71,59 @@ static struct ser_char *clean_chars(struct arena *arena, const struct ser_char *
     return to;
 }
 
+static size_t lesser(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static int add_barcode_line(struct work *work, const struct ser_barcode *barcode,
+                            const struct ser_char *line, size_t count, size_t *room, se_error *err)
+{
+    struct work_text *text = &work->texts[work->text_count];
+    text->chars = clean_chars(work->arena, line, count, 0);
+    RETURN_ERROR_IF(!text->chars, err, SE_ERR_MEMORY, "no memory for the text of a barcode");
+    text->count = count;
+    text->frame = frame_of(barcode->quad);
+    text->symbology = barcode->symbology ? barcode->symbology : "";
+    work->text_count++;
+    *room -= count;
+    return SE_OK;
+}
+
+static void put_chars(struct ser_char *line, size_t *count, size_t most, const char *text,
+                      size_t length)
+{
+    for (size_t i = 0; i < length && *count < most; i++)
+        line[(*count)++] = (struct ser_char){.c = (unsigned char)text[i], .p = 1};
+}
+
+/* One text per element, as it is printed: "(21)SN4711". */
+static int add_elements(struct work *work, const struct ser_barcode *barcode,
+                        const struct element_part *parts, size_t part_count, size_t *room,
+                        se_error *err)
+{
+    for (size_t i = 0; i < part_count && work->text_count < SER_MAX_LINES; i++) {
+        struct ser_char line[SER_MAX_LINE];
+        const size_t most = lesser(SER_MAX_LINE, *room);
+        size_t count = 0;
+        put_chars(line, &count, most, "(", 1);
+        put_chars(line, &count, most, parts[i].ai, parts[i].ai_length);
+        put_chars(line, &count, most, ")", 1);
+        put_chars(line, &count, most, parts[i].value, parts[i].length);
+        if (count > 0)
+            FORWARD_IF_ERROR(add_barcode_line(work, barcode, line, count, room, err));
+    }
+    return SE_OK;
+}
+
 /* One text per line of a barcode's content; a QR code may hold a whole label. */
 static int add_barcode(struct work *work, const struct ser_barcode *barcode, size_t *room,
                        se_error *err)
 {
+    struct element_part parts[ELEMENTS_MAX_COUNT];
+    const size_t part_count = element_string_split(barcode->text, barcode->length, parts);
+    if (part_count > 0)
+        return add_elements(work, barcode, parts, part_count, room, err);
     size_t at = 0;
     while (at < barcode->length && work->text_count<SER_MAX_LINES && * room> 0) {
         struct ser_char line[SER_MAX_LINE];
@@ -86,23 +136,10 @@ static int add_barcode(struct work *work, const struct ser_barcode *barcode, siz
             if (count < SER_MAX_LINE && count < *room)
                 line[count++] = (struct ser_char){.c = c, .p = 1};
         }
-        if (count == 0)
-            continue;
-        struct work_text *text = &work->texts[work->text_count];
-        text->chars = clean_chars(work->arena, line, count, 0);
-        RETURN_ERROR_IF(!text->chars, err, SE_ERR_MEMORY, "no memory for the text of a barcode");
-        text->count = count;
-        text->frame = frame_of(barcode->quad);
-        text->symbology = barcode->symbology ? barcode->symbology : "";
-        work->text_count++;
-        *room -= count;
+        if (count > 0)
+            FORWARD_IF_ERROR(add_barcode_line(work, barcode, line, count, room, err));
     }
     return SE_OK;
-}
-
-static size_t lesser(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 /* The line's lattice if it can be used at all. */

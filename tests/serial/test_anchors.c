@@ -113,6 +113,7 @@ static const char *const serial_words[] = {
     "(S)",
     "S:",
     "(21)",
+    "(250)",
     "Meter No.",
     "Machine No.",
     "Mfg. No.",
