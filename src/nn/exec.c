@@ -134,6 +134,24 @@ void nn_exec_trim(struct nn_exec *exec)
         nn_exec_trim(exec->spare);
 }
 
+void nn_exec_shrink(struct nn_exec *exec, size_t keep)
+{
+    if (exec->spare)
+        nn_exec_shrink(exec->spare, keep);
+    if (remote_of(exec))
+        return;
+    if (exec->arena->bytes > keep)
+        free_arena(exec);
+    int kept = 0;
+    for (int i = 0; i < exec->plan_count; i++) {
+        if (exec->plans[i]->arena_bytes > keep)
+            nn_plan_free(exec->plans[i]);
+        else
+            exec->plans[kept++] = exec->plans[i];
+    }
+    exec->plan_count = kept;
+}
+
 size_t nn_exec_bytes(const struct nn_exec *exec)
 {
     size_t bytes = exec->arena->bytes + (exec->spare ? nn_exec_bytes(exec->spare) : 0);

@@ -184,6 +184,9 @@ struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec);
 /* Floating-point operations of the current plan's products, 2 for a multiplication and an
  * addition; 0 without a plan. */
 double nn_exec_flop(const struct nn_exec *exec);
+/* Gives back the plans that need an arena of more than `keep` bytes, and an arena that is larger.
+ * What a GPU holds stays. */
+void nn_exec_shrink(struct nn_exec *exec, size_t keep);
 /* Gives plans and arena back; the next prepare makes them anew. */
 void nn_exec_trim(struct nn_exec *exec);
 /* Bytes held now by arena and plans (of a GPU twice what its arena takes there). */

@@ -47,6 +47,11 @@ static bool rect_holds(struct rect outer, struct rect inner)
            outer.y + outer.height >= inner.y + inner.height;
 }
 
+void picture_forget_sharp(struct picture *picture)
+{
+    image_free(&picture->sharp);
+}
+
 int picture_sharp(struct picture *picture, struct rect want, struct image *window,
                   struct view *view, se_error *err)
 {

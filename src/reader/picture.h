@@ -44,6 +44,9 @@ void picture_close(struct picture *picture);
 int picture_sharp(struct picture *picture, struct rect want, struct image *window,
                   struct view *view, se_error *err);
 
+/* Forgets the rectangle at full resolution; the next picture_sharp makes it anew. */
+void picture_forget_sharp(struct picture *picture);
+
 /* Smallest rectangle of whole upright pixels round `quads`, a margin of half a line added, cut to
  * the picture; empty (width or height 0) when they lie outside. */
 struct rect picture_rect_round(const struct picture *picture, const struct quad *quads, int count);

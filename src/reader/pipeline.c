@@ -26,6 +26,7 @@
 
 enum {
     WORK_MAX_BYTES = 512 << 20, /* lines and lattices of all looks of a picture */
+    KEPT_BYTES = 64 << 20,      /* of the networks' arena between pictures, at most */
     BASE_SIDE = 2000,           /* longer side that is decoded, at least */
     LINES_SIDE = 1280,          /* longer side of the first look when all text is wanted */
     CLOSER_SIDE = 1280,         /* longer side of a closer look */
@@ -157,6 +158,9 @@ static int larger_looks(struct search *search, float scale, se_error *err)
         const float next = scale_of(search, &params[i]);
         if (next < LARGER_LEAST * scale || !may_look(search, i ? LOOK_FULL : LOOK_MIDDLE))
             continue;
+        /* The larger input takes their room. */
+        picture_forget_sharp(&search->picture);
+        nn_exec_shrink(search->slot->detector, KEPT_BYTES);
         FORWARD_IF_ERROR(look_at(search, names[i], &search->picture.base, &params[i], &seen, err));
         if (search_is_over(search) || merge_is_plausible(&search->merge))
             return SE_OK;
@@ -361,5 +365,7 @@ int pipeline_read(const struct se_reader *reader, struct slot *slot,
         status = search_picture(&search, input, err);
     picture_close(&search.picture);
     arena_free(&search.arena);
+    nn_exec_shrink(slot->detector, KEPT_BYTES);
+    nn_exec_shrink(slot->recognizer, KEPT_BYTES);
     return status;
 }

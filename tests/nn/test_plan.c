@@ -323,6 +323,35 @@ static void test_taking_turns(void **state)
     nn_model_free(model);
 }
 
+/* Large plans and their arena go, small ones stay; each run is what it was. */
+static void test_shrinking(void **state)
+{
+    (void)state;
+    struct nn_model *model = small_model(NN_BACKEND_REF);
+    struct nn_exec *exec = new_exec(model, NULL, 0), *other = new_exec(model, NULL, 0);
+    nn_exec_take_turns(other, exec);
+    const double small = run(exec, 7, 7);
+    const size_t before = nn_exec_bytes(exec), keep = 16384; /* between the two arenas */
+    const double large = run(other, 39, 39);
+    assert_true(nn_exec_bytes(other) > before);
+    nn_exec_shrink(exec, keep);
+    nn_exec_shrink(other, keep);
+    assert_in_range(nn_exec_bytes(exec), 1, before);
+    assert_int_equal(nn_exec_bytes(other), 0);
+    assert_null(nn_exec_input(exec));
+    assert_null(nn_exec_input(other));
+    assert_int_equal(nn_exec_run(other, NULL, NULL), SE_ERR_ARGUMENT);
+    assert_true(run(exec, 7, 7) == small);
+    nn_exec_shrink(exec, keep); /* nothing is too large: the plan stays the current one */
+    assert_non_null(nn_exec_input(exec));
+    assert_true(run(other, 39, 39) == large);
+    nn_exec_shrink(other, 0);
+    assert_true(nn_exec_bytes(other) == 0);
+    nn_exec_free(other);
+    nn_exec_free(exec);
+    nn_model_free(model);
+}
+
 static void test_limits(void **state)
 {
     struct nn_model *model = small_model(NN_BACKEND_REF);
@@ -546,13 +575,21 @@ static void test_input_and_output_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reshape),      cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_picture),      cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_memory_chain), cmocka_unit_test(test_plans_do_not_mix),
-        cmocka_unit_test(test_taking_turns), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_bounded),      cmocka_unit_test(test_run_allocates_nothing),
-        cmocka_unit_test(test_profile),      cmocka_unit_test(test_failing_allocations),
-        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_input_and_output_apart),
+        cmocka_unit_test(test_reshape),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_picture),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory_chain),
+        cmocka_unit_test(test_plans_do_not_mix),
+        cmocka_unit_test(test_taking_turns),
+        cmocka_unit_test(test_shrinking),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_run_allocates_nothing),
+        cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_input_and_output_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
