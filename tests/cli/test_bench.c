@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli_testing.h"
@@ -39,6 +40,28 @@ static void test_network(void **state)
     assert_non_null(strstr(run.out, "det 64x96"));
     assert_non_null(strstr(run.out, "of the peak"));
     program_run_free(&run);
+}
+
+/* The setting `cpu` limits the tier, and the fields name what computed; no tier passes its peak. */
+static void test_tiers(void **state)
+{
+    (void)state;
+    for (enum nn_cpu_tier tier = NN_CPU_PORTABLE; tier <= NN_CPU_AMX; tier++) {
+        const char *missing;
+        char setting[32], backend[32];
+        if (!cpu_has_tier(tier, &missing)) {
+            print_message("SKIP tier %s: this machine lacks %s\n", nn_cpu_tier_name(tier), missing);
+            continue;
+        }
+        snprintf(setting, sizeof(setting), "cpu=%s", nn_cpu_tier_name(tier));
+        snprintf(backend, sizeof(backend), "cpu %s", nn_cpu_tier_name(tier));
+        json_t *all = cli_json(0, "bench", "--network", "rec", "--shape", "48x64", "--threads", "1",
+                               "--iterations", "1", "--json", "--set", setting, NULL);
+        assert_string_equal(cli_string(all, "backend"), backend);
+        assert_string_equal(cli_string(all, "precision"), "fp32");
+        assert_true(cli_number(all, "percent_of_peak") < 100);
+        json_decref(all);
+    }
 }
 
 static void test_batch(void **state)
@@ -215,6 +238,7 @@ int main(int argc, char **argv)
         return CLI_EXIT_SKIP;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_network, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_tiers),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_without_gpu),
         cmocka_unit_test_setup_teardown(test_precision, scratch_setup, scratch_teardown),

@@ -58,6 +58,9 @@ CPU_KERNELS(X)
 /* gemm over views and `split`, of tiers with tile.split; called by check_gemm. */
 void check_split_products(const struct cpu_kernels *kernels, const char *name);
 
+/* Rows of --bench for the 8-bit kernels whose name contains `pattern`. */
+void bench_int8(const char *pattern);
+
 /* The 16-wide kernels compiled for this machine's own registers (kernel_wide.c). */
 #if defined(__x86_64__)
 extern const struct cpu_kernels cpu_kernels_wide;

@@ -72,6 +72,7 @@ static int bench(const char *pattern)
                 rows[k].bench(tiers[t].kernels, name);
         }
     }
+    bench_int8(pattern);
     return 0;
 }
 

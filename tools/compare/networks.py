@@ -2,10 +2,11 @@
 """Times the two networks alone, side by side: SerialEye, OpenVINO and ONNX Runtime, all in float32.
 
     python3 tools/compare/networks.py [--build build] [--venv build/peers/networks]
-        [--threads 1,2] [--rounds 8] [--json FILE]
+        [--threads 1,2] [--tiers amx,avx512,avx2] [--rounds 8] [--json FILE]
 
 OpenVINO computes in f32 (INFERENCE_PRECISION_HINT; without it, it takes bfloat16 where the CPU has
-that) with the latency hint. "avx2" is SerialEye with --tier avx2, and OpenVINO with
+that) with the latency hint; SerialEye's tier amx, whose products are of numbers in two parts, stands
+beside that too. "avx2" is SerialEye with --tier avx2, and OpenVINO with
 ONEDNN_MAX_CPU_ISA=AVX2, which is looked up in the names of the kernels that it chose. A peer that
 does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
 
@@ -153,18 +154,21 @@ def prepare(venv: Path) -> Path:
     return python
 
 
-def has_avx512() -> bool:
-    """Has this machine's processor AVX-512 as the tier needs it?"""
+def own_tiers() -> list[str]:
+    """SerialEye's tiers that this machine's processor has, the best first."""
     flags = Path("/proc/cpuinfo").read_text(encoding="ascii").split()
-    return all(flag in flags for flag in ("avx512f", "avx512bw", "avx512dq", "avx512vl"))
+    wanted = {"amx": ("amx_tile", "amx_bf16", "avx512_bf16"),
+              "avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl"), "avx2": ()}
+    return [tier for tier, needs in wanted.items() if all(flag in flags for flag in needs)]
 
 
 def measure(network: str, threads: int, options: argparse.Namespace, python: Path) -> list[Entry]:
     """All engines on a network, in turns."""
-    best = "avx512" if has_avx512() else "avx2"
-    tiers = [best] if best == "avx2" else ["avx512", "avx2"]
+    tiers = [tier for tier in own_tiers() if tier in options.tiers.split(",")]
     entries: list[Own | Peer] = [Own("serialeye", tier) for tier in tiers]
-    entries += [Peer("openvino", tier) for tier in tiers] + [Peer("onnxruntime", best)]
+    # Peers in float32 have no use for tiles: there is one of them for the tiers amx and avx512.
+    peers = [tier for tier in tiers if tier != "amx"] or ["avx512"]
+    entries += [Peer("openvino", tier) for tier in peers] + [Peer("onnxruntime", peers[0])]
     model = options.models / NETWORKS[network][0]
     os.sched_setaffinity(0, sorted(options.processors)[:threads])
     for entry in list(entries):
@@ -186,6 +190,8 @@ def measure(network: str, threads: int, options: argparse.Namespace, python: Pat
 def report(network: str, threads: int, entries: list[Entry]) -> list[dict]:
     """Rows of the table; also printed."""
     peers = {e.tier: min(e.shortest) for e in entries if e.name == "openvino"}
+    if "avx512" in peers:
+        peers["amx"] = peers["avx512"]
     rows = []
     for e in entries:
         best = min(e.shortest)
@@ -208,6 +214,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path,
                         default=Path.home() / ".local/share/serialeye/models")
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--tiers", default="amx,avx512,avx2", help="those of them that there are")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
