@@ -16,9 +16,9 @@
 #include "nn/cpu/cpu_step.h"
 
 enum {
-    VIEW_ROWS = 8,            /* output rows of a piece, at most … */
-    VIEW_FLOATS = 1 << 17,    /* … and about so much of scratch: a quarter of 2 MB */
-    VIEW_LEAST_OUTPUTS = 512, /* enough to be worth handing out */
+    VIEW_ROWS = 8,         /* output rows of a piece, at most … */
+    VIEW_FLOATS = 1 << 17, /* … and about so much of scratch: a quarter of 2 MB */
+    VIEW_LEAST_PIECES = 8, /* that threads can share */
 };
 
 /* Sizes of the split input of a piece. */
@@ -59,11 +59,11 @@ static size_t floats_of(const struct view_layout *l)
 void cpu_view_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                    struct cpu_need *need)
 {
-    const int64_t height = step->out.dims[1], width = step->out.dims[2];
+    const int64_t height = step->out.dims[1];
     (void)kernels;
-    int64_t rows = cpu_least((VIEW_LEAST_OUTPUTS + width - 1) / width, height);
+    int64_t rows = 1;
     /* More rows at once: fewer of the input are split twice. */
-    while (rows < cpu_least(VIEW_ROWS, height)) {
+    while (rows < cpu_least(VIEW_ROWS, height / VIEW_LEAST_PIECES)) {
         const struct view_layout more = layout_of(step, rows + 1);
         if (floats_of(&more) > VIEW_FLOATS)
             break;

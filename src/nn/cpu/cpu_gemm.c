@@ -11,7 +11,8 @@
 
 enum {
     GEMM_BLOCK = 48,         /* rows of a piece, about */
-    SPLIT_BLOCK = 128,       /* the same for products of tiles, which are done sooner */
+    SPLIT_BLOCK = 128,       /* the same for products of tiles, which are done sooner … */
+    SPLIT_LEAST_BLOCKS = 8,  /* … and of a step, so that threads can share it */
     LARGE_WEIGHTS = 1 << 18, /* floats: half of a second-level cache of 2 MB */
     GEMM_CHUNK_VECTORS = 48, /* columns of a piece, where they are cut: multiple of 2 and 3 */
     GEMM_WIDE_VECTORS = 96,  /* cut columns from here on … */
@@ -50,7 +51,10 @@ static void plan_blocks(const struct nn_step *step, const struct cpu_tile *tile,
     const int64_t about = weight_floats > LARGE_WEIGHTS ? 2 * usual : usual;
     const int64_t unit =
         (int64_t)tile->rows[cpu_panel_vectors(tile, packed->panels[0].vectors) - 1];
-    const int64_t blocks = cpu_most((m + about) / (2 * about) * 2, 1);
+    int64_t blocks = cpu_most((m + about) / (2 * about) * 2, 1);
+    if (tile->split && blocks * step->in[NN_IN_X].dims[0] < SPLIT_LEAST_BLOCKS)
+        blocks = cpu_least((int64_t)cpu_pieces_of(SPLIT_LEAST_BLOCKS, step->in[NN_IN_X].dims[0]),
+                           cpu_most(m / unit, 1));
     need->rows = cpu_most((m / blocks + unit / 2) / unit * unit, cpu_least(unit, m));
     need->pieces = (size_t)(step->in[NN_IN_X].dims[0] * blocks_an_image(m, need->rows));
 }
