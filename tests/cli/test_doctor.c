@@ -14,6 +14,7 @@
 
 #include "diag/doctor.h"
 #include "failing_malloc.h"
+#include "nn/cpu/cpu_detect.h"
 #include "reader/settings.h"
 #include "scratch.h"
 
@@ -70,6 +71,13 @@ static void test_machine_and_gpus(void **state)
     assert_int_equal(doctor_examine(settings, scratch_path(""), false, &report, NULL), SE_OK);
     assert_string_equal(value_of(&report, "machine", "processor"), "Some Processor");
     assert_string_equal(value_of(&report, "machine", "instruction sets"), "sse4_2 avx fma avx512f");
+    const char *missing;
+    enum nn_cpu_tier best = NN_CPU_AMX;
+    while (!cpu_has_tier(best, &missing))
+        best--;
+    /* Followed by why, where it is slow. */
+    const char *name = nn_cpu_tier_name(best);
+    assert_memory_equal(value_of(&report, "machine", "fastest code"), name, strlen(name));
     assert_string_equal(value_of(&report, "machine", "memory"), "4 MiB available");
     assert_string_equal(value_of(&report, "gpu", "PCI 0000:00:01.0"), "");
     assert_string_equal(value_of(&report, "gpu", "PCI 0000:00:02.0"),
