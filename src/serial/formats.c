@@ -300,15 +300,21 @@ static void find_makers(const struct work *work, const struct work_text *text, b
 
 int format_prepare(struct work *work, const struct format *extra, size_t extra_count, se_error *err)
 {
-    const size_t count = format_row_count + extra_count;
-    const struct format **formats = arena_alloc(work->arena, count, sizeof(*formats));
-    uint64_t *lengths = arena_alloc(work->arena, count, sizeof(*lengths));
-    bool *maker = arena_alloc(work->arena, count, sizeof(*maker));
+    const size_t most = format_row_count + extra_count;
+    const char *without = work->input->without;
+    size_t count = 0;
+    const struct format **formats = arena_alloc(work->arena, most, sizeof(*formats));
+    uint64_t *lengths = arena_alloc(work->arena, most, sizeof(*lengths));
+    bool *maker = arena_alloc(work->arena, most, sizeof(*maker));
     RETURN_ERROR_IF(!formats || !lengths || !maker, err, SE_ERR_MEMORY,
                     "no memory for the table of formats");
-    for (size_t i = 0; i < count; i++) {
-        formats[i] = i < format_row_count ? &format_rows[i] : &extra[i - format_row_count];
-        lengths[i] = format_lengths(formats[i]);
+    for (size_t i = 0; i < most; i++) {
+        const struct format *row =
+            i < format_row_count ? &format_rows[i] : &extra[i - format_row_count];
+        if (without && strcmp(row->name, without) == 0)
+            continue;
+        formats[count] = row;
+        lengths[count++] = format_lengths(row);
     }
     work->formats = formats;
     work->format_count = count;

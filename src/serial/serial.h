@@ -149,6 +149,8 @@ struct ser_input {
     int width, height;            /* of the upright picture */
     const struct format *formats; /* the user's own, see format_file.h; NULL: none */
     size_t format_count;
+    const char
+        *without; /* name of a row of the table that is left out, to see what it adds; NULL */
     const struct automaton *pattern; /* what the serial number looks like, or NULL */
     const struct known_list *known;  /* serial numbers that there are, or NULL */
     bool strips;                     /* readings keep what they were read from */

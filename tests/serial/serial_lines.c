@@ -1,7 +1,7 @@
 /*
  * Runs the search for identifiers over lines of text from a file, without any picture.
  *
- *   serial_lines LINES.jsonl > RUN.jsonl
+ *   serial_lines LINES.jsonl [FORMAT] > RUN.jsonl      FORMAT: a row of the table to leave out
  *
  * Each line of the file is one picture:
  *   {"file": …, "width": …, "height": …,
@@ -129,7 +129,7 @@ static bool read_input(const json_t *picture, struct ser_input *input, struct ar
     return true;
 }
 
-static bool answer(const json_t *picture)
+static bool answer(const json_t *picture, const char *without)
 {
     struct arena arena;
     struct ser_input input = {0};
@@ -137,6 +137,7 @@ static bool answer(const json_t *picture)
     se_error error;
     arena_init(&arena, ARENA_MAX);
     bool ok = read_input(picture, &input, &arena);
+    input.without = without;
     if (ok && ser_find(&input, &arena, &output, &error) != SE_OK) {
         fprintf(stderr, "%s\n", error.message);
         ok = false;
@@ -159,12 +160,12 @@ static bool answer(const json_t *picture)
 
 int main(int argc, char **argv)
 {
-    FILE *file = argc == 2 ? fopen(argv[1], "r") : NULL;
+    FILE *file = argc == 2 || argc == 3 ? fopen(argv[1], "r") : NULL;
     char *row = NULL;
     size_t room = 0;
     bool ok = true;
     if (!file) {
-        fprintf(stderr, "usage: serial_lines LINES.jsonl\n");
+        fprintf(stderr, "usage: serial_lines LINES.jsonl [FORMAT]\n");
         return 2;
     }
     while (ok && getline(&row, &room, file) > 0) {
@@ -172,7 +173,7 @@ int main(int argc, char **argv)
         json_t *picture = json_loads(row, 0, &error);
         if (!picture)
             fprintf(stderr, "%s: %s\n", argv[1], error.text);
-        ok = picture && answer(picture);
+        ok = picture && answer(picture, argc == 3 ? argv[2] : NULL);
         json_decref(picture);
     }
     free(row);

@@ -399,6 +399,23 @@ static void test_label_in_qr_code(void **state)
 }
 
 /* The quad is that of the identifier alone. */
+static void test_a_row_left_out(void **state)
+{
+    static const char *const rows[] = {"S/N: FOC1234X0AB"}, *const names[] = {NULL, "cisco", "hp"};
+    static const char *const formats[] = {"cisco", "generic", "cisco"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct label label;
+        label_init(&label, 0);
+        label_rows(&label, rows, 1);
+        label.input.without = names[i];
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_string_equal(label_text(&label, 0), "FOC1234X0AB");
+        assert_string_equal(label.found.readings[0].format, formats[i]);
+        label_free(&label);
+    }
+}
+
 /* A word is no number, wherever it stands; letters that nobody can speak may be one. */
 static void test_words_without_digits(void **state)
 {
@@ -470,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_unanswered),
         cmocka_unit_test(test_two_devices),
         cmocka_unit_test(test_label_in_qr_code),
+        cmocka_unit_test(test_a_row_left_out),
         cmocka_unit_test(test_words_without_digits),
         cmocka_unit_test(test_quad),
     };

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "serial/pattern.h"
 #include "failing_malloc.h"
@@ -148,13 +149,23 @@ static void test_hostile_patterns_end(void **state)
         "(A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A){40}",
         "([A-M]?[N-Z]?[0-4]?[5-9]?){48}",
         "(0|1)*0(0|1){9}|(2|3)*2(2|3){9}",
+        ".*1.{9}",
+        ".*1.{20}",
+        "(.*1.{4}|.*2.{5}|.*3.{6})",
     };
+    const clock_t start = clock();
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
         struct pattern *pattern;
         const int status = pattern_compile(&pattern, patterns[i], NULL);
         assert_true(status == SE_OK || status == SE_ERR_SETTING);
+        if (status == SE_OK)
+            assert_true(pattern_automaton(pattern)->states <= AUTOMATON_MAX_STATES);
         pattern_free(pattern);
     }
+    /* Each within the second that is promised, ten times slower with sanitizers. */
+    const double each = (double)(clock() - start) / CLOCKS_PER_SEC /
+                        (double)(sizeof(patterns) / sizeof(patterns[0]));
+    assert_true(each < 1);
 }
 
 static void test_every_allocation_may_fail(void **state)

@@ -108,6 +108,25 @@ class Rendering(unittest.TestCase):
                 return
         self.fail("none of 60 pictures was stored turned")
 
+    def test_damage_hides_characters_and_nothing_else(self) -> None:
+        """The same picture but for some characters, their bars, and what the file makes of them."""
+        kinds = set()
+        for index in range(5):
+            with self.subTest(index=index):
+                whole = render.render(render.Job(9, index, ("labels",), "easy"))
+                job = render.Job(9, index, ("labels",), "easy", damaged=True)
+                damaged = render.render(job)
+                self.assertEqual(damaged, render.render(job))
+                self.assertIsNone(whole.truth["damage"])
+                self.assertEqual(whole.row["serial"], damaged.row["serial"])
+                self.assertEqual(whole.truth["quad"], damaged.truth["quad"])
+                hidden = damaged.truth["damage"]
+                kinds.add(hidden["kind"])
+                self.assertTrue(0 <= hidden["from"] < hidden["to"] <= hidden["from"] + 3)
+                self.assertIn(f"characters {hidden['from']} to {hidden['to']}", damaged.row["note"])
+                self.assertNotEqual(whole.data, damaged.data)
+        self.assertGreater(len(kinds), 1)
+
     def check(self, picture: render.Picture, kind: str) -> None:
         """The row and the truth of one picture."""
         self.assertEqual(picture.row["kind"], kind)
