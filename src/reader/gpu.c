@@ -1,5 +1,6 @@
 #include "reader/gpu.h"
 
+#include "nn/gpu_info.h"
 #include "reader/precision.h"
 
 /* Shapes of the self-test: every kind of step of the networks, in a few milliseconds. */
@@ -71,4 +72,42 @@ int networks_open(const struct settings_values *values, const struct model_paths
     if (status != SE_OK)
         networks_close(out);
     return status;
+}
+
+/* How many GPUs are asked for besides the first. */
+static int count_more(const struct settings_values *values)
+{
+    int version, there = 0;
+    if (values->gpus > 0)
+        return values->gpus - 1;
+    if (nn_gpu_count(&version, &there, NULL) != SE_OK)
+        return 0;
+    const int rest = there - values->device - 1;
+    return rest < NETWORKS_MORE ? rest : NETWORKS_MORE;
+}
+
+int networks_open_more(const struct settings_values *values, const struct model_paths *paths,
+                       const struct networks *first, struct networks more[NETWORKS_MORE],
+                       int *count, se_error *err)
+{
+    *count = 0;
+    const int wanted = first->on_gpu ? count_more(values) : 0;
+    for (int i = 0; i < wanted; i++) {
+        struct settings_values own = *values;
+        own.device += 1 + i;
+        own.use_gpu = SETTING_TRUE;
+        const int status = networks_open(&own, paths, &more[*count], err);
+        if (status == SE_OK) {
+            ++*count;
+            continue;
+        }
+        if (status == SE_ERR_DEVICE && values->use_gpu == SETTING_AUTO) {
+            se_error_clear(err);
+            continue;
+        }
+        while (*count > 0)
+            networks_close(&more[--*count]);
+        return status;
+    }
+    return SE_OK;
 }

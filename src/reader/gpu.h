@@ -22,6 +22,15 @@ struct networks {
  */
 int networks_open(const struct settings_values *values, const struct model_paths *paths,
                   struct networks *out, se_error *err);
+/*
+ * The same networks on the other GPUs that the setting `gpus` asks for, after networks_open put
+ * `first` on one: more[0 … *count). With use_gpu = true each must be there and pass its self-test
+ * (SE_ERR_DEVICE); with auto those that do not are left out.
+ */
+enum { NETWORKS_MORE = 7 };
+int networks_open_more(const struct settings_values *values, const struct model_paths *paths,
+                       const struct networks *first, struct networks more[NETWORKS_MORE],
+                       int *count, se_error *err);
 /* Empty ones are allowed. */
 void networks_close(struct networks *networks);
 

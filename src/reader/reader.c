@@ -30,10 +30,13 @@ static int open_models(struct se_reader *reader, se_error *err)
     struct model_paths paths;
     FORWARD_IF_ERROR(models_find(values, &paths, err));
     struct networks networks;
-    const int status = networks_open(values, &paths, &networks, err);
+    int status = networks_open(values, &paths, &networks, err);
     reader->detector = networks.detector;
     reader->recognizer = networks.recognizer;
     reader->on_gpu = networks.on_gpu;
+    if (status == SE_OK)
+        status =
+            networks_open_more(values, &paths, &networks, reader->more, &reader->more_count, err);
     model_paths_free(&paths);
     return status;
 }
@@ -45,9 +48,14 @@ static int open_slots(struct se_reader *reader, se_error *err)
     reader->jobs = values->jobs > 0 ? values->jobs : cpus;
     const int wide = values->threads > 0 ? values->threads : cpus;
     const int narrow = values->threads > 0 ? values->threads : 1;
-    FORWARD_IF_ERROR(slots_create(
-        &reader->slots, reader->detector, recognizer_model(reader->recognizer), wide,
-        reader->jobs > 1 ? reader->jobs : 0, narrow, (size_t)values->arena_mb << 20, err));
+    struct slot_models models[1 + NETWORKS_MORE] = {
+        {reader->detector, recognizer_model(reader->recognizer)}};
+    for (int i = 0; i < reader->more_count; i++)
+        models[1 + i] = (struct slot_models){reader->more[i].detector,
+                                             recognizer_model(reader->more[i].recognizer)};
+    FORWARD_IF_ERROR(slots_create(&reader->slots, models, 1 + reader->more_count, wide,
+                                  reader->jobs > 1 ? reader->jobs : 0, narrow,
+                                  (size_t)values->arena_mb << 20, err));
     return reader->on_gpu && values->gpu_idle_s > 0
                ? slots_trim_idle(reader->slots, (int64_t)values->gpu_idle_s * 1000000000, err)
                : SE_OK;
@@ -90,6 +98,8 @@ void se_close(se_reader *reader)
     if (!reader)
         return;
     slots_free(reader->slots);
+    for (int i = 0; i < reader->more_count; i++)
+        networks_close(&reader->more[i]);
     recognizer_close(reader->recognizer);
     nn_model_free(reader->detector);
     format_set_free(&reader->formats);

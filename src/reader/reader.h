@@ -5,6 +5,7 @@
 #define SE_READER_READER_H
 
 #include "ocr/recognize.h"
+#include "reader/gpu.h"
 #include "reader/known_lists.h"
 #include "reader/result.h"
 #include "reader/settings.h"
@@ -18,6 +19,8 @@ struct se_reader {
     se_settings *settings;         /* our copy: owner of those strings */
     struct nn_model *detector;
     struct recognizer *recognizer;
+    struct networks more[NETWORKS_MORE]; /* the same on further GPUs */
+    int more_count;
     bool on_gpu; /* the networks are on a GPU, the CPU stands by */
     struct slots *slots;
     struct format_set formats; /* the user's own */

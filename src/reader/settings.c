@@ -6,6 +6,7 @@
  *   dictionary, backend, cpu            recognizer_options and nn_model_options
  *   precision                           reader/precision.h
  *   use_gpu, device, gpu_memory_mb      networks_open chooses the device
+ *   gpus                                networks_open_more, slots
  *   gpu_idle_s                          slots_trim_idle
  *   profile, preset, looks              which looks are taken, see reader/treated.h
  *   threads, jobs, arena_mb             slots_create
@@ -104,7 +105,9 @@ static const struct setting_row rows[] = {
      AT(use_gpu), 0, 0, NULL, NULL},
     {"device", "0", "0..7", "which GPU, as CUDA counts them", SETTING_WHOLE, AT(device), 0, 7, NULL,
      NULL},
-    {"gpu_memory_mb", "2048", "0..1048576", "MiB of the GPU's memory that may be used; 0: all",
+    {"gpus", "1", "0..8", "how many, from that one on, read pictures side by side; 0: all",
+     SETTING_WHOLE, AT(gpus), 0, 8, NULL, NULL},
+    {"gpu_memory_mb", "2048", "0..1048576", "MiB of a GPU's memory that may be used; 0: all",
      SETTING_WHOLE, AT(gpu_memory_mb), 0, 1048576, NULL, NULL},
     {"gpu_idle_s", "60", "0..86400",
      "seconds without work after which a picture's tensors leave the GPU; 0: never", SETTING_WHOLE,

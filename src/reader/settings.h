@@ -58,6 +58,7 @@ struct settings_values {
     enum setting_precision precision;
     enum setting_gpu use_gpu;
     int device;              /* which GPU, 0 … 7 */
+    int gpus;                /* from that one on; 0: all */
     int gpu_memory_mb;       /* MiB of its memory that may be used; 0: all */
     int gpu_idle_s;          /* after which tensors leave it; 0: never */
     const char *pattern;     /* see serial/pattern.h; "": none */

@@ -16,21 +16,22 @@ struct slots {
     struct slot slot[];
 };
 
-static int slot_fill(struct slot *slot, const struct nn_model *detector,
-                     const struct nn_model *recognizer, int threads, size_t arena_bytes,
-                     se_error *err)
+static int slot_fill(struct slot *slot, const struct slot_models *models, int threads,
+                     size_t arena_bytes, se_error *err)
 {
     if (threads > 1)
         FORWARD_IF_ERROR(pool_create(&slot->pool, threads, err));
-    FORWARD_IF_ERROR(nn_exec_create(&slot->detector, detector, slot->pool, arena_bytes, err));
-    FORWARD_IF_ERROR(nn_exec_create(&slot->recognizer, recognizer, slot->pool, arena_bytes, err));
+    FORWARD_IF_ERROR(
+        nn_exec_create(&slot->detector, models->detector, slot->pool, arena_bytes, err));
+    FORWARD_IF_ERROR(
+        nn_exec_create(&slot->recognizer, models->recognizer, slot->pool, arena_bytes, err));
     nn_exec_take_turns(slot->recognizer, slot->detector);
     return SE_OK;
 }
 
-int slots_create(struct slots **out, const struct nn_model *detector,
-                 const struct nn_model *recognizer, int wide_threads, int narrow_count,
-                 int narrow_threads, size_t arena_bytes, se_error *err)
+int slots_create(struct slots **out, const struct slot_models *models, int model_count,
+                 int wide_threads, int narrow_count, int narrow_threads, size_t arena_bytes,
+                 se_error *err)
 {
     *out = NULL;
     const size_t count = 1 + (size_t)narrow_count;
@@ -42,8 +43,9 @@ int slots_create(struct slots **out, const struct nn_model *detector,
     pthread_cond_init(&slots->released, NULL);
     slots->count = count;
     for (size_t i = 0; i < count; i++) {
-        const int status = slot_fill(&slots->slot[i], detector, recognizer,
-                                     i == 0 ? wide_threads : narrow_threads, arena_bytes, err);
+        const int status =
+            slot_fill(&slots->slot[i], &models[i == 0 ? 0 : (i - 1) % (size_t)model_count],
+                      i == 0 ? wide_threads : narrow_threads, arena_bytes, err);
         if (status != SE_OK) {
             slots_free(slots);
             return status;

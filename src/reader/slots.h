@@ -24,11 +24,17 @@ struct slot {
 
 struct slots;
 
-/* Makes one slot of `wide_threads` threads and `narrow_count` slots of `narrow_threads`. The models
- * outlive the slots. `arena_bytes` bounds each exec. */
-int slots_create(struct slots **out, const struct nn_model *detector,
-                 const struct nn_model *recognizer, int wide_threads, int narrow_count,
-                 int narrow_threads, size_t arena_bytes, se_error *err);
+/* The networks on one device. */
+struct slot_models {
+    const struct nn_model *detector, *recognizer;
+};
+
+/* Makes one slot of `wide_threads` threads, on models[0], and `narrow_count` slots of
+ * `narrow_threads`, in turns on models[model_count]. The models outlive the slots. `arena_bytes`
+ * bounds each exec. */
+int slots_create(struct slots **out, const struct slot_models *models, int model_count,
+                 int wide_threads, int narrow_count, int narrow_threads, size_t arena_bytes,
+                 se_error *err);
 /* Waits until every slot is free, then frees all. NULL is allowed. */
 void slots_free(struct slots *slots);
 /* Lends a free slot, waiting for one; `side_by_side`: not the wide one, where there are others. */

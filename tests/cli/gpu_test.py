@@ -8,8 +8,11 @@ Exit status 77 (skipped) without models.
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
+import tempfile
+import zlib
 
 PROGRAM, DRIVER, PICTURE = sys.argv[1:]
 # The kernels run on the CPU: one look, at a low resolution.
@@ -57,6 +60,31 @@ def test_reading():
     device, texts = read("--set", "gpu_memory_mb=20")
     assert device in ("cpu", "gpu+cpu"), device
     assert texts == expected, (texts, expected)
+
+
+def blank_png():
+    """A grey picture without text: the detector alone has work with it."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    width, height = 64, 64
+    rows = (b"\0" + b"\x80" * width) * height
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def test_several_gpus():
+    with tempfile.NamedTemporaryFile(suffix=".png") as picture:
+        picture.write(blank_png())
+        picture.flush()
+        many = ["--set", "looks=none", "--set", "time_limit_ms=0", "--set", "jobs=2", "--set", "barcodes=false",
+                "--set", "detect_side=64", picture.name, picture.name]
+        for fake, gpus in (("devices=3", 2), ("devices=2", 0), ("devices=2", 4)):
+            status, out, error = run("read", "--json", "--set", f"gpus={gpus}", *many, fake=fake)
+            assert status == 0, error
+            assert [json.loads(line)["device"] for line in out.splitlines()] == ["gpu", "gpu"], out
+        # Forced, each that is asked for must be there.
+        status, _, error = run("read", "--set", "use_gpu=true", "--set", "gpus=3", *many, fake="devices=2")
+        assert status == 2 and "device = 2: there are GPUs 0 to 1" in error, error
 
 
 def test_refusals():
@@ -133,7 +161,7 @@ def main():
     if pathlib.Path("/proc/driver/nvidia/version").exists():
         print("SKIP: this machine has a driver of its own")
         sys.exit(77)
-    for test in (test_doctor, test_bench, test_refusals, test_reading):
+    for test in (test_doctor, test_bench, test_several_gpus, test_refusals, test_reading):
         test()
         print(f"{test.__name__}: passed")
 

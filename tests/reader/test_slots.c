@@ -17,6 +17,7 @@
 enum { MS = 1000000 };
 
 static struct nn_model *model;
+static const char *path;
 static const int64_t shape[4] = {1, 16, 24, 4};
 
 static void wait_ms(int ms)
@@ -28,7 +29,8 @@ static void wait_ms(int ms)
 static struct slots *make(int64_t idle_ns)
 {
     struct slots *slots;
-    assert_int_equal(slots_create(&slots, model, model, 1, 2, 1, 0, NULL), SE_OK);
+    const struct slot_models models = {model, model};
+    assert_int_equal(slots_create(&slots, &models, 1, 1, 2, 1, 0, NULL), SE_OK);
     if (idle_ns > 0)
         assert_int_equal(slots_trim_idle(slots, idle_ns, NULL), SE_OK);
     return slots;
@@ -94,14 +96,40 @@ static void test_others_are_not(void **state)
     }
 }
 
+/* Slots take the devices in turns; each picture stays on one. */
+static void test_devices_in_turns(void **state)
+{
+    struct nn_model *other;
+    const struct nn_model_options options = {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_PORTABLE};
+    struct slots *slots;
+    struct slot *held[4];
+    (void)state;
+    assert_int_equal(nn_model_load(&other, path, &options, NULL), SE_OK);
+    const struct slot_models models[2] = {{model, model}, {other, other}};
+    assert_int_equal(slots_create(&slots, models, 2, 1, 3, 1, 0, NULL), SE_OK);
+    for (size_t i = 0; i < 4; i++) {
+        held[i] = slots_acquire(slots, i > 0);
+        assert_int_equal(nn_exec_prepare(held[i]->detector, shape, NULL), SE_OK);
+    }
+    /* The two backends divide the work into steps of other memory. */
+    assert_true(bytes(held[0]) == bytes(held[1]) && bytes(held[1]) == bytes(held[3]));
+    assert_true(bytes(held[2]) != bytes(held[1]));
+    for (size_t i = 0; i < 4; i++)
+        slots_release(slots, held[i]);
+    slots_free(slots);
+    nn_model_free(other);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idle_slots_are_trimmed),
         cmocka_unit_test(test_others_are_not),
+        cmocka_unit_test(test_devices_in_turns),
     };
     const struct nn_model_options options = {.backend = NN_BACKEND_REF};
     se_error err = {0, ""};
+    path = argc > 1 ? argv[1] : "";
     if (argc != 2 || nn_model_load(&model, argv[1], &options, &err) != SE_OK) {
         fprintf(stderr, "%s\n", err.message);
         return 1;

@@ -166,10 +166,11 @@ ENTRY(cuDeviceGetPCIBusId, (char *id, int size, int device))
 
 ENTRY(cuDevicePrimaryCtxRetain, (void **context, int device))
 {
-    (void)device;
     if (controls.retain_result)
         return controls.retain_result;
     controls.contexts++;
+    if (device >= 0 && device < FAKE_DEVICES)
+        controls.opened[device]++;
     *context = &controls;
     return CUDA_OK;
 }

@@ -32,6 +32,7 @@ struct fake_controls {
     /* Counted: */
     long long allocated_bytes, most_bytes;
     int allocations, contexts, modules, streams, graphs, pinned; /* alive */
+    int opened[FAKE_DEVICES]; /* times that a context of each device was taken */
     long long kernel_launches, graph_launches, copies;
     int image_architecture; /* of the last module; PTX: 1000 + its target */
 };
