@@ -13,15 +13,16 @@
 
 /*
  * The width of a U or V near its foot, as a part of its width near its top: about 0.3 for a V, 0.7
- * for a U. `crop`: the line, grey, CROP_HEIGHT rows, steps of CROP_STEP pixels from its left border;
- * `at`: which of the line's characters. Negative when it cannot be told: too little contrast, too
- * small, a foot wider than the top.
+ * for a U. `crop`: the line, grey, CROP_HEIGHT rows, steps of CROP_STEP pixels from its left
+ * border; `at`: which of the line's characters. Negative when it cannot be told: too little
+ * contrast, too small, a foot wider than the top.
  */
 float glyph_foot(const struct image *crop, const struct text_char *chars, size_t count, size_t at);
 
 /*
- * Raises the odds of V against U where a U or V of the line narrows as only a V does, and those of 0
- * against O beside digits of a code; nothing else changes. `image`: that the line was read from; what is new lives in `arena`. SE_ERR_MEMORY.
+ * Raises the odds of V against U where a U or V of the line narrows as only a V does, and those of
+ * 0 against O beside digits of a code; nothing else changes. `image`: that the line was read from;
+ * what is new lives in `arena`. SE_ERR_MEMORY.
  */
 int glyph_weigh(const struct recognizer *recognizer, const struct image *image, struct arena *arena,
                 struct text_line *line, se_error *err);

@@ -71,8 +71,8 @@ int look_at(struct search *search, const char *name, const struct view *view,
 int look_at_turned(struct search *search, const char *name, const struct view *view,
                    const struct detect_params *params, se_error *err);
 
-/* The same as look_at with pixels that are treated: those the detector sees, and those of every line. Lines
- * that were read untreated are read again, unless nothing is to be gained. */
+/* The same as look_at with pixels that are treated: those the detector sees, and those of every
+ * line. Lines that were read untreated are read again, unless nothing is to be gained. */
 int look_at_treated(struct search *search, const struct view *view,
                     const struct detect_params *params, enum img_treatment treatment,
                     se_error *err);

@@ -135,7 +135,8 @@ static void hold_against(const struct work *work, struct hypothesis *barcode, st
     const bool announced = h->kind != SER_CODE || h->evidence[EVIDENCE_ANCHOR] > 0;
     if (length >= SHARE_LENGTH && length < barcode->repair.length &&
         strstr(barcode->repair.key, h->repair.key)) {
-        /* Barcodes hold more than the number beside its word. Without a word the print may be cut. */
+        /* Barcodes hold more than the number beside its word. Without a word the print may be cut.
+         */
         if (announced)
             speak_for(h);
         else if (stands_at(work, h->cand, barcode->cand))

@@ -27,7 +27,7 @@ struct constrained {
     const char *rule;  /* "pattern", "known list"; static */
     bool fits_pattern; /* as well, where the rule is the list */
     enum ser_known known;
-    float certain; /* share of the text against all others, 0 … 1 */
+    float certain;                  /* share of the text against all others, 0 … 1 */
     struct ser_unconstrained alone; /* what the picture says without the rule */
 };
 
