@@ -27,7 +27,7 @@ static const float FOOT_FROM = 0.72F, FOOT_TO = 0.97F, TOP_FROM = 0.08F, TOP_TO 
  * rendered pictures nine in ten V had 0.24 to 0.53 and nine in ten U 0.65 to 0.81; the narrowest U
  * on photographs has 0.56. What looks like a U may be a V out of focus: that says nothing.
  */
-static const float FOOT_OF_BOTH = 0.55F, ODDS_OF_FOOT = 35, MOST_ODDS = 5;
+static const float FOOT_OF_BOTH = 0.55F, ODDS_OF_FOOT = 60, MOST_ODDS = 5;
 
 /*
  * Makers leave the letter O out of what people read aloud: of 274 O and 0 in the codes on
@@ -264,12 +264,15 @@ float glyph_foot(const struct image *crop, const struct text_char *chars, size_t
     return head > 0 && foot <= head ? foot / head : -1;
 }
 
-static int cut_out_grey(const struct image *image, const struct quad *outline, struct image *grey,
+static int cut_out_grey(const struct image *image, const struct quad *quad, struct image *grey,
                         se_error *err)
 {
+    float margin;
+    const struct quad outline = crop_outline(quad, &margin);
     struct image colour = {0};
-    FORWARD_IF_ERROR(image_create(&colour, crop_width(outline), CROP_HEIGHT, image->channels, err));
-    int status = img_warp_quad(image, outline, &colour, err);
+    FORWARD_IF_ERROR(
+        image_create(&colour, crop_width(&outline), CROP_HEIGHT, image->channels, err));
+    int status = img_warp_quad(image, &outline, &colour, err);
     if (status == SE_OK)
         status = img_to_grey(&colour, grey, err);
     image_free(&colour);

@@ -233,7 +233,7 @@ const struct anchor_row anchor_rows[] = {
     {"製造編號", SAYS_SERIAL, STRONG, G},
     {"生产编号", SAYS_SERIAL, STRONG, G},
     {"设备编号", SAYS_SERIAL, MEDIUM, G},
-    {"产品编号", SAYS_SERIAL, MEDIUM, G},
+    {"产品编号", SAYS_SERIAL, WEAK, G}, /* "product number": of the piece or of the kind */
     {"產品編號", SAYS_SERIAL, MEDIUM, G},
     {"整机编号", SAYS_SERIAL, STRONG, G},
     {"仪器编号", SAYS_SERIAL, STRONG, G},

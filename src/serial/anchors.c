@@ -269,6 +269,13 @@ static bool begins_value(const struct work *work, const struct matcher *m, size_
     return true;
 }
 
+/* A barcode has no spaces to lose: a word that goes on is no word, but part of the code. */
+static bool goes_on_in_barcode(const struct matcher *m, size_t at, size_t end)
+{
+    return m->text->symbology && (word_at(m, end) || (at > 0 && m->word[at - 1])) &&
+           m->word[end - 1];
+}
+
 /* May the anchor end here, given what comes next? */
 static bool ends_well(const struct matcher *m, const struct pattern *pattern, size_t end)
 {
@@ -555,6 +562,7 @@ int anchors_find(struct work *work, se_error *err)
             const struct pattern *p;
             const bool word = word_at(m, at);
             if (best_at(m, at, line_start && word, &match, &p) &&
+                !goes_on_in_barcode(m, at, match.end) &&
                 !begins_value(work, m, line, at, p, match.end)) {
                 add_anchor(work, m, line, at, &match, p);
                 at = match.end;

@@ -92,11 +92,13 @@ static bool is_asked_for_another(const struct work *work, const struct hypothesi
     return false;
 }
 
-/* A container's number is painted in pieces, and few codes begin as it does; of other codes that
- * are made of several places one in ten passes a check by chance. */
+/* A container's number is painted in pieces, and few codes begin as it does: with the owner's three
+ * letters and a U (J and Z, of its equipment, are rare). Of other codes that are made of several
+ * places one in ten passes a check by chance. */
 static double joined_places(const struct hypothesis *h)
 {
-    return h->kind == SER_CONTAINER ? 0 : within((double)h->cand->piece_count - 1, 0, 3);
+    const bool container = h->kind == SER_CONTAINER && h->repair.key[3] == 'U';
+    return container ? 0 : within((double)h->cand->piece_count - 1, 0, 3);
 }
 
 static bool is_of_network(enum ser_kind kind)

@@ -22,6 +22,7 @@ static const float CHAIN = -6.0F;        /* of pieces that nothing proves to bel
 static const float SPEECH = -3.0F;       /* letters that can be spoken: a word, no number */
 static const float AS_ASKED = 4.0F;      /* fits the user's pattern, or is on the user's list */
 static const float FIRST_OF_ALL = 50.0F; /* before all that the user did not ask for */
+static const float OF_A_PHONE = -6.0F;   /* fifteen digits that are an IMEI by all their looks */
 static const float VAGUE = 3.6F; /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256 };
@@ -79,6 +80,15 @@ static float over_space(const struct work_cand *cand)
     return digits ? 2 * OVER_SPACE : OVER_SPACE;
 }
 
+/* An IMEI by its look, its check digit and where most of them begin; only a word in its own line
+ * makes it anything else. */
+static bool is_phone_number(const struct work_cand *cand)
+{
+    return cand->link != LINK_BEHIND && cand->key_length == 15 &&
+           (strncmp(cand->key, "35", 2) == 0 || strncmp(cand->key, "86", 2) == 0) &&
+           strspn(cand->key, "0123456789") == 15 && check_luhn(cand->key, 15);
+}
+
 /* The code as read, whatever its format. */
 static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
 {
@@ -100,6 +110,8 @@ static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
         put(&value, EVIDENCE_SHAPE, cand->announced + SPEECH);
     if (says == SAYS_SERIAL || says == SAYS_ASSET) {
         value.kind = says == SAYS_SERIAL ? SER_SERIAL : SER_ASSET;
+        if (is_phone_number(cand))
+            put(&value, EVIDENCE_FORMAT, OF_A_PHONE);
         if (value.logit > h->logit)
             *h = value;
     } else if (says == SAYS_PART && cand->strength >= 0.5F) {
@@ -192,7 +204,8 @@ static void judge_other_kind(const struct work *work, const struct work_cand *ca
     if (fails)
         put(h, EVIDENCE_CHECK, -format->bare - 3);
     const bool proves_itself =
-        ((format->kind == SER_VIN && cand->piece_count == 1) || format->kind == SER_CONTAINER) &&
+        ((format->kind == SER_VIN && cand->piece_count == 1) || format->kind == SER_CONTAINER ||
+         (format->kind == SER_IMEI && is_phone_number(cand))) &&
         h->repair.changes == 0;
     const bool vague = anchor && anchor->says == SAYS_SERIAL && anchor->weight < VAGUE;
     if (anchor && !matches && !proves_itself && !vague)

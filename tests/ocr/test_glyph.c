@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ocr/crop.h"
@@ -237,6 +238,73 @@ static void test_a_zero_beside_digits(void **state)
     assert_becomes("TOTAL0", 5, 'O', 0.4F, "TOTAL0");
 }
 
+/* A line of `text` on a picture that shows `drawn`, whose character `at` the network takes for
+ * `other` with a probability of 0.03: what is read in the end. */
+static char read_drawn(const char *text, const char *drawn, size_t at, char other)
+{
+    enum { LEFT = 40 };
+    const size_t count = strlen(text);
+    struct arena arena;
+    struct recognizer recognizer;
+    struct image image;
+    make_recognizer(&recognizer);
+    arena_init(&arena, 4 << 20);
+    assert_int_equal(image_create(&image, 2 * LEFT + PITCH * (int)count, 100, 1, NULL), SE_OK);
+    for (int y = 0; y < image.height; y++)
+        memset(image_row(&image, y), dark.ground, (size_t)image.width);
+    for (size_t i = 0; i < count; i++)
+        draw_strokes(&image, LEFT + PITCH * (int)i + PITCH / 2, 36, drawn[i], dark.ink);
+    const float right = LEFT + PITCH * (float)count;
+    struct text_line line = {.quad = {{{LEFT, 30}, {right, 30}, {right, 70}, {LEFT, 70}}}};
+    float margin;
+    const struct quad outline = crop_outline(&line.quad, &margin);
+    const int width = crop_width(&outline), steps = width / CROP_STEP;
+    const float scale = (float)width / (outline.p[1].x - outline.p[0].x);
+    float *head = calloc((size_t)steps * ROW, sizeof(*head));
+    assert_non_null(head);
+    for (int step = 0; step < steps; step++) {
+        float *row = head + (size_t)step * ROW;
+        for (int i = 0; i < ROW; i++)
+            row[i] = logf(1e-4F);
+        row[0] = row[COLUMNS + 2] = logf(0.99F);
+        row[COLUMNS + 1] = 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const float middle = (float)LEFT + PITCH * ((float)i + 0.5F) - outline.p[0].x;
+        float *row = head + (size_t)(middle * scale / CROP_STEP) * ROW;
+        row[0] = logf(1e-4F);
+        row[column_of(text[i])] = row[COLUMNS + 2] = logf(0.97F);
+        row[COLUMNS + 1] = (float)column_of(text[i]);
+        if (i == at)
+            row[column_of(other)] = logf(0.03F);
+    }
+    struct lattice lattice;
+    assert_int_equal(
+        lattice_from_head(&recognizer.alphabet, head, steps, COLUMNS, &arena, &lattice), 0);
+    free(head);
+    assert_int_equal(
+        line_text_from_lattice(&recognizer, &lattice, steps * CROP_STEP, &arena, &line, NULL),
+        SE_OK);
+    assert_int_equal(line.count, count);
+    assert_int_equal(glyph_weigh(&recognizer, &image, &arena, &line, NULL), SE_OK);
+    assert_int_equal(line.count, count);
+    const char read = (char)line.chars[at].c;
+    image_free(&image);
+    arena_free(&arena);
+    return read;
+}
+
+static void test_drawn_letters(void **state)
+{
+    (void)state;
+    assert_int_equal(read_drawn("HHH1U2HH", "HHHHVHHH", 4, 'V'), 'V');
+    assert_int_equal(read_drawn("HHH1U2HH", "HHHHUHHH", 4, 'V'), 'U');
+    assert_int_equal(read_drawn("HHH1V2HH", "HHHHVHHH", 4, 'U'), 'V');
+    assert_int_equal(read_drawn("HHH1V2HH", "HHHHUHHH", 4, 'U'), 'V'); /* a U says nothing */
+    assert_int_equal(read_drawn("U1HHHHH2", "VHHHHHHH", 0, 'V'), 'V');
+    assert_int_equal(read_drawn("H1HHHH2U", "HHHHHHHV", 7, 'V'), 'V');
+}
+
 static void test_letters_without_pixels_stay(void **state)
 {
     (void)state;
@@ -269,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_said_without_contrast_or_room),
         cmocka_unit_test(test_characters_beyond_the_crop),
         cmocka_unit_test(test_a_zero_beside_digits),
+        cmocka_unit_test(test_drawn_letters),
         cmocka_unit_test(test_letters_without_pixels_stay),
         cmocka_unit_test(test_spent_memory_is_reported),
     };

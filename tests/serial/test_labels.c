@@ -252,6 +252,44 @@ static void test_part_of_a_barcode(void **state)
     label_free(&label);
 }
 
+/* A word for serial numbers above an IMEI does not make it one; in its own line it does. */
+static void test_imei_under_a_word(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N");
+    label_barcode(&label, 100, 130, "code128", "355222021316097");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "355222021316097");
+    assert_string_equal(label_kind(&label, 0), "imei");
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N: 355222021316097");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_kind(&label, 0), "serial");
+    label_free(&label);
+}
+
+/* Letters at the start of a barcode's code announce nothing. */
+static void test_letters_of_a_barcode(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_barcode(&label, 100, 100, "code128", "NR122771193");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "NR122771193");
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_barcode(&label, 100, 100, "qr", "S/N:AB4807162");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    label_free(&label);
+}
+
 /* The barcode under the anchor is right where the print was misread; its identifier "S" is not
  * part of the number. */
 static void test_barcode_under_anchor(void **state)
@@ -480,6 +518,8 @@ int main(void)
         cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_barcode_agrees),
         cmocka_unit_test(test_part_of_a_barcode),
+        cmocka_unit_test(test_imei_under_a_word),
+        cmocka_unit_test(test_letters_of_a_barcode),
         cmocka_unit_test(test_barcode_under_anchor),
         cmocka_unit_test(test_barcode_caption),
         cmocka_unit_test(test_barcode_disagrees),
