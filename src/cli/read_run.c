@@ -31,9 +31,10 @@ struct run {
     pthread_cond_t written;
     struct finished *ring; /* [window] the piece i stands at i % window */
     size_t window;
-    size_t next; /* the piece to be written next */
-    bool stop;   /* under the mutex: begin no more pictures */
-    int status;  /* under the mutex: why outcomes cannot be written */
+    size_t begun; /* under the mutex: pieces that a thread has taken, in their order */
+    size_t next;  /* the piece to be written next */
+    bool stop;    /* under the mutex: begin no more pictures */
+    int status;   /* under the mutex: why outcomes cannot be written */
     se_error *err;
     int64_t shown_ns;
 };
@@ -149,27 +150,32 @@ static void write_finished(struct run *run)
     pthread_cond_broadcast(&run->written);
 }
 
-/* False when the run has been stopped. */
-static bool wait_for_turn(struct run *run, size_t piece)
+/* Takes the next piece; false when the run has been stopped. Threads take pieces in the order in
+ * which they are written, so that none waits for the window while others are far behind it. */
+static bool take_turn(struct run *run, size_t *piece)
 {
     pthread_mutex_lock(&run->mutex);
-    while (!run->stop && piece - run->next >= run->window)
+    *piece = run->begun++;
+    while (!run->stop && *piece - run->next >= run->window)
         pthread_cond_wait(&run->written, &run->mutex);
     const bool go = !run->stop;
     pthread_mutex_unlock(&run->mutex);
     return go;
 }
 
-static void work_on_piece(void *context, size_t piece, int thread)
+/* The pool's own order is by thread, each one its part of the list. */
+static void work_on_next(void *context, size_t any, int thread)
 {
+    (void)any;
     (void)thread;
     struct run *run = context;
+    size_t piece;
+    if (!take_turn(run, &piece))
+        return;
     const struct picture_entry *entry = &run->job->pictures->entries[piece];
     struct outcome outcome = {.file = entry->path};
     struct finished finished = {.done = true};
     se_error err;
-    if (!wait_for_turn(run, piece))
-        return;
     se_result *result;
     const int outcome_status = read_picture(run, entry, &result, &outcome.error);
     outcome.result = result;
@@ -222,7 +228,7 @@ int read_run(const struct read_job *job, struct read_counts *counts, se_error *e
     }
     pthread_mutex_init(&run.mutex, NULL);
     pthread_cond_init(&run.written, NULL);
-    pool_run(pool, work_on_piece, &run, job->pictures->count);
+    pool_run(pool, work_on_next, &run, job->pictures->count);
     pool_free(pool);
     clear_progress(&run);
     pthread_cond_destroy(&run.written);
