@@ -125,6 +125,15 @@ static void measure_hidden(const struct work *work, const struct hypothesis *h,
     e[EVIDENCE_LACKS] = lacking_symbols(work, h);
 }
 
+static double bareness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+{
+    if (e[EVIDENCE_ANCHOR] > 0.5)
+        return 0;
+    const bool proven = h->agreed || h->repeated || h->format != NULL ||
+                        h->sources != SER_FROM_TEXT || e[EVIDENCE_PROVEN] > 0;
+    return proven ? 1 : 2;
+}
+
 int calibrate_measure(const struct work *work, const struct hypothesis *h, size_t place, bool alone,
                       double e[EVIDENCE_TERMS], se_error *err)
 {
@@ -139,9 +148,9 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
         e[EVIDENCE_CLEAR];
     if (place < STRIP_PLACES)
         FORWARD_IF_ERROR(strips_measure(work, h, e, err));
-    e[EVIDENCE_BARE] = !(e[EVIDENCE_ANCHOR] > 0.5);
     e[EVIDENCE_KNOWN] = h->format != NULL && (serial || device);
     e[EVIDENCE_PROVEN] = rank_is_proven(h);
+    e[EVIDENCE_BARE] = bareness(h, e);
     e[EVIDENCE_AGREED] = h->agreed;
     e[EVIDENCE_BARS] = h->agreed && !network && !trade;
     e[EVIDENCE_DISPUTE] = h->disputed != NULL;

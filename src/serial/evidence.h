@@ -54,7 +54,8 @@ enum evidence_term {
     EVIDENCE_AGAINST, /* share that say something else; both 0: not read again */
     EVIDENCE_JOINT,   /* as lead, all readings of its lines together, -10 … 20 */
     EVIDENCE_WORST,   /* as lead, of the reading of its lines that speaks least for it, -10 … 8 */
-    EVIDENCE_BARE,    /* 1: nothing announces it */
+    EVIDENCE_BARE,    /* 1: nothing announces it; 2: nor does a format, a barcode or a second place
+                         speak for it */
     EVIDENCE_KNOWN,   /* 1: of a known format that names one device */
     EVIDENCE_PROVEN,  /* 1: its check digit or express service code agrees */
     EVIDENCE_AGREED,  /* 1: text and barcode say the same */

@@ -17,12 +17,12 @@ static const float WRONG_ANCHOR = -5.0F; /* announced as something else */
 static const float BARCODE_ALONE = 0.8F;
 static const float COMPLETED = -2.5F; /* check digit computed, not read */
 static const float OVER_SPACE = -0.8F;
-static const float BY_MAKER = 0.7F;      /* a word of the format's maker stands in the picture */
-static const float CHAIN = -6.0F;        /* of pieces that nothing proves to belong together */
-static const float SPEECH = -3.0F;       /* letters that can be spoken: a word, no number */
-static const float AS_ASKED = 4.0F;      /* fits the user's pattern, or is on the user's list */
-static const float FIRST_OF_ALL = 50.0F; /* before all that the user did not ask for */
-static const float OF_A_PHONE = -6.0F;   /* fifteen digits that are an IMEI by all their looks */
+static const float BY_MAKER = 0.7F;         /* a word of the format's maker stands in the picture */
+static const float CHAIN = -6.0F;           /* of pieces that nothing proves to belong together */
+static const float SPEECH = -3.0F;          /* letters that can be spoken: a word, no number */
+static const float AS_ASKED = 4.0F;         /* fits the user's pattern, or is on the user's list */
+static const float FIRST_OF_ALL = 50.0F;    /* before all that the user did not ask for */
+static const float OF_ANOTHER_KIND = -6.0F; /* digits that are an IMEI or EAN by all their looks */
 static const float VAGUE = 3.6F; /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256 };
@@ -89,6 +89,13 @@ static bool is_phone_number(const struct work_cand *cand)
            strspn(cand->key, "0123456789") == 15 && check_luhn(cand->key, 15);
 }
 
+/* A European Article Number, by the same. */
+static bool is_article_number(const struct work_cand *cand)
+{
+    return cand->link != LINK_BEHIND && cand->key_length == 13 &&
+           strspn(cand->key, "0123456789") == 13 && check_gtin(cand->key, 13);
+}
+
 /* The code as read, whatever its format. */
 static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
 {
@@ -110,8 +117,8 @@ static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
         put(&value, EVIDENCE_SHAPE, cand->announced + SPEECH);
     if (says == SAYS_SERIAL || says == SAYS_ASSET) {
         value.kind = says == SAYS_SERIAL ? SER_SERIAL : SER_ASSET;
-        if (is_phone_number(cand))
-            put(&value, EVIDENCE_FORMAT, OF_A_PHONE);
+        if (is_phone_number(cand) || is_article_number(cand))
+            put(&value, EVIDENCE_FORMAT, OF_ANOTHER_KIND);
         if (value.logit > h->logit)
             *h = value;
     } else if (says == SAYS_PART && cand->strength >= 0.5F) {

@@ -272,6 +272,37 @@ static void test_imei_under_a_word(void **state)
     label_free(&label);
 }
 
+/* So with an article number; and letters that only the barcode has are no word for sure. */
+static void test_numbers_of_other_kinds(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "Serial No.");
+    label_line(&label, 100, 130, "8432909107672");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "8432909107672");
+    assert_true(label.found.readings[0].score < 0.998F);
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "59894866"); /* nothing says what it is */
+    label_line(&label, 100, 300, "Assembled in China");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "59894866");
+    assert_true(label.found.readings[0].score < 0.998F);
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "NR: 122771193");
+    label_barcode(&label, 100, 130, "code128", "NR122771193");
+    assert_int_equal(label_find(&label), SE_OK);
+    for (size_t i = 0; i < label.found.count; i++)
+        if (strcmp(label.found.readings[i].text, "122771193") == 0)
+            assert_int_equal(label.found.readings[i].sources, SER_FROM_TEXT);
+    label_free(&label);
+}
+
 /* Letters at the start of a barcode's code announce nothing. */
 static void test_letters_of_a_barcode(void **state)
 {
@@ -520,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_part_of_a_barcode),
         cmocka_unit_test(test_imei_under_a_word),
         cmocka_unit_test(test_letters_of_a_barcode),
+        cmocka_unit_test(test_numbers_of_other_kinds),
         cmocka_unit_test(test_barcode_under_anchor),
         cmocka_unit_test(test_barcode_caption),
         cmocka_unit_test(test_barcode_disagrees),
