@@ -13,11 +13,15 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -454,6 +458,56 @@ static int models_are_there(void)
     return there;
 }
 
+/* Is a file of the folder watched by `watch` opened within a minute? */
+static bool a_file_is_opened(int watch)
+{
+    _Alignas(struct inotify_event) char events[4096];
+    struct pollfd poll_for = {.fd = watch, .events = POLLIN};
+    while (poll(&poll_for, 1, 60000) == 1) {
+        const ssize_t size = read(watch, events, sizeof(events));
+        for (const char *at = events; at < events + size;) {
+            const struct inotify_event *event = (const struct inotify_event *)(const void *)at;
+            if (event->len > 0)
+                return true;
+            at += sizeof(*event) + event->len;
+        }
+    }
+    return false;
+}
+
+/* While the first picture, from a pipe, keeps one job waiting, the other reads those behind it:
+ * jobs take pictures in the order of the list, not each its own part of it. */
+static void test_jobs_go_on_side_by_side(void **state)
+{
+    (void)state;
+    enum { COUNT = 40 };
+    write_many(COUNT);
+    int pipe_to[2];
+    assert_int_equal(pipe(pipe_to), 0);
+    const int watch = inotify_init1(IN_CLOEXEC);
+    assert_true(watch >= 0 && inotify_add_watch(watch, scratch_path("pictures"), IN_OPEN) >= 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const int nothing = open("/dev/null", O_WRONLY);
+        dup2(pipe_to[0], 0);
+        dup2(nothing, 1);
+        dup2(nothing, 2);
+        close(pipe_to[0]);
+        close(pipe_to[1]);
+        execl(program, program, "read", "--jobs", "2", "-", scratch_path("pictures"), (char *)NULL);
+        _exit(127);
+    }
+    close(pipe_to[0]);
+    const bool opened = a_file_is_opened(watch);
+    close(pipe_to[1]); /* an empty picture: one failed */
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(opened);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    close(watch);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 7)
@@ -477,6 +531,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_standard_input, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_overlay, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_jobs_change_nothing, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_jobs_go_on_side_by_side, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_memory_does_not_grow_with_the_pictures, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_resume_after_interruption, scratch_setup,
