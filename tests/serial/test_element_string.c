@@ -75,7 +75,7 @@ static void test_hostile_strings(void **state)
         const size_t length = (size_t)rand() % sizeof(text);
         memcpy(text, "0100012345600012", 16);
         for (size_t i = round % 2 ? 16 : 0; i < length; i++)
-            text[i] = rand() % 3 ? (char)('0' + rand() % 10) : (char)rand();
+            text[i] = (char)(rand() % 3 ? '0' + rand() % 10 : rand() & 0xFF);
         const size_t count = element_string_split(text, length, parts);
         assert_true(count <= ELEMENTS_MAX_COUNT);
         for (size_t i = 0; i < count; i++)

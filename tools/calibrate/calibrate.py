@@ -57,8 +57,8 @@ REMOVED = {"network": -8.0, "part": -4.0, "later-1": -6.0, "later-3": -4.0}
 # contradicted in these pictures that the fit alone would take no notice of the further ones. A
 # correction (by a pattern, a list, a format) costs what it is unlikelier than what was read; a
 # barcode that says something else is a witness against the text. A hole in even print, something
-# solid or what may be another piece right beside it, or a code that is a known format's but for a few symbols, means that some are
-# hidden: hardly any picture of the fit is damaged.
+# solid or what may be another piece right beside it, or a code that is a known format's but for a few
+# symbols, means that some are hidden: hardly any picture of the fit is damaged.
 CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0}
 READ_BY_HAND = {"joint": 0.1, "repair": 1.0, "dispute": -2.0, "gap": -5.0, "lacks": -5.0,
                 "cover": -6.0, "torn": -5.0}
