@@ -5,7 +5,8 @@
  *   - fast:    the whole picture at a low resolution; lines are read from the sharpest pixels
  *   - closer:  one of the areas with text that was small, unclear or not found, enlarged
  *   - full:    the whole picture at a high resolution
- *   - invert, contrast, …: lines that were not read well, treated (reader/treated.h)
+ *   - invert, contrast, …: lines that were not read well, treated, as a preset says
+ *              (reader/treated.h)
  *   - turn N:  the whole picture turned by N degrees
  *
  * A look whose best reading convinces ends the search, and so does a picture in which everything

@@ -167,12 +167,13 @@ static int launch_input(const struct cuda_plan *state, se_error *err)
     return cuda_plan_launch(state, &state->to_half, err);
 }
 
-/* Everything that a run does, into the stream; without `floats`, all behind its input. */
-static int launch_all(const struct cuda_plan *state, bool floats, se_error *err)
+/* Everything that a run does, into the stream; unless *with_floats, all behind its input. */
+static int launch_all(const struct cuda_plan *state, const void *with_floats, se_error *err)
 {
     struct cuda_device *device = state->device;
     struct cuda_arena *arena = state->arena;
-    if (floats)
+    const bool *floats = with_floats;
+    if (*floats)
         FORWARD_IF_ERROR(launch_input(state, err));
     FORWARD_IF_ERROR(cuda_plan_launch_steps(state, 0, state->step_count, err));
     if (state->converts)
@@ -184,7 +185,8 @@ static int launch_all(const struct cuda_plan *state, bool floats, se_error *err)
         "a copy from the GPU", err);
 }
 
-int cuda_plan_record(const struct cuda_plan *state, bool floats, void **made, se_error *err)
+int cuda_plan_capture(const struct cuda_plan *state, cuda_plan_work *work, const void *context,
+                      void **made, se_error *err)
 {
     struct cuda_device *device = state->device;
     const struct cuda_driver *driver = device->driver;
@@ -192,7 +194,7 @@ int cuda_plan_record(const struct cuda_plan *state, bool floats, void **made, se
     FORWARD_IF_ERROR(cuda_device_check(
         device, driver->capture_begin(state->arena->stream, CUDA_CAPTURE_THREAD_LOCAL),
         "recording a graph", err));
-    int status = launch_all(state, floats, err);
+    int status = work(state, context, err);
     const int ended = driver->capture_end(state->arena->stream, &graph);
     if (status == SE_OK)
         status = cuda_device_check(device, ended, "recording a graph", err);
@@ -202,6 +204,11 @@ int cuda_plan_record(const struct cuda_plan *state, bool floats, void **made, se
     if (graph)
         (void)driver->graph_destroy(graph);
     return status;
+}
+
+int cuda_plan_record(const struct cuda_plan *state, bool floats, void **made, se_error *err)
+{
+    return cuda_plan_capture(state, launch_all, &floats, made, err);
 }
 
 /* ---- bind ----------------------------------------------------------------------------------- */

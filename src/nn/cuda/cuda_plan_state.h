@@ -35,6 +35,11 @@ int cuda_plan_launch(const struct cuda_plan *state, const struct cuda_launch *la
 /* Launches the steps [first, end). */
 int cuda_plan_launch_steps(const struct cuda_plan *state, int32_t first, int32_t end,
                            se_error *err);
+/* Puts work into the plan's stream. */
+typedef int cuda_plan_work(const struct cuda_plan *state, const void *context, se_error *err);
+/* Makes a graph of what `work` puts into the stream, which does not run now. */
+int cuda_plan_capture(const struct cuda_plan *state, cuda_plan_work *work, const void *context,
+                      void **made, se_error *err);
 /* Makes the graph of a bound plan: all that a run does; without `floats`, all behind the making of
  * its input. */
 int cuda_plan_record(const struct cuda_plan *state, bool floats, void **graph, se_error *err);

@@ -8,27 +8,18 @@
 enum { LEAST_REPEATS = 3, MOST_REPEATS = 64 };
 static const double ENOUGH_MS = 2; /* of one measurement */
 
-static int record(const struct cuda_plan *state, int32_t first, int32_t end, int repeats,
-                  void **made, se_error *err)
+/* Steps [first, end), so many times over. */
+struct stretch {
+    int32_t first, end;
+    int repeats;
+};
+
+static int launch_stretch(const struct cuda_plan *state, const void *context, se_error *err)
 {
-    struct cuda_device *device = state->device;
-    const struct cuda_driver *driver = device->driver;
-    void *graph = NULL;
-    FORWARD_IF_ERROR(cuda_device_check(
-        device, driver->capture_begin(state->arena->stream, CUDA_CAPTURE_THREAD_LOCAL),
-        "recording a graph", err));
-    int status = SE_OK;
-    for (int i = 0; i < repeats && status == SE_OK; i++)
-        status = cuda_plan_launch_steps(state, first, end, err);
-    const int ended = driver->capture_end(state->arena->stream, &graph);
-    if (status == SE_OK)
-        status = cuda_device_check(device, ended, "recording a graph", err);
-    if (status == SE_OK)
-        status =
-            cuda_device_check(device, driver->graph_make(made, graph, 0), "making a graph", err);
-    if (graph)
-        (void)driver->graph_destroy(graph);
-    return status;
+    const struct stretch *stretch = context;
+    for (int i = 0; i < stretch->repeats; i++)
+        FORWARD_IF_ERROR(cuda_plan_launch_steps(state, stretch->first, stretch->end, err));
+    return SE_OK;
 }
 
 static int launch(const struct cuda_plan *state, void *graph, se_error *err)
@@ -39,13 +30,13 @@ static int launch(const struct cuda_plan *state, void *graph, se_error *err)
     return cuda_plan_wait(state, err);
 }
 
-/* Milliseconds of `repeats` goes, in a graph that was launched before. */
-static int time_graph(const struct cuda_plan *state, int32_t first, int32_t end, int repeats,
-                      double *ms, se_error *err)
+/* Milliseconds of a stretch, in a graph that was launched before. */
+static int time_graph(const struct cuda_plan *state, const struct stretch *stretch, double *ms,
+                      se_error *err)
 {
     void *graph = NULL;
-    FORWARD_IF_ERROR(record(state, first, end, repeats, &graph, err));
-    int status = repeats > LEAST_REPEATS ? launch(state, graph, err) : SE_OK;
+    FORWARD_IF_ERROR(cuda_plan_capture(state, launch_stretch, stretch, &graph, err));
+    int status = stretch->repeats > LEAST_REPEATS ? launch(state, graph, err) : SE_OK;
     const int64_t start = clock_now_ns();
     if (status == SE_OK)
         status = launch(state, graph, err);
@@ -57,15 +48,15 @@ static int time_graph(const struct cuda_plan *state, int32_t first, int32_t end,
 int cuda_plan_time_steps(const struct nn_plan *plan, double *ms, se_error *err)
 {
     const struct cuda_plan *state = plan->state;
-    const int32_t first = (int32_t)(plan->steps - state->steps), end = first + plan->step_count;
-    int repeats = LEAST_REPEATS;
+    const int32_t first = (int32_t)(plan->steps - state->steps);
+    struct stretch stretch = {first, first + plan->step_count, LEAST_REPEATS};
     *ms = 0;
     FORWARD_IF_ERROR(cuda_device_enter(state->device, err));
-    FORWARD_IF_ERROR(time_graph(state, first, end, repeats, ms, err));
+    FORWARD_IF_ERROR(time_graph(state, &stretch, ms, err));
     if (*ms < ENOUGH_MS) {
-        repeats = MOST_REPEATS;
-        FORWARD_IF_ERROR(time_graph(state, first, end, repeats, ms, err));
+        stretch.repeats = MOST_REPEATS;
+        FORWARD_IF_ERROR(time_graph(state, &stretch, ms, err));
     }
-    *ms /= repeats;
+    *ms /= stretch.repeats;
     return SE_OK;
 }
