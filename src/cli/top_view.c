@@ -32,15 +32,20 @@ static double up_seconds(const struct scrape *now)
     return isnan(start) ? NAN : fmax(0, (double)time(NULL) - start);
 }
 
+/* Growth of a counter between two looks, or since the start of the service where there is one. */
+static double growth(const struct scrape *before, const struct scrape *now, const char *name,
+                     const char *part)
+{
+    const double value = or_zero(scrape_sum(now, name, part));
+    return fmax(0, value - (before ? or_zero(scrape_sum(before, name, part)) : 0));
+}
+
 /* Growth of a counter a second. */
 static double rate(const struct scrape *before, const struct scrape *now, const char *name,
                    const char *part)
 {
-    const double value = or_zero(scrape_sum(now, name, part));
     const double seconds = before ? (double)(now->at_ns - before->at_ns) / 1e9 : up_seconds(now);
-    if (!(seconds > 0))
-        return 0;
-    return fmax(0, value - (before ? or_zero(scrape_sum(before, name, part)) : 0)) / seconds;
+    return seconds > 0 ? growth(before, now, name, part) / seconds : 0;
 }
 
 /* ---- GPUs ----------------------------------------------------------------------------------- */
@@ -157,7 +162,7 @@ static int append_stages(const struct scrape *before, const struct scrape *now, 
                          se_error *err)
 {
     static const char sums[] = "serialeye_stage_seconds_total";
-    const double all = rate(before, now, sums, NULL);
+    const double all = growth(before, now, sums, NULL);
     bool any = false;
     for (size_t i = 0; i < now->count; i++) {
         char stage[32], part[48];
@@ -168,7 +173,7 @@ static int append_stages(const struct scrape *before, const struct scrape *now, 
         char *clean = text_printable(stage);
         if (!clean)
             return se_fail_memory(err, "a name", 0);
-        const double share = all > 0 ? rate(before, now, sums, part) / all : 0;
+        const double share = all > 0 ? growth(before, now, sums, part) / all : 0;
         const int status =
             buffer_printf(out, err, "%s %s %.0f %%", any ? "" : "stages    ", clean, 100 * share);
         free(clean);
