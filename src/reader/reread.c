@@ -18,6 +18,13 @@ enum {
 
 /* Answers behind the first one that are less likely than this are not worth it. */
 static const double LIKELY = 0.3;
+/*
+ * What cannot change is not read again: a score that is as good as it gets, and a code that is
+ * hardly the one that was asked for. Where the characters are as clear as this (log-odds; of 1,865
+ * rendered codes none was misread, whatever the further readings said), further readings can only
+ * lift a score that is nearly sure.
+ */
+static const double SURE = 0.9993, CHOSEN = 0.8, CLEAR = 6, NEARLY_SURE = 0.95;
 /* However long a line, its ends move by at most this much of its height when it is turned. */
 static const float MOST_SHIFT = 0.15F;
 
@@ -65,24 +72,48 @@ static bool is_worth_it(const struct ser_reading *reading, size_t place)
            (names_device(reading->kind) && evidence_plain_score(reading->evidence) >= LIKELY);
 }
 
-/* Indices of the lines that are read again, each once. */
-static int choose_lines(const struct merge *merge, size_t chosen[MOST_LINES])
+static bool is_in_doubt(const struct ser_reading *reading)
 {
-    int count = 0, answers = 0;
+    if (reading->score >= SURE || evidence_choice(reading->evidence) < CHOSEN)
+        return false;
+    return reading->evidence[EVIDENCE_CLEAR] < CLEAR || reading->score >= NEARLY_SURE;
+}
+
+/* Lines of the answers. */
+struct chosen {
+    size_t lines[MOST_LINES]; /* indices into the merge's lines, each once */
+    bool doubt[MOST_LINES];   /* is an answer on it in doubt? */
+    int count;
+};
+
+static void choose_line(struct chosen *chosen, size_t line, bool doubt)
+{
+    int at = 0;
+    while (at < chosen->count && chosen->lines[at] != line)
+        at++;
+    if (at == MOST_LINES)
+        return;
+    if (at == chosen->count) {
+        chosen->count++;
+        chosen->lines[at] = line;
+        chosen->doubt[at] = false;
+    }
+    chosen->doubt[at] |= doubt;
+}
+
+static struct chosen choose_lines(const struct merge *merge)
+{
+    struct chosen chosen = {.count = 0};
+    int answers = 0;
     for (size_t i = 0; i < merge->found.count && answers < MOST_ANSWERS; i++) {
         const struct ser_reading *reading = &merge->found.readings[i];
         if (!is_worth_it(reading, i))
             continue;
         answers++;
-        for (size_t k = 0; k < reading->line_count; k++) {
-            bool known = false;
-            for (int n = 0; n < count && !known; n++)
-                known = chosen[n] == reading->lines[k];
-            if (!known && count < MOST_LINES)
-                chosen[count++] = reading->lines[k];
-        }
+        for (size_t k = 0; k < reading->line_count; k++)
+            choose_line(&chosen, reading->lines[k], is_in_doubt(reading));
     }
-    return count;
+    return chosen;
 }
 
 /* Reads `quads` (upright pixels) from the sharpest pixels there are. */
@@ -105,42 +136,43 @@ static int read_all(struct search *search, struct quad *quads, int count, struct
 }
 
 /* Looks for what covers the lines that answer, in the base picture. */
-static int find_solids(struct search *search, const size_t *chosen, int count, se_error *err)
+static int find_solids(struct search *search, const struct chosen *chosen, se_error *err)
 {
     struct merge *merge = &search->merge;
     const struct view *base = &search->picture.base;
     const struct placement to_base =
         placement_of_scale(1 / base->place.m[0], 1 / base->place.m[4], 0, 0);
-    struct merge_solid *solids = arena_alloc(&search->arena, (size_t)count, sizeof(*solids));
+    const size_t count = (size_t)chosen->count;
+    struct merge_solid *solids = arena_alloc(&search->arena, count, sizeof(*solids));
     if (!solids)
         return search_out_of_arena(search, err);
-    for (int i = 0; i < count; i++) {
-        solids[i].quad = merge->lines[chosen[i]].quad;
+    for (size_t i = 0; i < count; i++) {
+        solids[i].quad = merge->lines[chosen->lines[i]].quad;
         const struct quad quad = placement_quad(&to_base, &solids[i].quad);
         FORWARD_IF_ERROR(solid_find(base->image, &quad, &search->arena, &solids[i].solid, err));
     }
-    merge_set_solids(merge, solids, (size_t)count);
+    merge_set_solids(merge, solids, count);
     return SE_OK;
 }
 
 int reread_answers(struct search *search, se_error *err)
 {
     struct merge *merge = &search->merge;
-    size_t chosen[MOST_LINES];
     struct quad quads[MOST_LINES * CUTS];
     if (search->result->limited_by_time || budget_is_over(search->budget))
         return SE_OK;
-    const int line_count = choose_lines(merge, chosen);
-    int count = 0;
-    for (int i = 0; i < line_count; i++)
-        for (int k = 0; k < CUTS; k++)
-            quads[count++] = cut_quad(&merge->lines[chosen[i]].quad, &cuts[k]);
-    if (count == 0)
+    const struct chosen chosen = choose_lines(merge);
+    if (chosen.count == 0)
         return SE_OK;
+    int count = 0;
+    for (int i = 0; i < chosen.count; i++)
+        for (int k = 0; chosen.doubt[i] && k < CUTS; k++)
+            quads[count++] = cut_quad(&merge->lines[chosen.lines[i]].quad, &cuts[k]);
     struct text_line *again = arena_alloc(&search->arena, (size_t)count, sizeof(*again));
     if (!again)
         return search_out_of_arena(search, err);
-    FORWARD_IF_ERROR(read_all(search, quads, count, again, err));
-    FORWARD_IF_ERROR(find_solids(search, chosen, line_count, err));
+    if (count > 0)
+        FORWARD_IF_ERROR(read_all(search, quads, count, again, err));
+    FORWARD_IF_ERROR(find_solids(search, &chosen, err));
     return merge_set_again(merge, again, (size_t)count, err);
 }

@@ -92,6 +92,13 @@ double evidence_score(const double values[EVIDENCE_TERMS])
     return isfinite(sum) ? sigmoid(sum) : 0;
 }
 
+double evidence_choice(const double values[EVIDENCE_TERMS])
+{
+    const double sum = weighted_sum(calibration_weights, calibration_bias, values) -
+                       values[EVIDENCE_READ] - values[EVIDENCE_TOP];
+    return isfinite(sum) ? sigmoid(sum) : 0;
+}
+
 double evidence_plain_score(const double values[EVIDENCE_TERMS])
 {
     return sigmoid(evidence_sum(values) + values[EVIDENCE_CEILING] + values[EVIDENCE_CHARACTERS]);

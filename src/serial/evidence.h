@@ -123,7 +123,11 @@ void evidence_finish(double values[EVIDENCE_TERMS]);
 /* Probability, 0 … 1, that the reading is right; 0 where a term is not a number. */
 double evidence_score(const double values[EVIDENCE_TERMS]);
 
-/* The same before any calibration: probability of the choice times that of its characters. */
+/* The probability of the choice alone, 0 … 1: that this code was asked for; 0 where a term is not a
+ * number. */
+double evidence_choice(const double values[EVIDENCE_TERMS]);
+
+/* The same as the score before any calibration: probability of the choice times that of its characters. */
 double evidence_plain_score(const double values[EVIDENCE_TERMS]);
 
 #endif
