@@ -229,6 +229,24 @@ static int each_node(struct fuse *fuse,
     return SE_OK;
 }
 
+/* Puts every pooling right behind the node that makes its input: what it reads may then end there,
+ * or soon after (lower_borrow.c). */
+static void hoist_pools(struct nn_graph *graph)
+{
+    for (int32_t i = 0; i < graph->node_count; i++) {
+        const struct nn_node pool = graph->nodes[i];
+        if (pool.op != NN_OP_MAXPOOL)
+            continue;
+        int32_t at = i;
+        while (at > 0 && graph->nodes[at - 1].out != pool.in[NN_IN_X])
+            at--;
+        if (at == 0)
+            continue; /* of the network's input */
+        memmove(&graph->nodes[at + 1], &graph->nodes[at], (size_t)(i - at) * sizeof(pool));
+        graph->nodes[at] = pool;
+    }
+}
+
 int nn_fuse(struct nn_graph *graph, se_error *err)
 {
     struct fuse fuse;
@@ -239,8 +257,10 @@ int nn_fuse(struct nn_graph *graph, se_error *err)
         status = each_node(&fuse, fuse_local);
     if (status == SE_OK)
         status = each_node(&fuse, fuse_blocks);
-    if (status == SE_OK)
+    if (status == SE_OK) {
         finish(&fuse);
+        hoist_pools(graph);
+    }
     end(&fuse);
     return status;
 }

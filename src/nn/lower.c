@@ -259,7 +259,7 @@ static int prepare(struct lower *lower)
     }
     count_use(lower, graph->output, -1);
     place_parts(lower, maker);
-    return SE_OK;
+    return lower->keep_all ? SE_OK : lower_borrow(lower, maker);
 }
 
 /* The output as nn.h promises it: contiguous, channels last when it has 4 dims, and in memory that

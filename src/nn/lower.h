@@ -56,6 +56,10 @@ int lower_contiguous(struct lower *lower, const struct nn_tensor *from, struct n
 /* Memory for value `id`, whose dims and strides are in `tensor`: in a concatenation's result if it
  * has its place there (strides change then), else a new buffer. Makes the value ready. */
 int lower_output(struct lower *lower, int32_t id, struct nn_tensor *tensor);
+/* Gives values that are read for the last time before a part of a concatenation is made the place
+ * of that part, where this makes the network's tensors smaller (lower_borrow.c). maker[value]:
+ * node; -1: none. Not with keep_all: such values do not stay. */
+int lower_borrow(struct lower *lower, const int32_t *maker);
 /* Lowers the node that is being lowered if it is one that reaches a backend (lower_ops.c). */
 int lower_op(struct lower *lower, const struct nn_node *node);
 
