@@ -27,7 +27,7 @@
 
 enum {
     WORK_MAX_BYTES = 512 << 20, /* lines and lattices of all looks of a picture */
-    KEPT_BYTES = 64 << 20,      /* of the networks' arena between pictures, at most */
+    KEPT_BYTES = 48 << 20,      /* of the networks' arena between pictures, at most */
     BASE_SIDE = 2000,           /* longer side that is decoded, at least */
     LINES_SIDE = 1280,          /* longer side of the first look when all text is wanted */
     CLOSER_SIDE = 1248,         /* longer side of a closer look */
