@@ -72,7 +72,7 @@ static bool is_worth_it(const struct ser_reading *reading, size_t place)
            (names_device(reading->kind) && evidence_plain_score(reading->evidence) >= LIKELY);
 }
 
-static bool is_in_doubt(const struct ser_reading *reading)
+bool reread_is_in_doubt(const struct ser_reading *reading)
 {
     if (reading->score >= SURE || evidence_choice(reading->evidence) < CHOSEN)
         return false;
@@ -111,7 +111,7 @@ static struct chosen choose_lines(const struct merge *merge)
             continue;
         answers++;
         for (size_t k = 0; k < reading->line_count; k++)
-            choose_line(&chosen, reading->lines[k], is_in_doubt(reading));
+            choose_line(&chosen, reading->lines[k], reread_is_in_doubt(reading));
     }
     return chosen;
 }

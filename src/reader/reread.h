@@ -6,10 +6,13 @@
 
 #include "reader/look.h"
 
+/* Can further readings change whether the reading may be relied on? */
+bool reread_is_in_doubt(const struct ser_reading *reading);
+
 /* Reads the lines of the first answer, and of other likely ones that name a device, several times
- * again, each time cut out a little differently, and has the answers judged anew with these
- * readings as witnesses. Nothing is read again that a barcode says as well, or when the time is
- * over. Errors: those of look_at. */
+ * again where they are in doubt, each time cut out a little differently, looks for what may cover a
+ * part of them, and has the answers judged anew with these witnesses. Nothing is read again that a
+ * barcode says as well, or when the time is over. Errors: those of look_at. */
 int reread_answers(struct search *search, se_error *err);
 
 #endif

@@ -127,7 +127,8 @@ double evidence_score(const double values[EVIDENCE_TERMS]);
  * number. */
 double evidence_choice(const double values[EVIDENCE_TERMS]);
 
-/* The same as the score before any calibration: probability of the choice times that of its characters. */
+/* The same as the score before any calibration: probability of the choice times that of its
+ * characters. */
 double evidence_plain_score(const double values[EVIDENCE_TERMS]);
 
 #endif

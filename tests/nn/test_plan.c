@@ -1,6 +1,7 @@
 /*
  * Views, the memory planner, and nn_exec: plans, limits, and that a run allocates nothing.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -323,6 +324,62 @@ static void test_taking_turns(void **state)
     nn_model_free(model);
 }
 
+/* The stem of the text networks: the first layer's result, of 8 channels, lies in the 16 of the
+ * concatenation. */
+static struct nn_model *stem_model(enum nn_backend_kind backend, bool no_fusion)
+{
+    const struct nn_model_options options = {.backend = backend, .no_fusion = no_fusion};
+    struct onnx_build build;
+    struct nn_model *model;
+    se_error err;
+    onnx_build_begin(&build, 11, 3);
+    onnx_build_noise(&build, "w", "8,3,3,3");
+    onnx_build_noise(&build, "u", "4,8,3,3");
+    onnx_build_noise(&build, "v", "8,4,3,3");
+    onnx_build_noise(&build, "l", "2,16,3,3");
+    onnx_build_node(&build, "Conv", "x w", "a", "pads=[1,1,1,1]");
+    onnx_build_node(&build, "Conv", "a u", "b", "pads=[1,1,1,1]");
+    onnx_build_node(&build, "Conv", "b v", "c", "pads=[1,1,1,1]");
+    onnx_build_node(&build, "MaxPool", "a", "p", "kernel_shape=[3,3] pads=[1,1,1,1]");
+    onnx_build_node(&build, "Concat", "p c", "m", "axis=1");
+    onnx_build_node(&build, "Conv", "m l", "y", "pads=[1,1,1,1]");
+    onnx_build_end(&build, "y");
+    if (nn_model_load_memory(&model, build.file.data, build.file.size, "stem", &options, &err) !=
+        SE_OK)
+        fail_msg("%s", err.message);
+    onnx_build_free(&build);
+    return model;
+}
+
+static void test_borrowed_places(void **state)
+{
+    enum { SIDE = 64, PIXELS = SIDE * SIDE, OUT = 2 };
+    static float expected[PIXELS * OUT];
+    size_t apart = 0;
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        struct nn_model *model = stem_model(k < 2 ? NN_BACKEND_REF : NN_BACKEND_CPU, k == 0);
+        struct nn_exec *exec = new_exec(model, NULL, 0);
+        struct nn_shape shape;
+        se_error err;
+        assert_int_equal(prepare(exec, SIDE, &err), SE_OK);
+        fill(exec, SIDE, 3);
+        assert_int_equal(nn_exec_run(exec, NULL, &err), SE_OK);
+        const float *out = nn_exec_output(exec, &shape);
+        if (k == 0)
+            memcpy(expected, out, sizeof(expected));
+        for (int i = 0; i < PIXELS * OUT; i++)
+            assert_true(fabsf(out[i] - expected[i]) < 1e-3F);
+        /* As long as nothing is fused, pooling comes last and nothing is borrowed. */
+        if (k == 0)
+            apart = nn_exec_bytes(exec);
+        if (k == 1)
+            assert_true(nn_exec_bytes(exec) + 7 * PIXELS * sizeof(float) < apart);
+        nn_exec_free(exec);
+        nn_model_free(model);
+    }
+}
+
 /* Large plans and their arena go, small ones stay; each run is what it was. */
 static void test_shrinking(void **state)
 {
@@ -575,21 +632,14 @@ static void test_input_and_output_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reshape),
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_picture),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_memory_chain),
-        cmocka_unit_test(test_plans_do_not_mix),
-        cmocka_unit_test(test_taking_turns),
-        cmocka_unit_test(test_shrinking),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_run_allocates_nothing),
-        cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_failing_allocations),
-        cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_input_and_output_apart),
+        cmocka_unit_test(test_reshape),      cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_picture),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory_chain), cmocka_unit_test(test_plans_do_not_mix),
+        cmocka_unit_test(test_taking_turns), cmocka_unit_test(test_borrowed_places),
+        cmocka_unit_test(test_shrinking),    cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bounded),      cmocka_unit_test(test_run_allocates_nothing),
+        cmocka_unit_test(test_profile),      cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_input_and_output_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 #include "reader/convert.h"
 #include "reader/look.h"
 #include "reader/picture.h"
+#include "reader/reread.h"
 #include "reader/result.h"
 #include "reader/solid.h"
 #include "reader/treated.h"
@@ -399,6 +400,43 @@ static void test_what_convinces(void **state)
 }
 
 /* A look whose lines could not be read any more is not begun: there is no detector here. */
+/* Sets clearness, and the anchor so that the choice has these log-odds, whatever the weights. */
+static void set_evidence(double choice, double clear, double e[EVIDENCE_TERMS])
+{
+    memset(e, 0, EVIDENCE_TERMS * sizeof(*e));
+    e[EVIDENCE_CLEAR] = clear;
+    e[EVIDENCE_READ] = e[EVIDENCE_TOP] = -20; /* no parts of the choice */
+    const double rest = calibration_bias + calibration_weights[EVIDENCE_CLEAR] * clear;
+    e[EVIDENCE_ANCHOR] = (choice - rest) / calibration_weights[EVIDENCE_ANCHOR];
+}
+
+static bool is_read_again(double choice, double clear, float score)
+{
+    double e[EVIDENCE_TERMS];
+    const struct ser_reading reading = {.evidence = e, .score = score};
+    set_evidence(choice, clear, e);
+    assert_true(fabs(evidence_choice(e) - 1 / (1 + exp(-choice))) < 1e-6);
+    return reread_is_in_doubt(&reading);
+}
+
+/* Read again is what may become sure, or may turn out to be misread; not what is clear, sure as it
+ * is, or hardly what was asked for. */
+static void test_what_is_read_again(void **state)
+{
+    (void)state;
+    assert_true(is_read_again(5, 3, 0.9F));
+    assert_false(is_read_again(5, 6.5, 0.9F));
+    assert_true(is_read_again(5, 6.5, 0.99F));
+    assert_false(is_read_again(5, 6.5, 0.9995F));
+    assert_false(is_read_again(5, 3, 0.9995F));
+    assert_false(is_read_again(0, 3, 0.45F));
+    assert_false(is_read_again(0, 3, 0.99F));
+    double e[EVIDENCE_TERMS];
+    set_evidence(5, 3, e);
+    e[EVIDENCE_ANCHOR] = NAN;
+    assert_true(evidence_choice(e) <= 0);
+}
+
 static void test_a_look_that_comes_too_late(void **state)
 {
     (void)state;
@@ -664,6 +702,7 @@ int main(void)
         cmocka_unit_test(test_closer_regions),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_what_convinces),
+        cmocka_unit_test(test_what_is_read_again),
         cmocka_unit_test(test_a_look_that_comes_too_late),
         cmocka_unit_test(test_places_in_a_picture),
         cmocka_unit_test(test_placements),
