@@ -369,7 +369,7 @@ static void test_borrowed_places(void **state)
         if (k == 0)
             memcpy(expected, out, sizeof(expected));
         for (int i = 0; i < PIXELS * OUT; i++)
-            assert_true(fabsf(out[i] - expected[i]) < 1e-3F);
+            assert_true(fabsf(out[i] - expected[i]) <= (k == 2 ? 1e-2F : 0)); /* of 300 */
         /* As long as nothing is fused, pooling comes last and nothing is borrowed. */
         if (k == 0)
             apart = nn_exec_bytes(exec);
