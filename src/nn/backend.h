@@ -87,6 +87,14 @@ struct nn_plan {
     const struct nn_observer *observer; /* of the run; NULL: none */
 };
 
+/* A picture and what of it is made into images of an input. */
+struct nn_picture {
+    const struct nn_plan *plan; /* in whose arena it is (send_pixels) */
+    const struct nn_pixels *pixels;
+    const struct nn_sample *samples; /* [count] */
+    int count;
+};
+
 /*
  * For a backend whose tensors lie in memory of its own. The planner then works with addresses that
  * nobody reads (struct nn_tensor's data): those of an arena that the backend made.
@@ -102,10 +110,17 @@ struct nn_remote {
     /* Host memory of a bound plan that run reads, and fills: contiguous floats. */
     float *(*input)(const struct nn_plan *plan);
     const float *(*output)(const struct nn_plan *plan);
-    /* Runs a bound plan, of an input [n, h, w, 3], on samples[n] out of a picture; see
-     * nn_exec_run_pixels, which has checked both. NULL: not offered. */
+    /* The same memory, for who puts the output of a run with others there (gather.h). */
+    float *(*output_of)(const struct nn_plan *plan);
+    /* Sends a picture to the arena of a bound plan, unless it is there; `shared`: it may be read by
+     * other plans when this returns. See nn_exec_run_pixels, which has checked it. */
+    int (*send_pixels)(const struct nn_plan *plan, const struct nn_pixels *pixels, bool shared,
+                       se_error *err);
+    /* Runs a bound plan, of an input [n, h, w, 3], on images out of pictures, which stay where they
+     * are: n at most in all, of one kind; images past them are made of the first sample, and mean
+     * nothing. NULL: not offered. */
     int (*run_pixels)(const struct nn_plan *plan, const int64_t nhwc[4],
-                      const struct nn_pixels *pixels, const struct nn_sample *samples,
+                      const struct nn_picture *pictures, int picture_count,
                       const struct budget *budget, se_error *err);
     /* Milliseconds that the steps of a bound plan take, plan->steps being some of its own: the mean
      * of many goes without a pause. What they compute is spoilt: run the whole plan afterwards. */

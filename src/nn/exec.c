@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "nn/gather.h"
 #include "nn/inspect.h"
 #include "nn/nn.h"
 #include "nn/plan.h"
@@ -40,6 +41,7 @@ struct nn_exec {
     struct nn_exec *spare; /* runs the model's spare; NULL: there is none */
     bool on_spare;         /* is its plan the current one? */
     struct nn_exec_runs runs;
+    struct nn_gather *gather; /* joins runs with those of other execs; NULL: no one does */
 };
 
 /* Is plans[0] the current plan, bound to the arena? */
@@ -76,6 +78,15 @@ int nn_exec_create(struct nn_exec **out, const struct nn_model *model, struct po
     return create(out, model, pool, max_bytes, false, err);
 }
 
+int nn_exec_create_bare(struct nn_exec **out, const struct nn_model *model, size_t max_bytes,
+                        se_error *err)
+{
+    FORWARD_IF_ERROR(create(out, model, NULL, max_bytes, false, err));
+    nn_exec_free((*out)->spare);
+    (*out)->spare = NULL;
+    return SE_OK;
+}
+
 int nn_exec_create_inspected(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
                              se_error *err)
 {
@@ -103,6 +114,12 @@ void nn_exec_take_turns(struct nn_exec *exec, struct nn_exec *other)
         return;
     nn_exec_trim(exec);
     exec->arena = other->arena;
+}
+
+void nn_exec_join(struct nn_exec *exec, struct nn_gather *gather)
+{
+    assert(!exec->keep_all && remote_of(exec));
+    exec->gather = gather;
 }
 
 /* Forbids or allows the memory between tensors; a backend's own memory nobody reads anyway. */
@@ -304,7 +321,11 @@ static bool spare_helps(const struct nn_exec *exec, int status, const int64_t nh
 int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
 {
     exec->on_spare = false;
-    const int status = prepare(exec, nhwc, err);
+    int status = prepare(exec, nhwc, err);
+    if (status == SE_ERR_LIMIT && exec->gather && nn_gather_trim(exec->gather)) {
+        se_error_clear(err);
+        status = prepare(exec, nhwc, err);
+    }
     if (!spare_helps(exec, status, nhwc))
         return status;
     se_error_clear(err);
@@ -329,6 +350,22 @@ static int run(const struct nn_exec *exec, const struct budget *budget, se_error
     return exec->model->backend->run(&exec->plans[0]->plan, exec->pool, budget, err);
 }
 
+static int run_part(const struct nn_gather_part *part, se_error *err)
+{
+    return run(part->context, part->budget, err);
+}
+
+/* On a GPU others may come along. */
+static int run_joined(struct nn_exec *exec, const struct budget *budget, se_error *err)
+{
+    if (!exec->gather)
+        return run(exec, budget, err);
+    FORWARD_IF_ERROR(budget_check_cancel(budget, err));
+    struct nn_gather_part part = {
+        .planned = exec->plans[0], .budget = budget, .alone = run_part, .context = exec};
+    return nn_gather_run(exec->gather, &part, err);
+}
+
 /* The GPU failed: the spare runs the input that is still there. Only then does a run allocate. */
 static int run_spare(struct nn_exec *exec, const struct budget *budget, se_error *err)
 {
@@ -350,7 +387,7 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
         return run_spare(exec, budget, err);
     RETURN_ERROR_IF(!is_current(exec), err, SE_ERR_ARGUMENT, "%s: run without prepare",
                     exec->model->name);
-    const int status = run(exec, budget, err);
+    const int status = run_joined(exec, budget, err);
     if (status == SE_OK && remote_of(exec))
         exec->runs.gpu++;
     if (status != SE_ERR_DEVICE || !exec->spare)
@@ -398,6 +435,17 @@ static bool are_pixels(const struct nn_pixels *pixels)
            pixels->first_row <= pixels->height - pixels->row_count;
 }
 
+static int run_pixels_part(const struct nn_gather_part *part, se_error *err)
+{
+    const struct nn_planned *planned = part->planned;
+    const struct nn_picture picture = {.plan = &planned->plan,
+                                       .pixels = part->pixels,
+                                       .samples = part->samples,
+                                       .count = (int)planned->input_dims[0]};
+    return planned->model->backend->remote->run_pixels(&planned->plan, planned->input_dims,
+                                                       &picture, 1, part->budget, err);
+}
+
 int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
                        const struct nn_sample *samples, const struct budget *budget, se_error *err)
 {
@@ -408,8 +456,16 @@ int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
         RETURN_ERROR_IF(!is_sample(&samples[i], samples[0].crop, planned->input_dims), err,
                         SE_ERR_ARGUMENT, "%s: image %lld is no part of a picture",
                         exec->model->name, (long long)i);
-    FORWARD_IF_ERROR(remote_of(exec)->run_pixels(&planned->plan, planned->input_dims, pixels,
-                                                 samples, budget, err));
+    FORWARD_IF_ERROR(budget_check_cancel(budget, err));
+    FORWARD_IF_ERROR(
+        remote_of(exec)->send_pixels(&planned->plan, pixels, exec->gather != NULL, err));
+    struct nn_gather_part part = {.planned = planned,
+                                  .pixels = pixels,
+                                  .samples = samples,
+                                  .budget = budget,
+                                  .alone = run_pixels_part};
+    FORWARD_IF_ERROR(exec->gather ? nn_gather_run(exec->gather, &part, err)
+                                  : run_pixels_part(&part, err));
     exec->runs.gpu++;
     return SE_OK;
 }

@@ -176,6 +176,30 @@ bool nn_exec_takes_pixels(const struct nn_exec *exec);
 int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
                        const struct nn_sample *samples, const struct budget *budget, se_error *err);
 
+/*
+ * Pictures that are read side by side on one GPU can share batches: nn/gather.h says how. Makes a
+ * gather for execs of these models, 2 at most and all on one GPU; *out stays NULL, with SE_OK,
+ * where they are not on a GPU. `lanes`: runs that may be under way at a time, 1 to 4; `max_bytes`
+ * as nn_exec_create, for each. The models outlive it, and it the execs.
+ */
+struct nn_gather;
+int nn_gather_create(struct nn_gather **out, const struct nn_model *const *models, int model_count,
+                     int lanes, size_t max_bytes, se_error *err);
+/* NULL is allowed. */
+void nn_gather_free(struct nn_gather *gather);
+/* From now on the runs of `exec`, an exec of one of its models, may be joined with others'. */
+void nn_exec_join(struct nn_exec *exec, struct nn_gather *gather);
+/* Gives back the memory of the gather's own that no run needs now; was there any? */
+bool nn_gather_trim(struct nn_gather *gather);
+
+struct nn_gather_counts {
+    uint64_t runs;   /* joined or not */
+    uint64_t joined; /* inputs of execs that ran together with others */
+    uint64_t halved; /* joins that found no memory */
+    size_t waiting;  /* now */
+};
+struct nn_gather_counts nn_gather_counts(struct nn_gather *gather);
+
 /* Runs so far that a GPU did, and those that the spare did in its stead. */
 struct nn_exec_runs {
     uint64_t gpu, spare;

@@ -12,12 +12,17 @@ struct slots {
     pthread_cond_t idle; /* a slot was released, or `stop` was set */
     int64_t idle_ns;
     bool stop;
+    struct nn_gather **gathers; /* [model_count]; NULL of a CPU */
+    int model_count;
     size_t count;
     struct slot slot[];
 };
 
-static int slot_fill(struct slot *slot, const struct slot_models *models, int threads,
-                     size_t arena_bytes, se_error *err)
+/* Runs that may be under way on a GPU before others wait, and then go together. */
+enum { LANES = 4 };
+
+static int slot_fill(struct slot *slot, const struct slot_models *models, struct nn_gather *gather,
+                     int threads, size_t arena_bytes, se_error *err)
 {
     if (threads > 1)
         FORWARD_IF_ERROR(pool_create(&slot->pool, threads, err));
@@ -26,6 +31,26 @@ static int slot_fill(struct slot *slot, const struct slot_models *models, int th
     FORWARD_IF_ERROR(
         nn_exec_create(&slot->recognizer, models->recognizer, slot->pool, arena_bytes, err));
     nn_exec_take_turns(slot->recognizer, slot->detector);
+    if (gather) {
+        nn_exec_join(slot->detector, gather);
+        nn_exec_join(slot->recognizer, gather);
+    }
+    return SE_OK;
+}
+
+/* One for each GPU. */
+static int make_gathers(struct slots *slots, const struct slot_models *models, int model_count,
+                        size_t arena_bytes, se_error *err)
+{
+    const size_t size = (size_t)model_count * sizeof(*slots->gathers);
+    slots->gathers = calloc(1, size);
+    if (!slots->gathers)
+        return se_fail_memory(err, "execution slots", size);
+    slots->model_count = model_count;
+    for (int i = 0; i < model_count; i++) {
+        const struct nn_model *both[] = {models[i].detector, models[i].recognizer};
+        FORWARD_IF_ERROR(nn_gather_create(&slots->gathers[i], both, 2, LANES, arena_bytes, err));
+    }
     return SE_OK;
 }
 
@@ -42,14 +67,15 @@ int slots_create(struct slots **out, const struct slot_models *models, int model
     pthread_mutex_init(&slots->mutex, NULL);
     pthread_cond_init(&slots->released, NULL);
     slots->count = count;
-    for (size_t i = 0; i < count; i++) {
-        const int status =
-            slot_fill(&slots->slot[i], &models[i == 0 ? 0 : (i - 1) % (size_t)model_count],
-                      i == 0 ? wide_threads : narrow_threads, arena_bytes, err);
-        if (status != SE_OK) {
-            slots_free(slots);
-            return status;
-        }
+    int status = make_gathers(slots, models, model_count, arena_bytes, err);
+    for (size_t i = 0; i < count && status == SE_OK; i++) {
+        const size_t on = i == 0 ? 0 : (i - 1) % (size_t)model_count;
+        status = slot_fill(&slots->slot[i], &models[on], slots->gathers[on],
+                           i == 0 ? wide_threads : narrow_threads, arena_bytes, err);
+    }
+    if (status != SE_OK) {
+        slots_free(slots);
+        return status;
     }
     *out = slots;
     return SE_OK;
@@ -76,6 +102,9 @@ void slots_free(struct slots *slots)
         nn_exec_free(slots->slot[i].detector);
         pool_free(slots->slot[i].pool);
     }
+    for (int i = 0; i < slots->model_count; i++)
+        nn_gather_free(slots->gathers[i]);
+    free(slots->gathers);
     pthread_cond_destroy(&slots->released);
     pthread_mutex_destroy(&slots->mutex);
     free(slots);
@@ -99,6 +128,13 @@ struct slot *slots_acquire(struct slots *slots, bool side_by_side)
     return found;
 }
 
+static void trim_gathers(struct slots *slots)
+{
+    for (int i = 0; i < slots->model_count; i++)
+        if (slots->gathers[i])
+            nn_gather_trim(slots->gathers[i]);
+}
+
 static void slot_trim(struct slot *slot)
 {
     nn_exec_trim(slot->detector);
@@ -111,8 +147,10 @@ void slots_release(struct slots *slots, struct slot *slot)
 {
     pthread_mutex_lock(&slots->mutex);
     slot->idle_since_ns = clock_now_ns();
-    if (slot->trim)
+    if (slot->trim) {
         slot_trim(slot);
+        trim_gathers(slots);
+    }
     slot->busy = false;
     if (slots->idle_ns > 0)
         pthread_cond_signal(&slots->idle);
@@ -129,10 +167,19 @@ void slots_trim(struct slots *slots)
         else
             slot_trim(&slots->slot[i]);
     }
+    trim_gathers(slots);
     pthread_mutex_unlock(&slots->mutex);
 }
 
 /* ---- idle slots ----------------------------------------------------------------------------- */
+
+static bool all_idle(const struct slots *slots)
+{
+    bool idle = true;
+    for (size_t i = 0; i < slots->count; i++)
+        idle = idle && !slots->slot[i].busy && slots->slot[i].idle_since_ns == 0;
+    return idle;
+}
 
 /* Trims those whose time has come; when the next one's does, 0: none holds anything. */
 static int64_t trim_due(struct slots *slots)
@@ -149,6 +196,8 @@ static int64_t trim_due(struct slots *slots)
         else if (next == 0 || due < next)
             next = due;
     }
+    if (all_idle(slots))
+        trim_gathers(slots);
     return next;
 }
 

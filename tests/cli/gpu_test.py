@@ -62,14 +62,53 @@ def test_reading():
     assert texts == expected, (texts, expected)
 
 
-def blank_png():
-    """A grey picture without text: the detector alone has work with it."""
+def png(rows):
+    """A grey picture out of rows of bytes."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    width, height = 64, 64
-    rows = (b"\0" + b"\x80" * width) * height
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    head = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 0, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head)
+            + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))) + chunk(b"IEND", b""))
+
+
+# Digits of 3 x 5 dots, a row an octal digit.
+DOTS = {"2": "71747", "4": "55711", "7": "71111", "1": "26227", "9": "75717"}
+
+
+def one_line_png(text="41 7294", dot=4):
+    """Dark digits on grey: one line of text."""
+    rows = [bytearray(b"\xc0" * 128) for _ in range(64)]
+    for i, character in enumerate(text):
+        for y, line in enumerate(DOTS.get(character, "00000")):
+            for x in range(3):
+                if int(line) >> (2 - x) & 1:
+                    for row in rows[20 + y * dot:20 + (y + 1) * dot]:
+                        left = 8 + (4 * i + x) * dot
+                        row[left:left + dot] = b"\x20" * dot
+    return png([bytes(row) for row in rows])
+
+
+def blank_png():
+    """A picture without text: the detector alone has work with it."""
+    return png([b"\x80" * 64] * 64)
+
+
+def test_company():
+    """Several pictures at a time say what each says alone: joined runs change nothing."""
+    few = ["--set", "looks=none", "--set", "detect_side=128", "--set", "time_limit_ms=0", "--set", "barcodes=false"]
+    results = {}
+    with tempfile.NamedTemporaryFile(suffix=".png") as picture:
+        picture.write(one_line_png())
+        picture.flush()
+        for jobs in (1, 8):
+            status, out, error = run("read", "--json", "--lines", *few, "--set", f"jobs={jobs}", *[picture.name] * jobs)
+            assert status == 0, error
+            results[jobs] = [json.loads(line) for line in out.splitlines()]
+            for result in results[jobs]:
+                assert result["device"] == "gpu", result
+                del result["ms"]
+    assert results[1][0]["lines"], results
+    assert len(results[8]) == 8 and all(result == results[1][0] for result in results[8]), results
 
 
 def test_several_gpus():
@@ -161,7 +200,7 @@ def main():
     if pathlib.Path("/proc/driver/nvidia/version").exists():
         print("SKIP: this machine has a driver of its own")
         sys.exit(77)
-    for test in (test_doctor, test_bench, test_several_gpus, test_refusals, test_reading):
+    for test in (test_doctor, test_bench, test_several_gpus, test_refusals, test_reading, test_company):
         test()
         print(f"{test.__name__}: passed")
 

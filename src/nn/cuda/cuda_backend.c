@@ -59,6 +59,8 @@ static int pack_node(int index, const struct nn_node *node, void **packed, size_
         .bind = cuda_plan_bind,                                                                    \
         .input = cuda_plan_input,                                                                  \
         .output = cuda_plan_output,                                                                \
+        .output_of = cuda_plan_output_of,                                                          \
+        .send_pixels = cuda_plan_send_pixels,                                                      \
         .run_pixels = cuda_plan_run_pixels,                                                        \
         .time_steps = cuda_plan_time_steps,                                                        \
         .fetch = cuda_plan_fetch,                                                                  \

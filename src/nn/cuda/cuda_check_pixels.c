@@ -128,8 +128,9 @@ static int compare(const struct nn_plan *plan, const uint8_t picture[HEIGHT][WID
                                      .stride = sizeof(picture[0]),
                                      .row_count = HEIGHT,
                                      .id = id};
-    FORWARD_IF_ERROR(
-        cuda_plan_run_pixels(plan, plan->steps[0].out.dims, &pixels, sample, NULL, err));
+    const struct nn_picture one = {plan, &pixels, sample, 1};
+    FORWARD_IF_ERROR(cuda_plan_send_pixels(plan, &pixels, false, err));
+    FORWARD_IF_ERROR(cuda_plan_run_pixels(plan, plan->steps[0].out.dims, &one, 1, NULL, err));
     const float *got = cuda_plan_output(plan);
     for (int i = 0; i < VALUES; i++) {
         const double want =

@@ -281,10 +281,15 @@ float *cuda_plan_input(const struct nn_plan *plan)
     return state->arena->pinned;
 }
 
-const float *cuda_plan_output(const struct nn_plan *plan)
+float *cuda_plan_output_of(const struct nn_plan *plan)
 {
     const struct cuda_plan *state = plan->state;
     return state->arena->pinned + state->input_bytes / sizeof(float);
+}
+
+const float *cuda_plan_output(const struct nn_plan *plan)
+{
+    return cuda_plan_output_of(plan);
 }
 
 void cuda_plan_kernels(const struct nn_plan *plan, bool used[CUDA_KERNEL_COUNT])

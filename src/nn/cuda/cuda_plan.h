@@ -25,6 +25,7 @@ int cuda_plan_bind(struct nn_plan *plan, const struct nn_tensor *input,
                    const struct nn_tensor *output, void *arena, se_error *err);
 float *cuda_plan_input(const struct nn_plan *plan);
 const float *cuda_plan_output(const struct nn_plan *plan);
+float *cuda_plan_output_of(const struct nn_plan *plan);
 int cuda_plan_time_steps(const struct nn_plan *plan, double *ms, se_error *err);
 int cuda_plan_fetch(const struct nn_plan *plan, const struct nn_tensor *tensor, float *out,
                     se_error *err);

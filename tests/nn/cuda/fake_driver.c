@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "emulation.h"
 #include "nn/cuda/cuda_args.h"
@@ -472,9 +473,18 @@ ENTRY(cuGraphInstantiateWithFlags, (void **exec, void *graph, unsigned long long
     return CUDA_OK;
 }
 
+static void wait_while_held(void)
+{
+    __atomic_add_fetch(&controls.held, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&controls.hold, __ATOMIC_SEQ_CST))
+        usleep(200);
+    __atomic_sub_fetch(&controls.held, 1, __ATOMIC_SEQ_CST);
+}
+
 ENTRY(cuGraphLaunch, (void *exec, void *stream))
 {
     (void)stream;
+    wait_while_held();
     if (state())
         return state();
     if (controls.launches_until_error > 0 && --controls.launches_until_error == 0)

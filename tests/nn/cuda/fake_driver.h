@@ -29,7 +29,9 @@ struct fake_controls {
     int launches_until_error; /* > 0: that many graph launches succeed, then a sticky error */
     int wrong_kernel;         /* 1 + its number: its last block is left out */
     int backwards;            /* threads of a phase run from the last to the first */
+    int hold;                 /* not 0: graphs that are launched wait until it is 0. Atomic */
     /* Counted: */
+    int held; /* graphs that wait. Atomic */
     long long allocated_bytes, most_bytes;
     int allocations, contexts, modules, streams, graphs, pinned; /* alive */
     int opened[FAKE_DEVICES]; /* times that a context of each device was taken */
