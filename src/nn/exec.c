@@ -1,5 +1,6 @@
 /*
- * nn_exec: up to MAX_PLANS plans over one arena.
+ * nn_exec: up to MAX_PLANS plans over one arena. Of a GPU more; and they hold a few more images
+ * than are asked for, so that few serve all (nn_gather_bucket).
  *
  * plans[0 … count) are ordered by last use, the current one first. The arena holds nothing that
  * outlives a prepare, so it is as large as the largest kept plan and may be replaced at any
@@ -20,7 +21,12 @@
 #include "nn/profile.h"
 #include "nn/tensor.h"
 
-enum { MAX_PLANS = 16, ARENA_ALIGN = 64, HUGE_PAGE = 2 << 20 };
+enum {
+    MAX_PLANS = 16,
+    MAX_REMOTE_PLANS = 64, /* making a GPU's plan takes as long as running it many times */
+    ARENA_ALIGN = 64,
+    HUGE_PAGE = 2 << 20
+};
 
 struct nn_arena {
     void *memory;
@@ -33,8 +39,9 @@ struct nn_exec {
     struct pool *pool;
     size_t max_bytes;
     bool keep_all;
-    struct nn_planned *plans[MAX_PLANS];
+    struct nn_planned *plans[MAX_REMOTE_PLANS];
     int plan_count;
+    int64_t images; /* of the current plan's that were asked for: it may hold more */
     struct nn_arena own;
     struct nn_arena *arena; /* our own, or that of the exec that we take turns with */
     const struct nn_observer *observer;
@@ -193,6 +200,19 @@ static void *alloc_arena(size_t bytes)
     return arena;
 }
 
+static int most_plans(const struct nn_exec *exec)
+{
+    return remote_of(exec) ? MAX_REMOTE_PLANS : MAX_PLANS;
+}
+
+/* The input of the plan that serves this one. */
+static void bucket_of(const struct nn_exec *exec, const int64_t nhwc[4], int64_t bucket[4])
+{
+    memcpy(bucket, nhwc, 4 * sizeof(*nhwc));
+    if (remote_of(exec) && !exec->keep_all)
+        bucket[0] = nn_gather_bucket(nhwc[0], nhwc[1], nhwc[2]);
+}
+
 /* Index of the plan for this input, or -1. */
 static int find_plan(const struct nn_exec *exec, const int64_t nhwc[4])
 {
@@ -271,7 +291,7 @@ static int bind_current(struct nn_exec *exec, se_error *err)
                                  exec->arena->memory, err);
 }
 
-static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+static int prepare_bucket(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
 {
     const int found = find_plan(exec, nhwc);
     if (found == 0 && is_current(exec))
@@ -287,7 +307,7 @@ static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
         guard(exec, false);
     exec->arena->user = NULL;
     if (made) {
-        if (exec->plan_count == MAX_PLANS)
+        if (exec->plan_count == most_plans(exec))
             nn_plan_free(exec->plans[--exec->plan_count]);
         exec->plans[exec->plan_count++] = made;
     }
@@ -309,6 +329,15 @@ static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
     }
     exec->arena->user = exec;
     guard(exec, true);
+    return SE_OK;
+}
+
+static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+{
+    int64_t bucket[4];
+    bucket_of(exec, nhwc, bucket);
+    FORWARD_IF_ERROR(prepare_bucket(exec, bucket, err));
+    exec->images = nhwc[0];
     return SE_OK;
 }
 
@@ -361,8 +390,11 @@ static int run_joined(struct nn_exec *exec, const struct budget *budget, se_erro
     if (!exec->gather)
         return run(exec, budget, err);
     FORWARD_IF_ERROR(budget_check_cancel(budget, err));
-    struct nn_gather_part part = {
-        .planned = exec->plans[0], .budget = budget, .alone = run_part, .context = exec};
+    struct nn_gather_part part = {.planned = exec->plans[0],
+                                  .images = exec->images,
+                                  .budget = budget,
+                                  .alone = run_part,
+                                  .context = exec};
     return nn_gather_run(exec->gather, &part, err);
 }
 
@@ -372,9 +404,12 @@ static int run_spare(struct nn_exec *exec, const struct budget *budget, se_error
     const struct nn_planned *planned = exec->plans[0];
     if (!exec->on_spare) {
         const float *input = nn_exec_input(exec);
-        FORWARD_IF_ERROR(prepare(exec->spare, planned->input_dims, err));
+        int64_t nhwc[4];
+        memcpy(nhwc, planned->input_dims, sizeof(nhwc));
+        nhwc[0] = exec->images;
+        FORWARD_IF_ERROR(prepare(exec->spare, nhwc, err));
         memcpy(nn_exec_input(exec->spare), input,
-               (size_t)nn_tensor_count(&planned->input) * sizeof(*input));
+               (size_t)nn_tensor_count(&exec->spare->plans[0]->input) * sizeof(*input));
         exec->on_spare = true;
     }
     exec->runs.spare++;
@@ -441,7 +476,7 @@ static int run_pixels_part(const struct nn_gather_part *part, se_error *err)
     const struct nn_picture picture = {.plan = &planned->plan,
                                        .pixels = part->pixels,
                                        .samples = part->samples,
-                                       .count = (int)planned->input_dims[0]};
+                                       .count = (int)part->images};
     return planned->model->backend->remote->run_pixels(&planned->plan, planned->input_dims,
                                                        &picture, 1, part->budget, err);
 }
@@ -452,7 +487,7 @@ int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
     RETURN_ERROR_IF(!nn_exec_takes_pixels(exec) || !are_pixels(pixels), err, SE_ERR_ARGUMENT,
                     "%s: a picture that cannot be its input", exec->model->name);
     const struct nn_planned *planned = exec->plans[0];
-    for (int64_t i = 0; i < planned->input_dims[0]; i++)
+    for (int64_t i = 0; i < exec->images; i++)
         RETURN_ERROR_IF(!is_sample(&samples[i], samples[0].crop, planned->input_dims), err,
                         SE_ERR_ARGUMENT, "%s: image %lld is no part of a picture",
                         exec->model->name, (long long)i);
@@ -460,6 +495,7 @@ int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
     FORWARD_IF_ERROR(
         remote_of(exec)->send_pixels(&planned->plan, pixels, exec->gather != NULL, err));
     struct nn_gather_part part = {.planned = planned,
+                                  .images = exec->images,
                                   .pixels = pixels,
                                   .samples = samples,
                                   .budget = budget,
@@ -487,6 +523,8 @@ const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
     *shape = is_current(exec) ? exec->plans[0]->output_shape : (struct nn_shape){0};
     if (!is_current(exec))
         return NULL;
+    if (exec->images < exec->plans[0]->input_dims[0])
+        shape->dims[0] = exec->images;
     return remote_of(exec) ? remote_of(exec)->output(&exec->plans[0]->plan)
                            : exec->plans[0]->output.data;
 }
@@ -494,7 +532,9 @@ const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
 double nn_exec_flop(const struct nn_exec *exec)
 {
     exec = active(exec);
-    return is_current(exec) ? 2 * exec->plans[0]->macs : 0;
+    return is_current(exec) ? 2 * exec->plans[0]->macs * (double)exec->images /
+                                  (double)exec->plans[0]->input_dims[0]
+                            : 0;
 }
 
 size_t nn_exec_step_count(const struct nn_exec *exec)

@@ -32,6 +32,14 @@ struct nn_gather {
     struct nn_gather_counts counts;
 };
 
+int64_t nn_gather_bucket(int64_t images, int64_t h, int64_t width)
+{
+    if (images <= 2 || h * width > LARGE_IMAGE)
+        return images;
+    const int64_t step = images <= 16 ? 4 : 8;
+    return (images + step - 1) / step * step;
+}
+
 /* ---- make and free -------------------------------------------------------------------------- */
 
 int nn_gather_create(struct nn_gather **out, const struct nn_model *const *models, int model_count,
@@ -115,22 +123,13 @@ static int64_t images_of(const struct join *join)
 {
     int64_t images = 0;
     for (int i = 0; i < join->count; i++)
-        images += join->parts[i]->planned->input_dims[0];
+        images += join->parts[i]->images;
     return images;
 }
 
 static int64_t pixels_of(const struct nn_planned *planned)
 {
     return planned->input_dims[1] * planned->input_dims[2];
-}
-
-/* Images of a batch that holds `images`: few different ones, so that graphs are few. */
-static int64_t batch_of(int64_t images, int64_t pixels)
-{
-    if (pixels > LARGE_IMAGE)
-        return images;
-    const int64_t step = images <= 4 ? 2 : images <= 16 ? 4 : 8;
-    return (images + step - 1) / step * step;
 }
 
 /* Floats of one image of a tensor whose first dimension counts them. */
@@ -145,7 +144,8 @@ static int run_floats(const struct join *join, struct nn_exec *exec, se_error *e
     float *to = nn_exec_input(exec);
     for (int i = 0; i < join->count; i++) {
         const struct nn_planned *planned = join->parts[i]->planned;
-        const size_t floats = (size_t)nn_tensor_count(&planned->input);
+        const size_t floats =
+            image_floats(&planned->input, planned->input_dims[0]) * (size_t)join->parts[i]->images;
         memcpy(to, remote->input(&planned->plan), floats * sizeof(*to));
         to += floats;
     }
@@ -161,7 +161,7 @@ static int run_pictures(const struct join *join, struct nn_exec *exec, se_error 
         pictures[i] = (struct nn_picture){.plan = &part->planned->plan,
                                           .pixels = part->pixels,
                                           .samples = part->samples,
-                                          .count = (int)part->planned->input_dims[0]};
+                                          .count = (int)part->images};
     }
     return together->model->backend->remote->run_pixels(&together->plan, together->input_dims,
                                                         pictures, join->count, NULL, err);
@@ -176,8 +176,8 @@ static void hand_out(const struct join *join, const struct nn_exec *exec)
     const size_t one = image_floats(&together->output, together->input_dims[0]);
     for (int i = 0; i < join->count; i++) {
         const struct nn_planned *planned = join->parts[i]->planned;
-        const size_t floats = one * (size_t)planned->input_dims[0];
-        assert(floats == (size_t)nn_tensor_count(&planned->output));
+        const size_t floats = one * (size_t)join->parts[i]->images;
+        assert(floats <= (size_t)nn_tensor_count(&planned->output));
         memcpy(remote->output_of(&planned->plan), from, floats * sizeof(*from));
         from += floats;
     }
@@ -186,9 +186,8 @@ static void hand_out(const struct join *join, const struct nn_exec *exec)
 static int run_together(const struct join *join, struct nn_exec *exec, se_error *err)
 {
     const int64_t *dims = join->parts[0]->planned->input_dims;
-    const int64_t images = batch_of(images_of(join), pixels_of(join->parts[0]->planned));
     FORWARD_IF_ERROR(
-        nn_exec_prepare(exec, (const int64_t[4]){images, dims[1], dims[2], dims[3]}, err));
+        nn_exec_prepare(exec, (const int64_t[4]){images_of(join), dims[1], dims[2], dims[3]}, err));
     FORWARD_IF_ERROR(join->parts[0]->pixels ? run_pictures(join, exec, err)
                                             : run_floats(join, exec, err));
     hand_out(join, exec);
@@ -260,12 +259,12 @@ static bool goes_with(const struct nn_gather_part *a, const struct nn_gather_par
 static void take(struct nn_gather *gather, struct nn_gather_part *leader, struct join *join)
 {
     const int64_t pixels = pixels_of(leader->planned);
-    int64_t images = leader->planned->input_dims[0];
+    int64_t images = leader->images;
     *join = (struct join){{leader}, 1};
     struct nn_gather_part *last = NULL;
     for (struct nn_gather_part **at = &gather->first; *at;) {
         struct nn_gather_part *part = *at;
-        const int64_t all = images + part->planned->input_dims[0];
+        const int64_t all = images + part->images;
         if (join->count == NN_GATHER_PARTS || !goes_with(leader, part) || all > MOST_IMAGES ||
             all * pixels > gather->most_pixels) {
             last = part;
@@ -350,7 +349,7 @@ static void lead(struct nn_gather *gather, struct nn_gather_part *part)
 
 int nn_gather_run(struct nn_gather *gather, struct nn_gather_part *part, se_error *err)
 {
-    const int64_t images = part->planned->input_dims[0];
+    const int64_t images = part->images;
     if ((images + 1) * pixels_of(part->planned) > MOST_PIXELS || images >= MOST_IMAGES)
         return part->alone(part, err);
     part->next = NULL;

@@ -23,8 +23,10 @@ enum { NN_GATHER_MODELS = 2, NN_GATHER_MAX_LANES = 4, NN_GATHER_PARTS = 16 };
 
 /* What one exec wants to run. The caller fills in the first part, and waits. */
 struct nn_gather_part {
-    const struct nn_planned
-        *planned;                   /* bound; its input, unless there are pixels, and its output */
+    /* Bound. Its output is what comes of the run; its input is filled in, unless there are pixels.
+     */
+    const struct nn_planned *planned;
+    int64_t images;                 /* of its input that mean something: the first ones */
     const struct nn_pixels *pixels; /* NULL: the input was filled in; else sent (nn_remote) */
     const struct nn_sample *samples;
     const struct budget *budget; /* cancels before the run begins */
@@ -37,6 +39,10 @@ struct nn_gather_part {
     int lane, status;
     se_error error;
 };
+
+/* Images of h × width pixels that a plan for `images` of them holds: few different numbers, so that
+ * graphs are few. What is in those past `images` changes nothing in them. */
+int64_t nn_gather_bucket(int64_t images, int64_t h, int64_t width);
 
 /* Runs the part, alone or with others; waits till it is done. Errors as nn_exec_run. */
 int nn_gather_run(struct nn_gather *gather, struct nn_gather_part *part, se_error *err);
