@@ -122,6 +122,8 @@ struct nn_remote {
     int (*run_pixels)(const struct nn_plan *plan, const int64_t nhwc[4],
                       const struct nn_picture *pictures, int picture_count,
                       const struct budget *budget, se_error *err);
+    /* Makes what run_pixels of a bound plan would make at its first run. */
+    int (*make_ready)(const struct nn_plan *plan, se_error *err);
     /* Milliseconds that the steps of a bound plan take, plan->steps being some of its own: the mean
      * of many goes without a pause. What they compute is spoilt: run the whole plan afterwards. */
     int (*time_steps)(const struct nn_plan *plan, double *ms, se_error *err);

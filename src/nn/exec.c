@@ -443,6 +443,16 @@ bool nn_exec_takes_pixels(const struct nn_exec *exec)
            exec->plans[0]->input_dims[3] == 3;
 }
 
+int nn_exec_warm(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+{
+    if (!remote_of(exec))
+        return SE_OK;
+    exec->on_spare = false;
+    FORWARD_IF_ERROR(prepare(exec, nhwc, err));
+    return nn_exec_takes_pixels(exec) ? remote_of(exec)->make_ready(&exec->plans[0]->plan, err)
+                                      : SE_OK;
+}
+
 /* Everything that a kernel goes by. */
 static bool is_sample(const struct nn_sample *sample, bool crop, const int64_t nhwc[4])
 {

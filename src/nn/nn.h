@@ -125,6 +125,9 @@ void nn_exec_take_turns(struct nn_exec *exec, struct nn_exec *other);
  * only call that allocates. SE_ERR_LIMIT past max_bytes, or past the GPU's memory: the exec stays
  * usable. SE_ERR_DEVICE when the GPU failed and there is no spare. */
 int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err);
+/* On a GPU, makes what nn_exec_prepare and the first runs of this input will need, so that they
+ * find it: the plan and its graphs. Nothing on a CPU. SE_ERR_LIMIT without memory for it. */
+int nn_exec_warm(struct nn_exec *exec, const int64_t nhwc[4], se_error *err);
 /* The current plan's input, to be filled before each run. */
 float *nn_exec_input(struct nn_exec *exec);
 /* Runs the current plan; allocates nothing. SE_ERR_CANCELLED between steps (on a GPU: before it

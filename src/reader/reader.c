@@ -56,9 +56,12 @@ static int open_slots(struct se_reader *reader, se_error *err)
     FORWARD_IF_ERROR(slots_create(&reader->slots, models, 1 + reader->more_count, wide,
                                   reader->jobs > 1 ? reader->jobs : 0, narrow,
                                   (size_t)values->arena_mb << 20, err));
-    return reader->on_gpu && values->gpu_idle_s > 0
-               ? slots_trim_idle(reader->slots, (int64_t)values->gpu_idle_s * 1000000000, err)
-               : SE_OK;
+    struct warm warm;
+    if (!reader->on_gpu || (!values->gpu_warm && values->gpu_idle_s == 0))
+        return SE_OK;
+    warm_plan(values, &warm);
+    return slots_keep(reader->slots, values->gpu_warm ? &warm : NULL,
+                      (int64_t)values->gpu_idle_s * 1000000000, err);
 }
 
 static int open_reader(struct se_reader *reader, const se_settings *settings, se_error *err)

@@ -7,7 +7,7 @@
  *   precision                           reader/precision.h
  *   use_gpu, device, gpu_memory_mb      networks_open chooses the device
  *   gpus                                networks_open_more, slots
- *   gpu_idle_s                          slots_trim_idle
+ *   gpu_warm, gpu_idle_s                slots_keep
  *   profile, preset, looks              which looks are taken, see reader/treated.h
  *   threads, jobs, arena_mb             slots_create
  *   batch_size                          recognize_params.batch_size
@@ -109,6 +109,9 @@ static const struct setting_row rows[] = {
      SETTING_WHOLE, AT(gpus), 0, 8, NULL, NULL},
     {"gpu_memory_mb", "2048", "0..1048576", "MiB of a GPU's memory that may be used; 0: all",
      SETTING_WHOLE, AT(gpu_memory_mb), 0, 1048576, NULL, NULL},
+    {"gpu_warm", "true", "true|false",
+     "whether a GPU is made ready for the usual pictures before they come", SETTING_BOOL,
+     AT(gpu_warm), 0, 0, NULL, NULL},
     {"gpu_idle_s", "60", "0..86400",
      "seconds without work after which a picture's tensors leave the GPU; 0: never", SETTING_WHOLE,
      AT(gpu_idle_s), 0, 86400, NULL, NULL},

@@ -60,6 +60,7 @@ struct settings_values {
     int device;              /* which GPU, 0 … 7 */
     int gpus;                /* from that one on; 0: all */
     int gpu_memory_mb;       /* MiB of its memory that may be used; 0: all */
+    bool gpu_warm;           /* plans and graphs of the usual inputs are made beforehand */
     int gpu_idle_s;          /* after which tensors leave it; 0: never */
     const char *pattern;     /* see serial/pattern.h; "": none */
     const char *known_lists; /* folder of lists with names; "": none */

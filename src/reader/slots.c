@@ -5,12 +5,17 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "nn/gpu_info.h"
+
 struct slots {
     pthread_mutex_t mutex;
     pthread_cond_t released;
-    pthread_t trimmer;   /* with idle_ns > 0 */
+    pthread_t keeper; /* see slots_keep */
+    bool has_keeper;
     pthread_cond_t idle; /* a slot was released, or `stop` was set */
-    int64_t idle_ns;
+    int64_t idle_ns;     /* 0: memory is kept */
+    struct warm warm;
+    int waiting; /* for a slot */
     bool stop;
     struct nn_gather **gathers; /* [model_count]; NULL of a CPU */
     int model_count;
@@ -86,15 +91,15 @@ void slots_free(struct slots *slots)
     if (!slots)
         return;
     pthread_mutex_lock(&slots->mutex);
+    slots->stop = true;
+    if (slots->has_keeper)
+        pthread_cond_broadcast(&slots->idle);
     for (size_t i = 0; i < slots->count; i++)
         while (slots->slot[i].busy)
             pthread_cond_wait(&slots->released, &slots->mutex);
-    slots->stop = true;
-    if (slots->idle_ns > 0)
-        pthread_cond_broadcast(&slots->idle);
     pthread_mutex_unlock(&slots->mutex);
-    if (slots->idle_ns > 0) {
-        pthread_join(slots->trimmer, NULL);
+    if (slots->has_keeper) {
+        pthread_join(slots->keeper, NULL);
         pthread_cond_destroy(&slots->idle);
     }
     for (size_t i = 0; i < slots->count; i++) {
@@ -121,7 +126,9 @@ struct slot *slots_acquire(struct slots *slots, bool side_by_side)
                 found = &slots->slot[i];
         if (found)
             break;
+        slots->waiting++;
         pthread_cond_wait(&slots->released, &slots->mutex);
+        slots->waiting--;
     }
     found->busy = true;
     pthread_mutex_unlock(&slots->mutex);
@@ -152,7 +159,7 @@ void slots_release(struct slots *slots, struct slot *slot)
         trim_gathers(slots);
     }
     slot->busy = false;
-    if (slots->idle_ns > 0)
+    if (slots->has_keeper)
         pthread_cond_signal(&slots->idle);
     pthread_cond_broadcast(&slots->released);
     pthread_mutex_unlock(&slots->mutex);
@@ -171,7 +178,44 @@ void slots_trim(struct slots *slots)
     pthread_mutex_unlock(&slots->mutex);
 }
 
-/* ---- idle slots ----------------------------------------------------------------------------- */
+/* ---- the keeper ----------------------------------------------------------------------------- */
+
+/* Is there nobody who waits for a slot, and memory for more in the one of this index? */
+static bool may_warm(struct slots *slots, size_t index)
+{
+    const size_t gpu = index == 0 ? 0 : (index - 1) % (size_t)slots->model_count;
+    const size_t most = slots->warm.most_bytes;
+    pthread_mutex_lock(&slots->mutex);
+    const bool wanted = slots->waiting > 0 || slots->stop;
+    pthread_mutex_unlock(&slots->mutex);
+    return !wanted && (most == 0 || nn_gpu_used(slots->warm.device + (int)gpu) < most);
+}
+
+/* What fails here fails again, and is said, when a picture needs it. */
+static void warm_slot(struct slots *slots, size_t index)
+{
+    const struct warm *warm = &slots->warm;
+    const struct slot *slot = &slots->slot[index];
+    int status = SE_OK;
+    for (int i = 0; i < warm->detector_count && status == SE_OK && may_warm(slots, index); i++)
+        status = nn_exec_warm(slot->detector, warm->detector[i], NULL);
+    for (int i = 0; i < warm->recognizer_count && status == SE_OK && may_warm(slots, index); i++)
+        status = nn_exec_warm(slot->recognizer, warm->recognizer[i], NULL);
+}
+
+/* From the last to the first, which is the one that a single picture takes. With the mutex. */
+static void warm_all(struct slots *slots)
+{
+    for (size_t i = slots->count; i-- > 0 && !slots->stop;) {
+        if (slots->slot[i].busy)
+            continue;
+        slots->slot[i].busy = true;
+        pthread_mutex_unlock(&slots->mutex);
+        warm_slot(slots, i);
+        slots_release(slots, &slots->slot[i]);
+        pthread_mutex_lock(&slots->mutex);
+    }
+}
 
 static bool all_idle(const struct slots *slots)
 {
@@ -201,10 +245,8 @@ static int64_t trim_due(struct slots *slots)
     return next;
 }
 
-static void *trim_idle(void *context)
+static void trim_idle(struct slots *slots)
 {
-    struct slots *slots = context;
-    pthread_mutex_lock(&slots->mutex);
     while (!slots->stop) {
         const int64_t next = trim_due(slots);
         const struct timespec until = {.tv_sec = (time_t)(next / 1000000000),
@@ -214,11 +256,20 @@ static void *trim_idle(void *context)
         else
             (void)pthread_cond_timedwait(&slots->idle, &slots->mutex, &until);
     }
+}
+
+static void *keep(void *context)
+{
+    struct slots *slots = context;
+    pthread_mutex_lock(&slots->mutex);
+    warm_all(slots);
+    if (slots->idle_ns > 0)
+        trim_idle(slots);
     pthread_mutex_unlock(&slots->mutex);
     return NULL;
 }
 
-int slots_trim_idle(struct slots *slots, int64_t idle_ns, se_error *err)
+int slots_keep(struct slots *slots, const struct warm *warm, int64_t idle_ns, se_error *err)
 {
     pthread_condattr_t monotonic; /* as clock_now_ns */
     pthread_condattr_init(&monotonic);
@@ -226,9 +277,12 @@ int slots_trim_idle(struct slots *slots, int64_t idle_ns, se_error *err)
     pthread_cond_init(&slots->idle, &monotonic);
     pthread_condattr_destroy(&monotonic);
     slots->idle_ns = idle_ns;
-    if (pthread_create(&slots->trimmer, NULL, trim_idle, slots) == 0)
+    if (warm)
+        slots->warm = *warm;
+    slots->has_keeper = true; /* it looks at this itself */
+    if (pthread_create(&slots->keeper, NULL, keep, slots) == 0)
         return SE_OK;
-    slots->idle_ns = 0;
+    slots->has_keeper = false;
     pthread_cond_destroy(&slots->idle);
-    return se_fail(err, SE_ERR_MEMORY, "a thread that gives memory back cannot be started");
+    return se_fail(err, SE_ERR_MEMORY, "a thread that keeps the GPU's memory cannot be started");
 }

@@ -14,6 +14,7 @@
 
 #include "base/pool.h"
 #include "nn/nn.h"
+#include "reader/warm.h"
 
 struct slot {
     struct pool *pool;
@@ -40,9 +41,10 @@ void slots_free(struct slots *slots);
 /* Lends a free slot, waiting for one; `side_by_side`: not the wide one, where there are others. */
 struct slot *slots_acquire(struct slots *slots, bool side_by_side);
 void slots_release(struct slots *slots, struct slot *slot);
-/* From now on gives back the memory of each slot that nobody has used for `idle_ns` > 0: in a
- * thread of its own, which slots_free ends. Once at most. SE_ERR_MEMORY. */
-int slots_trim_idle(struct slots *slots, int64_t idle_ns, se_error *err);
+/* Starts a thread, which slots_free ends: first it makes slots that nobody needs ready for what
+ * `warm` (NULL: nothing) names, as far as there is memory, then it gives back the memory of each
+ * slot that nobody has used for `idle_ns` (0: of none). Once at most. SE_ERR_MEMORY. */
+int slots_keep(struct slots *slots, const struct warm *warm, int64_t idle_ns, se_error *err);
 /* Gives back the memory of all slots: of free ones now, of busy ones when they are released. */
 void slots_trim(struct slots *slots);
 

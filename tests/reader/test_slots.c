@@ -32,7 +32,7 @@ static struct slots *make(int64_t idle_ns)
     const struct slot_models models = {model, model};
     assert_int_equal(slots_create(&slots, &models, 1, 1, 2, 1, 0, NULL), SE_OK);
     if (idle_ns > 0)
-        assert_int_equal(slots_trim_idle(slots, idle_ns, NULL), SE_OK);
+        assert_int_equal(slots_keep(slots, NULL, idle_ns, NULL), SE_OK);
     return slots;
 }
 

@@ -62,6 +62,7 @@ static int pack_node(int index, const struct nn_node *node, void **packed, size_
         .output_of = cuda_plan_output_of,                                                          \
         .send_pixels = cuda_plan_send_pixels,                                                      \
         .run_pixels = cuda_plan_run_pixels,                                                        \
+        .make_ready = cuda_plan_make_pixels_graph,                                                 \
         .time_steps = cuda_plan_time_steps,                                                        \
         .fetch = cuda_plan_fetch,                                                                  \
     };                                                                                             \

@@ -468,7 +468,7 @@ ENTRY(cuGraphInstantiateWithFlags, (void **exec, void *graph, unsigned long long
         if (submit(made, &copy_of))
             return CUDA_OUT_OF_MEMORY;
     }
-    controls.graphs++;
+    __atomic_add_fetch(&controls.graphs, 1, __ATOMIC_SEQ_CST);
     *exec = made;
     return CUDA_OK;
 }
@@ -504,7 +504,7 @@ ENTRY(cuGraphExecDestroy, (void *exec))
 {
     free_work(((struct stream *)exec)->first);
     free(exec);
-    controls.graphs--;
+    __atomic_sub_fetch(&controls.graphs, 1, __ATOMIC_SEQ_CST);
     return CUDA_OK;
 }
 
