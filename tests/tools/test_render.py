@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "render")
 try:
     import barcodes
     import fonts
+    import labels
+    import metal
     import render
     import serials
     from PIL import Image
@@ -94,6 +96,19 @@ class Rendering(unittest.TestCase):
             with self.subTest(kind=kind):
                 picture = render.render(render.Job(7, index, (kind,), None))
                 self.check(picture, kind)
+
+    def test_codes_stay_on_their_panel(self) -> None:
+        """What runs off its label or its metal would be missing without a trace."""
+        makers = {"etched": metal.engraved, "labels": labels.product_label,
+                  "nameplates": metal.nameplate, "asset-tags": labels.asset_tag}
+        for kind, make in makers.items():
+            for index in range(60):
+                panel = make(Random(f"panel:{index}"), 20.0, True).panel
+                for text in panel.texts:
+                    if text.code and text.role != "barcode":
+                        with self.subTest(kind=kind, index=index, text=text.text):
+                            self.assertGreaterEqual(text.box[0], -1)
+                            self.assertLessEqual(text.box[2], panel.image.width + 1)
 
     def test_stored_turned(self) -> None:
         """A picture with an EXIF orientation still has its truth in the upright picture."""

@@ -58,6 +58,10 @@ class Writer:
         end = self.panel.text(self.left, self.y, text, face, cap, self.ink)
         self.finish(end, cap)
 
+    def leaves(self, x: float, text: str, cap: float) -> bool:
+        """Would a value that begins at `x` run off the panel?"""
+        return x + measure(text, self.value_face, cap) > self.panel.image.width
+
     def field(self, anchor: str, code: Identifier | str, cap: float) -> None:
         """A word and a value on one line; `code` may be plain text that identifies nothing."""
         printed = code if isinstance(code, str) else code.printed
@@ -66,6 +70,9 @@ class Writer:
         end = self.panel.text(self.left, self.y, anchor, "cjk" if is_wide else self.face, cap,
                               self.ink, role="anchor")
         start = max(end + 0.55 * cap, self.left + self.tab)
+        if self.leaves(start, printed, cap):  # a narrow label has its value on the next line
+            start = self.left
+            self.y += (1 + self.leading) * cap
         end = self.panel.text(start, self.y, printed, self.value_face, cap, self.ink,
                               None if isinstance(code, str) else code)
         self.finish(end, cap)
@@ -114,10 +121,12 @@ class Writer:
     def barcode_beside(self, anchor: str, code: Identifier, cap: float) -> None:
         """The word left, stripes right of it, the value under the stripes."""
         is_wide = any(ord(c) > 0x2E80 for c in anchor)
-        top = self.y
-        end = self.panel.text(self.left, top + 1.4 * cap, anchor, "cjk" if is_wide else self.face,
+        end = self.panel.text(self.left, self.y + 1.4 * cap, anchor, "cjk" if is_wide else self.face,
                               cap, self.ink, role="anchor")
         start = max(end + 0.8 * cap, self.left + self.tab)
+        if self.leaves(start, code.printed, cap):
+            start = self.left
+            self.y += 1.7 * cap
         self.stripes(code, self.rng.uniform(1.5, 2.2) * cap, start)
         self.y += 1.35 * cap
         end = self.panel.text(start, self.y, code.printed, self.value_face, cap, self.ink, code)

@@ -49,17 +49,20 @@ def engraved(rng: Random, u: float, with_serial: bool) -> Subject:
         lines.append(["IS 13252 (Part 1)/IEC 60950-1"])
         lines.append([f"R-{serials.pick(rng, serials.DIGITS, 8)}"])
 
-    panel = Panel(130 * u, 24 * u, CLEAR)
     strength = rng.randrange(95, 200) if u > 26 else rng.randrange(135, 215)
     shade = (250, 250, 252) if surface.startswith("dark") else (28, 28, 32)
     ink: Colour = (*shade, strength)
     tracking = rng.choice((0.0, 0.04, 0.08))
+    gap = 0.75 * u
+    all_printed = [[p if isinstance(p, str) else p.printed for p in line] for line in lines]
+    widths = [sum(measure(p, face, u, tracking) + gap for p in printed) - gap
+              for printed in all_printed]
+    # Wide enough for all: what leaves the panel would be missing from the picture without a trace.
+    middle = max(65 * u, max(widths) / 2 + 0.1 * u)
+    panel = Panel(2 * middle, 24 * u, CLEAR)
     y = 6 * u
-    for line in lines:
-        gap = 0.75 * u
-        printed = [p if isinstance(p, str) else p.printed for p in line]
-        width = sum(measure(p, face, u, tracking) + gap for p in printed) - gap
-        x = 65 * u - width / 2
+    for line, printed, width in zip(lines, all_printed, widths):
+        x = middle - width / 2
         for piece, text in zip(line, printed):
             is_anchor = text == anchor
             x = gap + panel.text(x, y, text, face, u, ink,
