@@ -25,9 +25,35 @@ static int by_key(const void *a, const void *b)
                                                                : 0;
 }
 
+/* Does a word right before it say what the code is: a part number, or something else than an
+ * identifier of the device? */
+static bool is_named_otherwise(const struct hypothesis *h)
+{
+    const double anchor = h->evidence[EVIDENCE_ANCHOR];
+    return h->cand->anchor && h->cand->link == LINK_BEHIND &&
+           ((h->kind == SER_PART && anchor > 0) || (h->kind == SER_CODE && anchor < -2));
+}
+
+/* What a word says of a code holds for its barcode, too, which has no words; the same of a second
+ * place without one. Puts what was named first, if the best is a bare code. */
+static void put_named_first(struct hypothesis *items, size_t count)
+{
+    if (items[0].kind != SER_CODE || items[0].cand->anchor || items[0].rule)
+        return;
+    for (size_t i = 1; i < count; i++) {
+        if (!is_named_otherwise(&items[i]))
+            continue;
+        const struct hypothesis named = items[i];
+        items[i] = items[0];
+        items[0] = named;
+        return;
+    }
+}
+
 /* Joins what items[0 … count) of the same code say into the first, the best of them. */
 static void join(struct hypothesis *items, size_t count)
 {
+    put_named_first(items, count);
     struct hypothesis *best = &items[0];
     for (size_t i = 1; i < count; i++) {
         const bool elsewhere = !rank_overlap(best->cand, items[i].cand);

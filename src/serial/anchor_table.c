@@ -27,6 +27,8 @@ const struct anchor_row anchor_rows[] = {
     {"sernum", SAYS_SERIAL, STRONG, 0},
     {"s/n", SAYS_SERIAL, STRONG, N | G},
     {"s/no", SAYS_SERIAL, STRONG, 0},
+    /* número de série, numero di serie, numéro de série */
+    {"n/s", SAYS_SERIAL, MEDIUM, ANCHOR_UPPER},
     {"s no", SAYS_SERIAL, MEDIUM, C},
     {"sn", SAYS_SERIAL, STRONG, N | ANCHOR_MAYBE | ANCHOR_UPPER},
     {"sl", SAYS_SERIAL, STRONG, NN},
@@ -420,6 +422,9 @@ const struct anchor_row anchor_rows[] = {
     {"品名", SAYS_PART, STRONG, G},
     {"品号", SAYS_PART, STRONG, G},
     {"料号", SAYS_PART, STRONG, G},
+    {"料號", SAYS_PART, STRONG, G},
+    {"物料", SAYS_PART, STRONG, N | G},
+    {"物料编码", SAYS_PART, STRONG, G},
     {"规格", SAYS_PART, STRONG, G},
     {"モデル", SAYS_PART, STRONG, G},
     {"製品番号", SAYS_PART, STRONG, G},

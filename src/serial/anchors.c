@@ -15,6 +15,9 @@ enum {
     NUMBER_NONE = 1
 };
 
+/* Words up to this weight may announce anything. */
+static const float WEAK_ANCHOR = 3.0F;
+
 /* A row made ready for matching. */
 struct pattern {
     uint32_t c[PATTERN_MAX];
@@ -391,7 +394,9 @@ static bool row_matches(struct matcher *m, const struct pattern *p, size_t skip,
     const bool alone = p->letters >= 3 && !(flags & ANCHOR_STRICT) && fills_line(m, at, end);
     if ((flags & ANCHOR_COLON) && !out->has_number && !colon && !alone)
         return false;
-    if (letters <= 3 && out->cost > 0 && !out->has_number && !colon)
+    /* "SH8886": a short word that is not quite right, and nothing between it and what follows. */
+    const bool glued = word_at(m, end) && m->word[end - 1] && !p->unspaced;
+    if (letters <= 3 && out->cost > 0 && !out->has_number && (!colon || glued))
         return false;
     if ((flags & ANCHOR_UPPER) && !all_upper(m, at, head) && !announces(m, end, true) &&
         !out->has_number)
@@ -514,6 +519,15 @@ static void qualify(const struct matcher *m, const struct pattern *p, size_t beg
     }
 }
 
+/* "SN123", "NR123": without a gap the letters may as well belong to the value. */
+static bool may_be_value(const struct matcher *m, const struct pattern *p,
+                         const struct match *match)
+{
+    const bool vague = p->letters == 2 && p->row->weight <= WEAK_ANCHOR && !match->has_number;
+    return ((p->row->flags & ANCHOR_MAYBE) || vague) && m->word[match->end - 1] &&
+           class_at(m, match->end) == FOLD_DIGIT;
+}
+
 static void add_anchor(struct work *work, const struct matcher *m, size_t line, size_t begin,
                        const struct match *match, const struct pattern *p)
 {
@@ -525,7 +539,7 @@ static void add_anchor(struct work *work, const struct matcher *m, size_t line, 
         .end = match->end,
         .says = row->says,
         .weight = row->weight - match->cost * 1.2F - (match->cut ? 1.0F : 0.0F),
-        .may_be_value = (row->flags & ANCHOR_MAYBE) && class_at(m, match->end) == FOLD_DIGIT,
+        .may_be_value = may_be_value(m, p, match),
         .name = row->pattern,
     };
     if (match->has_number && row->says == SAYS_SERIAL && row->weight < 3.5F)

@@ -9,8 +9,13 @@
 
 /* Text lower than this many pixels is small: strokes of neighbouring characters run together. */
 static const double SMALL_HEIGHT = 24;
-/* Codes with fewer symbols are short: many other words of a label are as long. */
-static const double SHORT_LENGTH = 8;
+/* Codes with fewer symbols are short: many other words of a label are as long. A word that asks for
+ * a number makes up for two. */
+static const double SHORT_LENGTH = 8, SHORT_ANNOUNCED = 6;
+/* Evidence from which on a word announces a code, and is no vague one. */
+static const double SAID = 0.5, SAID_PLAINLY = 2.5;
+/* As CLEAR_LEAD, for answers that any serial number would come before. */
+static const double CLEAR_OF_SERIAL = 6;
 /* Log-odds by which a competitor must be behind to be out of the race. */
 static const double CLEAR_LEAD = 3;
 /* Anchors from this weight on ask for a serial number and nothing else. */
@@ -127,11 +132,43 @@ static void measure_hidden(const struct work *work, const struct hypothesis *h,
 
 static double bareness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
 {
-    if (e[EVIDENCE_ANCHOR] > 0.5)
+    if (e[EVIDENCE_ANCHOR] > SAID)
         return 0;
     const bool proven = h->agreed || h->repeated || h->format != NULL ||
                         h->sources != SER_FROM_TEXT || e[EVIDENCE_PROVEN] > 0;
     return proven ? 1 : 2;
+}
+
+static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+{
+    if (e[EVIDENCE_KNOWN] > 0)
+        return 0;
+    const double whole = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY ? SHORT_ANNOUNCED : SHORT_LENGTH;
+    return within(whole - (double)h->repair.length, 0, 4);
+}
+
+static bool is_digits(const struct hypothesis *h)
+{
+    return h->repair.key[strspn(h->repair.key, "0123456789")] == '\0';
+}
+
+/* How the places of the picture compare. */
+static void measure_places(const struct hypothesis *h, size_t place, bool alone,
+                           double e[EVIDENCE_TERMS])
+{
+    const bool otherwise = names_device(h->kind) || is_of_network(h->kind);
+    e[EVIDENCE_CLOSE] = place > 0 ? 0 : within(CLEAR_LEAD + e[EVIDENCE_RIVAL], 0, 6);
+    e[EVIDENCE_TIGHT] = within(CLEAR_LEAD + e[EVIDENCE_OTHER], 0, CLEAR_LEAD);
+    e[EVIDENCE_NEAR] =
+        place > 0 || !otherwise ? 0 : within(CLEAR_OF_SERIAL + e[EVIDENCE_RIVAL], 0, 6);
+    e[EVIDENCE_SOLE] = place == 0 && alone;
+}
+
+/* Lines whose first reading is clear enough need not be read again: nothing would be found. */
+static void take_as_read_again(double e[EVIDENCE_TERMS])
+{
+    if (e[EVIDENCE_AGAIN] + e[EVIDENCE_AGAINST] == 0 && e[EVIDENCE_CLEAR] >= CLEAR_ENOUGH)
+        e[EVIDENCE_JOINT] = 20;
 }
 
 int calibrate_measure(const struct work *work, const struct hypothesis *h, size_t place, bool alone,
@@ -142,12 +179,12 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     const bool network = is_of_network(h->kind) && !(place == 0 && alone);
     const bool device = names_device(h->kind), serial = h->kind == SER_SERIAL;
     const bool trade = h->kind == SER_GTIN || h->kind == SER_PART;
-    const double length = (double)h->repair.length;
     e[EVIDENCE_CLEAR] = log(certain / (1 - certain));
     e[EVIDENCE_WHOLE] = e[EVIDENCE_LEAD] = e[EVIDENCE_JOINT] = e[EVIDENCE_WORST] =
         e[EVIDENCE_CLEAR];
     if (place < STRIP_PLACES)
         FORWARD_IF_ERROR(strips_measure(work, h, e, err));
+    take_as_read_again(e);
     e[EVIDENCE_KNOWN] = h->format != NULL && (serial || device);
     e[EVIDENCE_PROVEN] = rank_is_proven(h);
     e[EVIDENCE_BARE] = bareness(h, e);
@@ -157,15 +194,15 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_JOINED] = joined_places(h);
     e[EVIDENCE_ALONE] = h->sources == SER_FROM_BARCODE;
     e[EVIDENCE_TWICE] = h->repeated;
-    e[EVIDENCE_SHORT] = within(SHORT_LENGTH - length, 0, 4);
+    e[EVIDENCE_SHORT] = shortness(h, e);
+    e[EVIDENCE_GLUED] = h->cand->anchor && h->cand->anchor->may_be_value &&
+                        h->cand->link == LINK_BEHIND && !h->agreed;
     e[EVIDENCE_ODD] = within((double)odd_letters(h), 0, 3);
     e[EVIDENCE_SMALL] = 0;
     if (!text->symbology && text->frame.valid)
         e[EVIDENCE_SMALL] = within(log2(SMALL_HEIGHT / (double)fmaxf(text->frame.h, 1)), 0, 3);
     e[EVIDENCE_EDGE] = touches_edge(work, h->cand);
-    e[EVIDENCE_CLOSE] = place > 0 ? 0 : within(CLEAR_LEAD + e[EVIDENCE_RIVAL], 0, 6);
-    e[EVIDENCE_TIGHT] = within(CLEAR_LEAD + e[EVIDENCE_OTHER], 0, CLEAR_LEAD);
-    e[EVIDENCE_DIGITS] = h->repair.key[strspn(h->repair.key, "0123456789")] == '\0';
+    e[EVIDENCE_DIGITS] = is_digits(h) && e[EVIDENCE_ANCHOR] <= SAID;
     e[EVIDENCE_ASKED] = is_asked_for_another(work, h);
     e[EVIDENCE_DEVICE] = device;
     e[EVIDENCE_NET] = network;
@@ -176,7 +213,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_LATER2] = place > 0 && (device || network);
     e[EVIDENCE_LATER3] = place > 0 && !serial && !device && !network;
     measure_hidden(work, h, e);
-    e[EVIDENCE_SOLE] = place == 0 && alone;
+    measure_places(h, place, alone, e);
     evidence_finish(e);
     return SE_OK;
 }

@@ -29,6 +29,5 @@ const double calibration_read_weights[EVIDENCE_TERMS] = {
 };
 const double calibration_read_bias = 0.50426;
 
-const double calibration_knee = 4;
-const double calibration_slope = 2;
-const double calibration_limit = 7.6;
+const struct evidence_point calibration_curve[] = {{0, 0}, {4, 4}, {5.8, 7.6}};
+const int calibration_points = 3;

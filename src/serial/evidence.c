@@ -34,7 +34,8 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_SOLE] = "sole",       [EVIDENCE_READ] = "read",
     [EVIDENCE_TOP] = "top",         [EVIDENCE_GAP] = "gap",
     [EVIDENCE_LACKS] = "lacks",     [EVIDENCE_COVER] = "cover",
-    [EVIDENCE_TORN] = "torn",
+    [EVIDENCE_TORN] = "torn",       [EVIDENCE_NEAR] = "near",
+    [EVIDENCE_GLUED] = "glued",
 };
 
 const char *evidence_name(enum evidence_term term)
@@ -73,6 +74,20 @@ static double weighted_sum(const double weights[EVIDENCE_TERMS], double bias,
     return sum;
 }
 
+double evidence_curve(double sum)
+{
+    const struct evidence_point *p = calibration_curve;
+    if (sum <= p[0].sum)
+        return p[0].log_odds + sum - p[0].sum;
+    for (int i = 1; i < calibration_points; i++) {
+        if (sum >= p[i].sum)
+            continue;
+        const double part = (sum - p[i - 1].sum) / (p[i].sum - p[i - 1].sum);
+        return p[i - 1].log_odds + part * (p[i].log_odds - p[i - 1].log_odds);
+    }
+    return p[calibration_points - 1].log_odds;
+}
+
 void evidence_finish(double values[EVIDENCE_TERMS])
 {
     values[EVIDENCE_READ] = values[EVIDENCE_TOP] = 0;
@@ -81,9 +96,8 @@ void evidence_finish(double values[EVIDENCE_TERMS])
     /* By their errors: 1 less a small number would lose most of it. */
     const double a = sigmoid(-choice), b = sigmoid(-read), error = fmax(a + b - a * b, 1e-12);
     const double both = log((1 - error) / error);
-    const double above = fmax(both - calibration_knee, 0);
     values[EVIDENCE_READ] = both - choice;
-    values[EVIDENCE_TOP] = fmin(both + (calibration_slope - 1) * above, calibration_limit) - both;
+    values[EVIDENCE_TOP] = evidence_curve(both) - both;
 }
 
 double evidence_score(const double values[EVIDENCE_TERMS])

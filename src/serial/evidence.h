@@ -9,8 +9,7 @@
  *
  *   choice      = bias + sum of weight × value            over what speaks for this code
  *   characters  = bias + sum of weight × value            over what speaks for its characters
- *   score       = sigmoid(choice) × sigmoid(characters)   stretched above the knee, and at most
- *                                                         sigmoid(limit)
+ *   score       = sigmoid(choice) × sigmoid(characters)   its log-odds put right by a curve
  *
  * with the weights of calibration_table.c. The term EVIDENCE_READ is what the characters take off
  * the choice's log-odds; so every score can be shown as one sum, and that term as another.
@@ -52,7 +51,9 @@ enum evidence_term {
     EVIDENCE_LEAD,    /* log of how much likelier it is than the best of those, -10 … 8 */
     EVIDENCE_AGAIN,   /* share of the further readings of its lines that say the same, 0 … 1 */
     EVIDENCE_AGAINST, /* share that say something else; both 0: not read again */
-    EVIDENCE_JOINT,   /* as lead, all readings of its lines together, -10 … 20 */
+    EVIDENCE_JOINT,   /* as lead, all readings of its lines together, -10 … 20; 20 where they were
+                         not read again because the first reading was clear enough, see
+                         CLEAR_ENOUGH in calibrate.h */
     EVIDENCE_WORST,   /* as lead, of the reading of its lines that speaks least for it, -10 … 8 */
     EVIDENCE_BARE,    /* 1: nothing announces it; 2: nor does a format, a barcode or a second place
                          speak for it */
@@ -64,14 +65,15 @@ enum evidence_term {
     EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3; containers: 0 */
     EVIDENCE_ALONE,   /* 1: from a barcode alone */
     EVIDENCE_TWICE,   /* 1: stands at two places */
-    EVIDENCE_SHORT,   /* symbols that it has less than 8, 0 … 4 */
-    EVIDENCE_ODD,     /* letters I, O, Q that may be digits, 0 … 3 */
-    EVIDENCE_SMALL,   /* how often its height must be doubled to reach 24 pixels, 0 … 3 */
-    EVIDENCE_EDGE,    /* 1: an edge of the picture may cut it */
+    EVIDENCE_SHORT, /* symbols that it has less than 8, or less than 6 where a word announces it, 0
+                       … 4; of a known format: 0 */
+    EVIDENCE_ODD,   /* letters I, O, Q that may be digits, 0 … 3 */
+    EVIDENCE_SMALL, /* how often its height must be doubled to reach 24 pixels, 0 … 3 */
+    EVIDENCE_EDGE,  /* 1: an edge of the picture may cut it */
     EVIDENCE_CLOSE, /* how near another place comes, from 3 behind on, 0 … 6; first answer alone */
     EVIDENCE_TIGHT,  /* how near another understanding of this place comes that is not a part of
                         this one, from 3 behind on */
-    EVIDENCE_DIGITS, /* 1: digits alone */
+    EVIDENCE_DIGITS, /* 1: digits alone, and nothing announces them */
     EVIDENCE_ASKED,  /* 1: a word for serial numbers stands in the picture, and does not announce
                         this: what it announces may not have been read */
     EVIDENCE_DEVICE, /* 1: names one device, but is no serial number: asset, VIN, container */
@@ -90,10 +92,13 @@ enum evidence_term {
                      */
     EVIDENCE_TORN,  /* 1: beside it stands what may be another piece of it; see pitch.h */
     EVIDENCE_LACKS, /* 1: all but a few symbols of a known format; see lacking.h */
+    EVIDENCE_NEAR, /* how near another place comes to one that names the device in other ways than a
+                      serial number, from 6 behind on, 0 … 6; first answer alone */
+    EVIDENCE_GLUED, /* 1: nothing stands between it and the word before it, which may be a part of
+                       it */
     EVIDENCE_SOLE,  /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,  /* what the doubt about the characters takes off the choice's log-odds */
-    EVIDENCE_TOP,   /* what is added to a sum above calibration_knee, where readings are right more
-                       often than it says, and taken off one above calibration_limit */
+    EVIDENCE_TOP,   /* what calibration_curve adds to the sum or takes off it */
     EVIDENCE_TERMS
 };
 
@@ -103,9 +108,14 @@ extern const double calibration_bias;
 /* … and of the characters. */
 extern const double calibration_read_weights[EVIDENCE_TERMS];
 extern const double calibration_read_bias;
-/* A sum above the knee grows by the slope, 1 or more, up to the limit: log-odds that no reading
- * passes, because beyond them there was nothing to learn from. */
-extern const double calibration_knee, calibration_slope, calibration_limit;
+/* What log-odds are to be made of those of both sums together: straight lines between these points,
+ * both ascending; below the first as steep as 1, above the last as high as that, because beyond it
+ * there was nothing to learn from. */
+struct evidence_point {
+    double sum, log_odds;
+};
+extern const struct evidence_point calibration_curve[];
+extern const int calibration_points;
 
 /* Short name of a term ("anchor"), for people and programs; static storage. */
 const char *evidence_name(enum evidence_term term);
@@ -119,6 +129,9 @@ void evidence_close(double values[EVIDENCE_TERMS], double certain);
 
 /* Sets EVIDENCE_READ and EVIDENCE_TOP from all other terms. */
 void evidence_finish(double values[EVIDENCE_TERMS]);
+
+/* What the curve makes of log-odds; never less for more. */
+double evidence_curve(double sum);
 
 /* Probability, 0 … 1, that the reading is right; 0 where a term is not a number. */
 double evidence_score(const double values[EVIDENCE_TERMS]);

@@ -96,46 +96,6 @@ static bool is_article_number(const struct work_cand *cand)
            strspn(cand->key, "0123456789") == 13 && check_gtin(cand->key, 13);
 }
 
-/* The code as read, whatever its format. */
-static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
-{
-    h->kind = SER_CODE;
-    put(h, EVIDENCE_PRIOR, BARE);
-    put(h, EVIDENCE_SHAPE, cand->bare);
-    put(h, EVIDENCE_CUT, cand->joint + over_space(cand) + (cand->chain ? CHAIN : 0));
-    if (!cand->anchor)
-        return;
-    const enum work_says says = cand->anchor->says;
-    /* A word without a digit is a value only where it stands right behind its anchor; inventory
-     * numbers have digits ("Property of LIBRARY"). */
-    const bool word = cand->key[strcspn(cand->key, "0123456789")] == '\0';
-    if (word && (cand->link != LINK_BEHIND || says != SAYS_SERIAL))
-        return;
-    struct hypothesis value = *h;
-    put_announced(cand, &value);
-    if (word && shape_is_speech(cand->key))
-        put(&value, EVIDENCE_SHAPE, cand->announced + SPEECH);
-    if (says == SAYS_SERIAL || says == SAYS_ASSET) {
-        value.kind = says == SAYS_SERIAL ? SER_SERIAL : SER_ASSET;
-        if (is_phone_number(cand) || is_article_number(cand))
-            put(&value, EVIDENCE_FORMAT, OF_ANOTHER_KIND);
-        if (value.logit > h->logit)
-            *h = value;
-    } else if (says == SAYS_PART && cand->strength >= 0.5F) {
-        value.kind = SER_PART;
-        *h = value;
-    } else {
-        put(h, EVIDENCE_ANCHOR, WRONG_ANCHOR * cand->strength);
-    }
-}
-
-/* Text that belongs to a European Article Number or the like by its barcode. */
-static bool is_trade_barcode(const struct work *work, const struct work_cand *cand)
-{
-    const char *s = work->texts[cand->pieces[0].line].symbology;
-    return s && (strncmp(s, "ean", 3) == 0 || strncmp(s, "upc", 3) == 0);
-}
-
 static size_t separators(const struct work_cand *cand)
 {
     return cand->char_count - cand->key_length;
@@ -159,6 +119,54 @@ static float address_look(const struct work_cand *cand)
         if (cand->place[i] != i + i / width)
             return -6;
     return width * (count + 1) == cand->key_length && width % 2 == 0 ? 3 : -6;
+}
+
+/* A network address by its print, pairs with a mark between them; the same. */
+static bool is_network_address(const struct work_cand *cand)
+{
+    return cand->link != LINK_BEHIND && cand->key_length == 12 &&
+           strspn(cand->key, "0123456789ABCDEF") == 12 && separators(cand) == 5 &&
+           address_look(cand) > 0;
+}
+
+/* The code as read, whatever its format. */
+static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
+{
+    h->kind = SER_CODE;
+    put(h, EVIDENCE_PRIOR, BARE);
+    put(h, EVIDENCE_SHAPE, cand->bare);
+    put(h, EVIDENCE_CUT, cand->joint + over_space(cand) + (cand->chain ? CHAIN : 0));
+    if (!cand->anchor)
+        return;
+    const enum work_says says = cand->anchor->says;
+    /* A word without a digit is a value only where it stands right behind its anchor; inventory
+     * numbers have digits ("Property of LIBRARY"). */
+    const bool word = cand->key[strcspn(cand->key, "0123456789")] == '\0';
+    if (word && (cand->link != LINK_BEHIND || says != SAYS_SERIAL))
+        return;
+    struct hypothesis value = *h;
+    put_announced(cand, &value);
+    if (word && shape_is_speech(cand->key))
+        put(&value, EVIDENCE_SHAPE, cand->announced + SPEECH);
+    if (says == SAYS_SERIAL || says == SAYS_ASSET) {
+        value.kind = says == SAYS_SERIAL ? SER_SERIAL : SER_ASSET;
+        if (is_phone_number(cand) || is_article_number(cand) || is_network_address(cand))
+            put(&value, EVIDENCE_FORMAT, OF_ANOTHER_KIND);
+        if (value.logit > h->logit)
+            *h = value;
+    } else if (says == SAYS_PART && cand->strength >= 0.5F) {
+        value.kind = SER_PART;
+        *h = value;
+    } else {
+        put(h, EVIDENCE_ANCHOR, WRONG_ANCHOR * cand->strength);
+    }
+}
+
+/* Text that belongs to a European Article Number or the like by its barcode. */
+static bool is_trade_barcode(const struct work *work, const struct work_cand *cand)
+{
+    const char *s = work->texts[cand->pieces[0].line].symbology;
+    return s && (strncmp(s, "ean", 3) == 0 || strncmp(s, "upc", 3) == 0);
 }
 
 /* How the print itself speaks for a kind: separators of addresses, groups of trade numbers. */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "label_builder.h"
+#include "serial/calibrate.h"
 #include "serial/evidence.h"
 
 /* The first reading's evidence on a label of `rows`; the label must be freed. */
@@ -34,7 +35,8 @@ static void test_weights_have_their_signs(void **state)
     static const enum evidence_term down[] = {
         EVIDENCE_BARE,   EVIDENCE_SHORT,   EVIDENCE_EDGE,   EVIDENCE_CLOSE,  EVIDENCE_TIGHT,
         EVIDENCE_ASKED,  EVIDENCE_TRADE,   EVIDENCE_NET,    EVIDENCE_PART,   EVIDENCE_ELSE,
-        EVIDENCE_JOINED, EVIDENCE_AGAINST, EVIDENCE_LATER1, EVIDENCE_LATER2, EVIDENCE_LATER3};
+        EVIDENCE_JOINED, EVIDENCE_AGAINST, EVIDENCE_LATER1, EVIDENCE_LATER2, EVIDENCE_LATER3,
+        EVIDENCE_NEAR,   EVIDENCE_GLUED};
     static const enum evidence_term clearer[] = {
         EVIDENCE_AGAIN, EVIDENCE_JOINT,  EVIDENCE_WORST,   EVIDENCE_LEAD,
         EVIDENCE_WHOLE, EVIDENCE_CLEAR,  EVIDENCE_WEAKEST, EVIDENCE_CERTAIN,
@@ -78,12 +80,31 @@ static void test_both_must_hold(void **state)
         read += calibration_read_weights[i] * misread[i];
     }
     const double both = 1 / (1 + exp(-choice)) / (1 + exp(-read));
-    assert_float_equal((float)evidence_score(misread), (float)both, 1e-5F);
+    const double put_right = evidence_curve(log(both / (1 - both)));
+    assert_float_equal((float)evidence_score(misread), (float)(1 / (1 + exp(-put_right))), 1e-5F);
     assert_true(evidence_score(misread) < evidence_score(good));
     /* However good the choice: doubtful characters are not made up for. */
     misread[EVIDENCE_ANCHOR] = 1e3;
     evidence_finish(misread);
-    assert_float_equal((float)evidence_score(misread), (float)(1 / (1 + exp(-read))), 1e-5F);
+    assert_float_equal((float)evidence_score(misread),
+                       (float)(1 / (1 + exp(-evidence_curve(read)))), 1e-5F);
+}
+
+/* More evidence never makes a reading less likely, and none is without doubt. */
+static void test_curve_ascends(void **state)
+{
+    (void)state;
+    assert_true(calibration_points >= 2);
+    for (int i = 1; i < calibration_points; i++) {
+        assert_true(calibration_curve[i].sum > calibration_curve[i - 1].sum);
+        assert_true(calibration_curve[i].log_odds >= calibration_curve[i - 1].log_odds);
+        assert_float_equal((float)evidence_curve(calibration_curve[i].sum),
+                           (float)calibration_curve[i].log_odds, 1e-6F);
+    }
+    for (double sum = -30; sum < 30; sum += 0.125)
+        assert_true(evidence_curve(sum + 0.125) >= evidence_curve(sum));
+    assert_true(evidence_curve(1e6) <= 7.61);
+    assert_true(evidence_curve(-1e6) < -1e5);
 }
 
 static void test_evidence_for_and_against(void **state)
@@ -122,6 +143,68 @@ static void test_edge(void **state)
     assert_true(label.found.readings[0].evidence[EVIDENCE_EDGE] > 0.5);
     assert_true(label.found.readings[0].score <= whole);
     label_free(&label);
+}
+
+/* The values of `term` on a label of one line. */
+static double term_of(const char *line, enum evidence_term term)
+{
+    struct label label;
+    const double value = first_of(&label, &line, 1)->evidence[term];
+    label_free(&label);
+    return value;
+}
+
+/* Short codes need a word; a known format is as long as it is. */
+static void test_short(void **state)
+{
+    (void)state;
+    assert_float_equal((float)term_of("AB48071", EVIDENCE_SHORT), 1.0F, 1e-6F);
+    assert_float_equal((float)term_of("S/N: AB48071", EVIDENCE_SHORT), 0.0F, 1e-6F);
+    assert_float_equal((float)term_of("S/N: A4807", EVIDENCE_SHORT), 1.0F, 1e-6F);
+    assert_float_equal((float)term_of("Service Tag: 4QXK5J3", EVIDENCE_SHORT), 0.0F, 1e-6F);
+    assert_float_equal((float)term_of("48071623", EVIDENCE_DIGITS), 1.0F, 1e-6F);
+    assert_float_equal((float)term_of("S/N: 48071623", EVIDENCE_DIGITS), 0.0F, 1e-6F);
+}
+
+/* Before an asset number comes any serial number: another code near it is a doubt, in a picture
+ * where it would be none about a serial number. */
+static void test_near(void **state)
+{
+    (void)state;
+    static const char *const asset[] = {"PROPERTY TAG AST-094776", "FVHWK7J2YG8D"};
+    static const char *const serial[] = {"S/N: AST-094776", "FVHWK7J2YG8D"};
+    struct label label;
+    assert_true(first_of(&label, asset, 2)->evidence[EVIDENCE_NEAR] > 1);
+    label_free(&label);
+    assert_float_equal((float)first_of(&label, asset, 1)->evidence[EVIDENCE_NEAR], 0.0F, 1e-6F);
+    label_free(&label);
+    assert_float_equal((float)first_of(&label, serial, 2)->evidence[EVIDENCE_NEAR], 0.0F, 1e-6F);
+    label_free(&label);
+}
+
+static void test_glued(void **state)
+{
+    (void)state;
+    assert_float_equal((float)term_of("SN48071623", EVIDENCE_GLUED), 1.0F, 1e-6F);
+    assert_float_equal((float)term_of("SN 48071623", EVIDENCE_GLUED), 0.0F, 1e-6F);
+    assert_float_equal((float)term_of("S/N48071623", EVIDENCE_GLUED), 0.0F, 1e-6F);
+}
+
+/* Not read again is no evidence against what was clear, and none for what was not. */
+static void test_clear_enough_to_read_once(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N: AB4807162");
+    for (size_t i = 0; i < label.lines[0].count; i++)
+        label.chars[0][i].p = 0.99999F;
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_true(label.found.readings[0].evidence[EVIDENCE_CLEAR] >= CLEAR_ENOUGH);
+    assert_float_equal((float)label.found.readings[0].evidence[EVIDENCE_JOINT], 20.0F, 1e-6F);
+    label_free(&label);
+    assert_true(term_of("S/N: AB4807162", EVIDENCE_CLEAR) < CLEAR_ENOUGH);
+    assert_true(term_of("S/N: AB4807162", EVIDENCE_JOINT) <= 8);
 }
 
 static void test_status_by_max_error(void **state)
@@ -169,7 +252,9 @@ static void test_limit(void **state)
     double evidence[EVIDENCE_TERMS] = {[EVIDENCE_ANCHOR] = 1e6, [EVIDENCE_CLEAR] = 1e6};
     evidence_finish(evidence);
     const double most = evidence_score(evidence);
-    assert_float_equal((float)most, (float)(1 / (1 + exp(-calibration_limit))), 1e-6F);
+    assert_float_equal((float)most,
+                       (float)(1 / (1 + exp(-calibration_curve[calibration_points - 1].log_odds))),
+                       1e-6F);
     assert_true(most > 0.998 && most < 1);
 }
 
@@ -200,8 +285,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights_have_their_signs),
         cmocka_unit_test(test_both_must_hold),
+        cmocka_unit_test(test_curve_ascends),
         cmocka_unit_test(test_evidence_for_and_against),
         cmocka_unit_test(test_edge),
+        cmocka_unit_test(test_short),
+        cmocka_unit_test(test_near),
+        cmocka_unit_test(test_glued),
+        cmocka_unit_test(test_clear_enough_to_read_once),
         cmocka_unit_test(test_status_by_max_error),
         cmocka_unit_test(test_what_is_no_number_is_never_sure),
         cmocka_unit_test(test_limit),

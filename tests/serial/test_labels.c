@@ -321,6 +321,68 @@ static void test_letters_of_a_barcode(void **state)
     label_free(&label);
 }
 
+/* A short word that is not quite right and has no gap behind it is the start of a code; a vague one
+ * that is right may be. */
+static void test_glued_words(void **state)
+{
+    (void)state;
+    struct label label;
+    EXPECT("PX48071", "serial", "Fabr.-Nr.:@PX48071", "Art.-Nr.:@SH8886-333");
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "Art.-Nr.: SH8886-333");
+    label_line(&label, 100, 160, "Fabr.-Nr.: PX48071");
+    assert_int_equal(label_find(&label), SE_OK);
+    for (size_t i = 0; i < label.found.count; i++)
+        assert_string_not_equal(label.found.readings[i].text, "8886-333");
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "NR122771193");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_true(label_has(&label, "NR122771193"));
+    assert_true(label.found.readings[0].score < 0.998F);
+    label_free(&label);
+
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "N/S: AB4807162");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AB4807162");
+    assert_string_equal(label_kind(&label, 0), "serial");
+    label_free(&label);
+}
+
+/* The word beside the print holds for the barcode of the same code. */
+static void test_named_part_with_barcode(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"P/N: 394800-006", "物料编码: 394800-006"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        struct label label;
+        label_init(&label, 0);
+        label_line(&label, 100, 100, words[i]);
+        label_barcode(&label, 100, 130, "code128", "394800-006");
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_string_equal(label_text(&label, 0), "394800-006");
+        assert_string_equal(label_kind(&label, 0), "part");
+        assert_int_equal(label.found.readings[0].sources, SER_FROM_TEXT | SER_FROM_BARCODE);
+        assert_true(label.found.readings[0].score < 0.998F);
+        label_free(&label);
+    }
+}
+
+/* Six pairs are a network address, whatever word stands above them. */
+static void test_address_under_serial(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N");
+    label_line(&label, 100, 130, "50:64:BD:87:D0:4F");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_kind(&label, 0), "mac");
+    label_free(&label);
+}
+
 /* The barcode under the anchor is right where the print was misread; its identifier "S" is not
  * part of the number. */
 static void test_barcode_under_anchor(void **state)
@@ -552,6 +614,9 @@ int main(void)
         cmocka_unit_test(test_imei_under_a_word),
         cmocka_unit_test(test_letters_of_a_barcode),
         cmocka_unit_test(test_numbers_of_other_kinds),
+        cmocka_unit_test(test_glued_words),
+        cmocka_unit_test(test_named_part_with_barcode),
+        cmocka_unit_test(test_address_under_serial),
         cmocka_unit_test(test_barcode_under_anchor),
         cmocka_unit_test(test_barcode_caption),
         cmocka_unit_test(test_barcode_disagrees),

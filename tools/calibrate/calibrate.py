@@ -37,20 +37,20 @@ CHOICE = {
     "shape": 1, "cut": 1, "format": 1, "serial": 1, "bare": -1, "known": 1, "bars": 1,
     "alone": -1, "twice": 1, "short": -1, "edge": -1, "close": -1, "tight": -1,
     "digits": 0, "asked": -1, "network": -1, "trade": -1, "part": -1, "else": -1,
-    "sole": 1}
+    "sole": 1, "near": -1, "glued": -1}
 # Terms that share the weight of another: an asset tag is announced as well as a serial number.
 SHARED = {"device": "serial"}
 # … and that its characters are those that are printed:
 READ = {
     "worst": 1, "clear": 1, "against": -1, "alike": -1, "odd": -1, "small": -1,
-    "known": 1, "proven": 1}
+    "known": 1, "proven": 1, "joint": 1}
 # Of the choice, set by a second fit, over the readings that are not the first of their picture.
 LATER = ("later-1", "later-2", "later-3")
 # Taken off by hand, over what the fit says: what the pictures of the fit cannot tell. A network
 # address read without fault says nothing of whether a serial number was overlooked, a part number
 # is never what was asked for, and most codes that are neither first nor of a device are not what
 # anybody asked for.
-REMOVED = {"network": -8.0, "part": -4.0, "later-1": -6.0, "later-3": -4.0}
+REMOVED = {"network": -2.0, "part": -2.0, "later-1": -6.0, "later-3": -4.0}
 # Set by hand, and given to the fit: what the pictures hold too little of. A good word is worth more
 # than a vague one. Places that nothing proves to belong together rarely do. Further readings that
 # say something else speak against where the code was cut, too; a clear first reading is so rarely
@@ -60,7 +60,7 @@ REMOVED = {"network": -8.0, "part": -4.0, "later-1": -6.0, "later-3": -4.0}
 # solid or what may be another piece right beside it, or a code that is a known format's but for a few
 # symbols, means that some are hidden: hardly any picture of the fit is damaged.
 CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0}
-READ_BY_HAND = {"joint": 0.1, "repair": 1.0, "dispute": -2.0, "gap": -5.0, "lacks": -5.0,
+READ_BY_HAND = {"repair": 1.0, "dispute": -2.0, "gap": -5.0, "lacks": -5.0,
                 "cover": -6.0, "torn": -5.0}
 # Not fitted: the weight that the program needs.
 FIXED = {"read": 1.0, "top": 1.0}
@@ -79,8 +79,7 @@ class Knobs:
     ridge: float = 0.1
     prior: float = 0.0004
     photo_weight: float = 3.0
-    knee: float = 4.0
-    slope: float = 2.0
+    knots: tuple[float, ...] = (-5.0, -2.0, 0.0, 1.5, 3.0, 4.0, 5.0, 6.5)
     limit: float = 7.6
 
 
@@ -90,6 +89,19 @@ class Weights:
 
     choice: dict[str, float]
     read: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What log-odds are made of those of both sums; straight between points."""
+
+    sums: Array
+    log_odds: Array
+
+    def of(self, sums: Array) -> Array:
+        """As evidence_curve of src/serial/evidence.c computes it."""
+        below = self.log_odds[0] + sums - self.sums[0]
+        return np.where(sums <= self.sums[0], below, np.interp(sums, self.sums, self.log_odds))
 
 
 def check_names(readings: list[Sample]) -> None:
@@ -112,7 +124,7 @@ def weights_of(readings: list[Sample], photos: set[str], knobs: Knobs) -> Array:
     return np.array([knobs.photo_weight if s.file in photos else 1.0 for s in readings])
 
 
-def fit_part(readings: list[Sample], photos: set[str], signs: dict[str, int],
+def fit_part(readings: list[Sample], weight: Array, signs: dict[str, int],
              by_hand: dict[str, float], failure: str, knobs: Knobs) -> dict[str, float]:
     """One sum: that a reading did not fail in this way. Zero for terms without evidence."""
     names = list(signs)
@@ -121,10 +133,8 @@ def fit_part(readings: list[Sample], photos: set[str], signs: dict[str, int],
     shared = {term: of for term, of in SHARED.items() if of in signs}
     for term, of in shared.items():
         values[:, names.index(of)] += samples.matrix(readings, [term])[:, 0]
-    found = model.fit(values,
-                      np.array([s.failed != failure for s in readings]),
-                      weights_of(readings, photos, knobs), np.array(list(signs.values())),
-                      knobs.ridge, knobs.prior, offset)
+    found = model.fit(values, np.array([s.failed != failure for s in readings]), weight,
+                      np.array(list(signs.values())), knobs.ridge, knobs.prior, offset)
     weights = dict(zip(names, found.weights))
     return (weights | {term: weights[of] for term, of in shared.items()} | by_hand
             | {"bias": found.bias})
@@ -134,9 +144,13 @@ def fit(readings: list[Sample], photos: set[str], knobs: Knobs) -> Weights:
     """Both sums from the first readings, then what later ones lose."""
     first = [s for s in readings if s.place == 0]
     later = [s for s in readings if s.place > 0]
-    choice = fit_part(first, photos, CHOICE, CHOICE_BY_HAND, "choice", knobs)
-    read = fit_part([s for s in first if s.failed != "choice"], photos, READ, READ_BY_HAND,
-                    "characters", knobs)
+    chosen = [s for s in first if s.failed != "choice"]
+    read = fit_part(chosen, weights_of(chosen, photos, knobs), READ, READ_BY_HAND, "characters",
+                    knobs)
+    # A code that was cut, of characters that are doubtful anyway, says little about the choice.
+    blame = np.where([s.failed == "choice" for s in first], model.sigmoid(total(first, read)), 1)
+    choice = fit_part(first, blame * weights_of(first, photos, knobs), CHOICE, CHOICE_BY_HAND,
+                      "choice", knobs)
     offsets = samples.matrix(later, list(LATER))
     base = total(later, choice)
     chosen_right = np.array([s.failed != "choice" for s in later])
@@ -167,28 +181,64 @@ def later_weight(base: Array, right: Array, chosen: Array, knobs: Knobs) -> floa
     return low
 
 
-def probability(readings: list[Sample], weights: Weights, knobs: Knobs) -> Array:
+def probability(readings: list[Sample], weights: Weights, curve: Curve) -> Array:
     """Of each reading being right, as the program computes it."""
+    return model.sigmoid(curve.of(both(readings, weights)))
+
+
+def both(readings: list[Sample], weights: Weights) -> Array:
+    """Log-odds of both sums together."""
     wrong = 1 - (1 - model.sigmoid(-total(readings, weights.choice))) * (
         1 - model.sigmoid(-total(readings, weights.read)))
     wrong = np.clip(wrong, 1e-12, 1 - 1e-12)
-    sums = np.log((1 - wrong) / wrong)
-    stretched = sums + (knobs.slope - 1) * np.maximum(sums - knobs.knee, 0)
-    return model.sigmoid(np.minimum(stretched, knobs.limit))
+    return np.log((1 - wrong) / wrong)
 
 
-def without_each(readings: list[Sample], photos: set[str], knobs: Knobs) -> Array:
+def fit_curve(readings: list[Sample], sums: Array, photos: set[str], knobs: Knobs) -> Curve:
+    """The curve from left-out log-odds of first readings to what is true of them. Never falls."""
+    first = np.array([s.place == 0 for s in readings])
+    knots = np.array(knobs.knots)
+    bends = np.clip(sums[first, None] - knots[:-1], 0, np.diff(knots))
+    bends[:, 0] = np.minimum(sums[first] - knots[0], knots[1] - knots[0])
+    chosen = [s for s in readings if s.place == 0]
+    found = model.fit(bends, np.array([s.right for s in chosen]),
+                      weights_of(chosen, photos, knobs), np.ones(len(knots) - 1), knobs.ridge,
+                      knobs.prior, np.zeros(len(chosen)))
+    values = found.bias + np.concatenate(([0], np.cumsum(found.weights * np.diff(knots))))
+    return _limited(Curve(knots, values), knobs.limit)
+
+
+def _limited(curve: Curve, limit: float) -> Curve:
+    """The same up to where it reaches the limit."""
+    above = np.flatnonzero(curve.log_odds > limit)
+    if not above.size:
+        return curve
+    at = int(above[0])
+    low, high = curve.log_odds[at - 1], curve.log_odds[at]
+    part = (limit - low) / (high - low)
+    end = curve.sums[at - 1] + part * (curve.sums[at] - curve.sums[at - 1])
+    return Curve(np.append(curve.sums[:at], end), np.append(curve.log_odds[:at], limit))
+
+
+def without_each(readings: list[Sample], photos: set[str], knobs: Knobs) -> tuple[Array, Curve]:
     """Probability of every photograph's readings by a model fitted without that photograph, and
-    of every rendered picture's by one of five, fitted without its fifth. In the order given."""
-    out = np.zeros(len(readings))
+    of every rendered picture's by one of five, fitted without its fifth, in the order given; and
+    the curve for all. The curve that a reading is judged by has not seen its fold either."""
+    sums = np.zeros(len(readings))
     files = sorted({s.file for s in readings})
     fold = {f: f if f in photos else f"fifth {int(hashlib.sha256(f.encode()).hexdigest(), 16) % 5}"
             for f in files}
+    of_fold = np.array([fold[s.file] for s in readings])
     for held in sorted(set(fold.values())):
         weights = fit([s for s in readings if fold[s.file] != held], photos, knobs)
-        inside = [i for i, s in enumerate(readings) if fold[s.file] == held]
-        out[inside] = probability([readings[i] for i in inside], weights, knobs)
-    return out
+        inside = np.flatnonzero(of_fold == held)
+        sums[inside] = both([readings[i] for i in inside], weights)
+    out = np.zeros(len(readings))
+    for held in sorted(set(fold.values())):
+        rest = np.flatnonzero(of_fold != held)
+        curve = fit_curve([readings[i] for i in rest], sums[rest], photos, knobs)
+        out[of_fold == held] = model.sigmoid(curve.of(sums[of_fold == held]))
+    return out, fit_curve(readings, sums, photos, knobs)
 
 
 def describe(title: str, readings: list[Sample], p: Array, max_error: float) -> str:
@@ -205,7 +255,7 @@ def describe(title: str, readings: list[Sample], p: Array, max_error: float) -> 
             f"expected calibration error {100 * error:.1f} %")
 
 
-def table_text(weights: Weights, knobs: Knobs, lines: list[str]) -> str:
+def table_text(weights: Weights, curve: Curve, lines: list[str]) -> str:
     """src/serial/calibration_table.c."""
     def row(name: str, value: float) -> str:
         term = "EVIDENCE_" + SHORT.get(name, name.upper().replace("-", ""))
@@ -215,6 +265,7 @@ def table_text(weights: Weights, knobs: Knobs, lines: list[str]) -> str:
         kept = {n: v for n, v in values.items() if n != "bias" and abs(v) >= 5e-5}
         return "".join(row(n, v) for n, v in kept.items())
 
+    points = ", ".join(f"{{{x:.4g}, {y:.4g}}}" for x, y in zip(curve.sums, curve.log_odds))
     comment = "\n".join(" * " + line for line in lines)
     return (f"/*\n * Weights of the terms of evidence.h. Written by tools/calibrate; do not edit.\n *\n"
             f"{comment}\n */\n#include \"serial/evidence.h\"\n\n"
@@ -222,9 +273,8 @@ def table_text(weights: Weights, knobs: Knobs, lines: list[str]) -> str:
             f"const double calibration_bias = {weights.choice['bias']:.5g};\n\n"
             f"const double calibration_read_weights[EVIDENCE_TERMS] = {{\n{rows(weights.read)}}};\n"
             f"const double calibration_read_bias = {weights.read['bias']:.5g};\n\n"
-            f"const double calibration_knee = {knobs.knee:g};\n"
-            f"const double calibration_slope = {knobs.slope:g};\n"
-            f"const double calibration_limit = {knobs.limit:g};\n")
+            f"const struct evidence_point calibration_curve[] = {{{points}}};\n"
+            f"const int calibration_points = {len(curve.sums)};\n")
 
 
 def render(seed: int, count: int, out: Path, first: int = 0) -> None:
@@ -254,7 +304,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--without", default="", metavar="TERMS",
                         help="comma between: leave these out, to see what they add")
     parser.add_argument("--seed", type=int, default=4001)
-    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--count", type=int, default=3000)
     return parser.parse_args(arguments)
 
 
@@ -284,7 +334,7 @@ def main(arguments: list[str] | None = None) -> None:
     readings, photos = load_all(options)
     check_names(readings)
     leave_out(options.without.split(","))
-    p = without_each(readings, photos, knobs)
+    p, curve = without_each(readings, photos, knobs)
     reports = []
     for title, chosen in (("rendered, by fifths", [s.file not in photos for s in readings]),
                           ("photographs, each left out", [s.file in photos for s in readings])):
@@ -298,11 +348,12 @@ def main(arguments: list[str] | None = None) -> None:
     weights = fit(readings, photos, knobs)
     for title, part in (("choice", weights.choice), ("characters", weights.read)):
         print(title, *(f"  {name:12} {value:+.4f}" for name, value in part.items()), sep="\n")
+    print("curve", *(f"  {x:+.2f} {y:+.2f}" for x, y in zip(curve.sums, curve.log_odds)), sep="\n")
     if options.table:
         lines = [f"Fitted to {options.count} pictures of tools/render --seed {options.seed}"
                  + (f" and {len(photos)} photographs." if photos else "."), *reports]
         wrapped = [piece for line in lines for piece in _wrap(line)]
-        options.table.write_text(table_text(weights, knobs, wrapped), encoding="utf-8")
+        options.table.write_text(table_text(weights, curve, wrapped), encoding="utf-8")
 
 
 def _wrap(line: str, width: int = 96) -> list[str]:

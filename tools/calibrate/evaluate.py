@@ -100,7 +100,7 @@ def report(readings: list[Sample], rows: list[dict[str, str]], max_error: float)
     return "\n".join(text)
 
 
-def weights_of(table: Path) -> tuple[calibrate.Weights, calibrate.Knobs]:
+def weights_of(table: Path) -> tuple[calibrate.Weights, calibrate.Curve]:
     """What a calibration_table.c says."""
     text = table.read_text(encoding="utf-8")
     names = {"EVIDENCE_" + calibrate.SHORT.get(n, n.upper().replace("-", "")): n
@@ -109,9 +109,13 @@ def weights_of(table: Path) -> tuple[calibrate.Weights, calibrate.Knobs]:
     number = {n: float(v) for n, v in re.findall(r"double calibration_(\w+) = ([-.\de]+);", text)}
     sums = [{names[n]: float(v) for n, v in re.findall(r"\[(\w+)\] = ([-.\de]+)", part) if n in names}
             for part in re.findall(r"weights\[EVIDENCE_TERMS\] = \{(.*?)\};", text, re.S)]
+    curve = re.search(r"calibration_curve\[\] = \{(.*?)\};", text, re.S)
+    if len(sums) != 2 or not curve:
+        raise SystemExit(f"{table}: not a table of weights")
+    points = np.array(re.findall(r"\{([-.\de]+),\s*([-.\de]+)\}", curve[1]), float)
     return (calibrate.Weights(sums[0] | {"bias": number["bias"]},
                               sums[1] | {"bias": number["read_bias"]}),
-            calibrate.Knobs(knee=number["knee"], slope=number["slope"], limit=number["limit"]))
+            calibrate.Curve(points[:, 0], points[:, 1]))
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
