@@ -7,6 +7,17 @@
 
 enum { LIST_BYTES = 16 << 20 };
 
+/* What is of no format: any code, of the kind that the word before it says. The search knows it
+ * without a row; its shape is weighed in serial/shapes.c. */
+static const struct format generic = {
+    .name = "generic",
+    .kind = SER_CODE,
+    .source = "any other code of 4 to 34 symbols; its kind is what a word says, else code",
+    .pattern = "x{4,34}",
+    .pass = {"AB4807162", "4807162355"},
+    .fail = {"A12"},
+};
+
 static const char *copy(struct arena *arena, const char *text, bool *failed)
 {
     const char *made = arena_copy(arena, text ? text : "", text ? strlen(text) : 0);
@@ -65,10 +76,12 @@ int format_list_make(struct format_list *out, const se_settings *settings, se_er
     if (*path)
         FORWARD_IF_ERROR(format_set_load(&own, path, err));
     arena_init(&out->arena, LIST_BYTES);
-    out->entries = arena_alloc(&out->arena, format_row_count + own.count, sizeof(*out->entries));
+    out->entries =
+        arena_alloc(&out->arena, format_row_count + own.count + 1, sizeof(*out->entries));
     bool ok = out->entries != NULL;
     for (size_t i = 0; ok && i < format_row_count; i++)
         ok = add(out, &format_rows[i], false);
+    ok = ok && add(out, &generic, false);
     for (size_t i = 0; ok && i < own.count; i++)
         ok = add(out, &own.rows[i], true);
     format_set_free(&own);

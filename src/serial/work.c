@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "serial/element_string.h"
+#include "serial/hibc.h"
 
 static float clean(float value, float low, float high, float otherwise)
 {
@@ -121,7 +122,9 @@ static int add_barcode(struct work *work, const struct ser_barcode *barcode, siz
                        se_error *err)
 {
     struct element_part parts[ELEMENTS_MAX_COUNT];
-    const size_t part_count = element_string_split(barcode->text, barcode->length, parts);
+    size_t part_count = element_string_split(barcode->text, barcode->length, parts);
+    if (part_count == 0)
+        part_count = hibc_split(barcode->text, barcode->length, parts);
     if (part_count > 0)
         return add_elements(work, barcode, parts, part_count, room, err);
     size_t at = 0;

@@ -214,6 +214,7 @@ static void test_formats(void **state)
     (void)state;
     char arguments[4200];
     expect("formats", 0, "iso-6346          container  a{3}[UJZ]d{7}\n", "");
+    expect("formats", 0, "generic           code       x{4,34}\n", "");
     static const char own[] = "[acme]\npattern = AC[0-9]{2}d{6}\npass = AC01482913\n";
     static const char broken[] = "[acme]\npattern = AC[\n";
     scratch_write("own.ini", own, strlen(own));

@@ -1,5 +1,6 @@
 /*
- * GS1 element strings: what is cut, what is left alone, what follows for the serial number.
+ * GS1 element strings and HIBC: what is cut, what is left alone, what follows for the serial
+ * number.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,13 +13,16 @@
 
 #include "label_builder.h"
 #include "serial/element_string.h"
+#include "serial/hibc.h"
+
+typedef size_t split(const char *, size_t, struct element_part[ELEMENTS_MAX_COUNT]);
 
 /* "(01)…(21)…" of what a text is cut into; "" for none. */
-static const char *cut(const char *text)
+static const char *cut_by(split *cutter, const char *text)
 {
     static char out[400];
     struct element_part parts[ELEMENTS_MAX_COUNT];
-    const size_t count = element_string_split(text, strlen(text), parts);
+    const size_t count = cutter(text, strlen(text), parts);
     out[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         strcat(out, "(");
@@ -27,6 +31,11 @@ static const char *cut(const char *text)
         strncat(out, parts[i].value, parts[i].length);
     }
     return out;
+}
+
+static const char *cut(const char *text)
+{
+    return cut_by(element_string_split, text);
 }
 
 static void test_elements(void **state)
@@ -118,6 +127,80 @@ static void test_serial_number_of_an_element_string(void **state)
     label_free(&label);
 }
 
+static void test_hibc(void **state)
+{
+    (void)state;
+    /* The first two circulate as examples of the standard. */
+    static const char *const texts[][2] = {
+        {"+A123BJC5D6E71G", "(240)BJC5D6E7"},
+        {"+A123BJC5D6E71/$$52001510X3C", "(240)BJC5D6E7(10)10X3"},
+        {"+A123BJC5D6E71/$+S4711X ", "(240)BJC5D6E7(21)S4711X"},
+        {"+A123BJC5D6E71/$$+3260131QX4711K2R", "(240)BJC5D6E7(21)QX4711K2"},
+        {"+A123BJC5D6E71/$$3260131LOT7/SQX4711K2/16D20240131-",
+         "(240)BJC5D6E7(10)LOT7(21)QX4711K2"},
+        {"+A123BJC5D6E71/$$+7QX4711K2I", "(240)BJC5D6E7(21)QX4711K2"},
+        {"+A123BJC5D6E71/20015LOT7G", "(240)BJC5D6E7(10)LOT7"},
+        {"+A123BJC5D6E71/$$80105202610X3N", "(240)BJC5D6E7(10)2610X3"},
+        /* apart from its primary one, whose check character it repeats */
+        {"+$$+3260131QX4711K2GS", "(21)QX4711K2"},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        assert_string_equal(cut_by(hibc_split, texts[i][0]), texts[i][1]);
+    static const char *const none[] = {"",
+                                       "+A123BJC5D6E71H", /* its check character is wrong */
+                                       "A123BJC5D6E71G",
+                                       "+",
+                                       "+A1231F",
+                                       "+A123BJC5D6E7AP", /* no unit of measure */
+                                       "+A123BJC5D6E71/$$5A0015XG",
+                                       "010001234560001221SN4711"};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_string_equal(cut_by(hibc_split, none[i]), "");
+}
+
+/* Strings with a right check character and anything before it. */
+static void test_hostile_hibc(void **state)
+{
+    static const char symbols[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%";
+    struct element_part parts[ELEMENTS_MAX_COUNT];
+    size_t found = 0;
+    (void)state;
+    srand(6);
+    for (int round = 0; round < 50000; round++) {
+        static const char *const heads[] = {"+", "+A123B1/$$", "+A123B1/$$+", "+$$+", "+A123B1/"};
+        const char *head = heads[rand() % 5];
+        const size_t length = strlen(head) + (size_t)rand() % 30;
+        char *text = malloc(length + 1); /* to its last byte: readings behind it would be seen */
+        assert_non_null(text);
+        int sum = 0;
+        for (size_t i = 0; i < length; i++) {
+            text[i] = i < strlen(head) ? head[i] : symbols[rand() % (rand() % 2 ? 10 : 43)];
+            sum += (int)(strchr(symbols, text[i]) - symbols);
+        }
+        text[length] = symbols[sum % 43];
+        const size_t count = hibc_split(text, length + 1, parts);
+        assert_true(count <= ELEMENTS_MAX_COUNT);
+        for (size_t i = 0; i < count; i++)
+            assert_true(parts[i].length > 0 && parts[i].value >= text &&
+                        parts[i].value + parts[i].length <= text + length);
+        found += count > 0;
+        free(text);
+    }
+    assert_true(found > 1000);
+}
+
+static void test_serial_number_of_hibc(void **state)
+{
+    struct label label;
+    (void)state;
+    label_init(&label, 0);
+    label_barcode(&label, 100, 100, "datamatrix", "+A123BJC5D6E71/$$+3260131QX4711K2R");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "QX4711K2");
+    assert_string_equal(label_kind(&label, 0), "serial");
+    label_free(&label);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +208,9 @@ int main(void)
         cmocka_unit_test(test_other_text_is_none),
         cmocka_unit_test(test_hostile_strings),
         cmocka_unit_test(test_serial_number_of_an_element_string),
+        cmocka_unit_test(test_hibc),
+        cmocka_unit_test(test_hostile_hibc),
+        cmocka_unit_test(test_serial_number_of_hibc),
     };
     return cmocka_run_group_tests_name("serial element strings", tests, NULL, NULL);
 }
