@@ -14,15 +14,17 @@ static const double SMALL_HEIGHT = 24;
 static const double SHORT_LENGTH = 8, SHORT_ANNOUNCED = 6;
 /* Evidence from which on a word announces a code, and is no vague one. */
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
+/* Log-odds between 0 and O from which on hardly any was wrong. */
+static const double ZERO_CLEAR = 6;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */
 static const double CLEAR_OF_SERIAL = 6;
 /* Log-odds by which a competitor must be behind to be out of the race. */
 static const double CLEAR_LEAD = 3;
 /* Anchors from this weight on ask for a serial number and nothing else. */
 static const float PLAIN_ANCHOR = 4.5F;
-/* A character has room in this part of the text's height; what is this near to an edge touches it.
- */
-static const float EDGE_PART = 0.35F, EDGE_PIXELS = 2;
+/* A character has room in this part of the text's height, and none in this much less of it; what is
+ * this near to an edge touches it. */
+static const float EDGE_PART = 0.35F, EDGE_STEP = 0.25F, EDGE_PIXELS = 2;
 
 /* Gaps up to the first are in even print, too; the second is a step from there (pitch.h). */
 static const double GAP_LEAST = 0.5, GAP_STEP = 0.2;
@@ -43,11 +45,20 @@ static bool is_outside(float x, float y, float width, float height)
     return x <= 0 || y <= 0 || x >= width || y >= height;
 }
 
+/* How far it is from (x, y) to an edge of the picture in direction (ux, uy), in pixels. */
+static float way_out(float x, float y, float ux, float uy, float width, float height)
+{
+    const float across = ux > 0 ? (width - x) / ux : ux < 0 ? -x / ux : INFINITY;
+    const float down = uy > 0 ? (height - y) / uy : uy < 0 ? -y / uy : INFINITY;
+    return fminf(across, down);
+}
+
 /* May an edge of the picture cut the code: a piece touches it, or another character would have no
- * room between them? */
-static bool touches_edge(const struct work *work, const struct work_cand *cand)
+ * room between them? The nearer the edge, the likelier. */
+static double nearness_of_edge(const struct work *work, const struct work_cand *cand)
 {
     const float width = (float)work->input->width, height = (float)work->input->height;
+    double most = 0;
     for (size_t i = 0; i < cand->piece_count; i++) {
         const struct work_piece *piece = &cand->pieces[i];
         const struct work_text *text = &work->texts[piece->line];
@@ -57,16 +68,17 @@ static bool touches_edge(const struct work *work, const struct work_cand *cand)
             continue;
         work_quad(text, piece->begin, piece->end, quad);
         for (int k = 0; k < 4; k++) {
-            const float way = (k == 1 || k == 2 ? EDGE_PART : -EDGE_PART) * f->h;
+            const float sign = k == 1 || k == 2 ? 1 : -1;
             const float *p = quad[k], *across = quad[3 - k];
             const float x = (p[0] + across[0]) / 2, y = (p[1] + across[1]) / 2;
             if (is_outside(p[0] - EDGE_PIXELS, p[1] - EDGE_PIXELS, width, height) ||
-                is_outside(p[0] + EDGE_PIXELS, p[1] + EDGE_PIXELS, width, height) ||
-                is_outside(x + way * f->ux, y + way * f->uy, width, height))
-                return true;
+                is_outside(p[0] + EDGE_PIXELS, p[1] + EDGE_PIXELS, width, height))
+                return 1;
+            const float room = way_out(x, y, sign * f->ux, sign * f->uy, width, height) / f->h;
+            most = fmax(most, within((double)((EDGE_PART - room) / EDGE_STEP), 0, 1));
         }
     }
-    return false;
+    return most;
 }
 
 /* Letters that most makers leave out because they look like digits: read, they are as likely the
@@ -139,17 +151,36 @@ static double bareness(const struct hypothesis *h, const double e[EVIDENCE_TERMS
     return proven ? 1 : 2;
 }
 
+static bool is_digits(const struct hypothesis *h)
+{
+    return h->repair.key[strspn(h->repair.key, "0123456789")] == '\0';
+}
+
+/* Makers without a known format may write O as well as 0, and the recognizer's choice is swayed
+ * towards 0 (ocr/glyph.c): by how much less than ZERO_CLEAR was the least clear one chosen? */
+static double zero_doubt(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+{
+    const struct work_cand *cand = h->cand;
+    double doubt = 0;
+    if (e[EVIDENCE_KNOWN] > 0 || rank_is_proven(h) || h->agreed || is_digits(h) ||
+        h->sources == SER_FROM_BARCODE)
+        return 0;
+    for (size_t i = 0; i < cand->key_length; i++) {
+        const struct ser_char *c = &cand->chars[cand->place[i]];
+        if (cand->key[i] != '0' || c->alt >= 0x80 || c->alt == 0 || !strchr("ODQodq", (int)c->alt))
+            continue;
+        const double lead = log(fmax((double)c->p, 1e-6) / fmax((double)c->alt_p, 1e-6));
+        doubt = fmax(doubt, within(ZERO_CLEAR - lead, 0, ZERO_CLEAR));
+    }
+    return doubt;
+}
+
 static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
 {
     if (e[EVIDENCE_KNOWN] > 0)
         return 0;
     const double whole = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY ? SHORT_ANNOUNCED : SHORT_LENGTH;
     return within(whole - (double)h->repair.length, 0, 4);
-}
-
-static bool is_digits(const struct hypothesis *h)
-{
-    return h->repair.key[strspn(h->repair.key, "0123456789")] == '\0';
 }
 
 /* How the places of the picture compare. */
@@ -201,7 +232,9 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_SMALL] = 0;
     if (!text->symbology && text->frame.valid)
         e[EVIDENCE_SMALL] = within(log2(SMALL_HEIGHT / (double)fmaxf(text->frame.h, 1)), 0, 3);
-    e[EVIDENCE_EDGE] = touches_edge(work, h->cand);
+    e[EVIDENCE_EDGE] = nearness_of_edge(work, h->cand);
+    e[EVIDENCE_ZERO] = zero_doubt(h, e);
+    e[EVIDENCE_LOOKS] = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY ? within(e[EVIDENCE_SHAPE], -10, 10) : 0;
     e[EVIDENCE_DIGITS] = is_digits(h) && e[EVIDENCE_ANCHOR] <= SAID;
     e[EVIDENCE_ASKED] = is_asked_for_another(work, h);
     e[EVIDENCE_DEVICE] = device;

@@ -35,7 +35,8 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_TOP] = "top",         [EVIDENCE_GAP] = "gap",
     [EVIDENCE_LACKS] = "lacks",     [EVIDENCE_COVER] = "cover",
     [EVIDENCE_TORN] = "torn",       [EVIDENCE_NEAR] = "near",
-    [EVIDENCE_GLUED] = "glued",
+    [EVIDENCE_GLUED] = "glued",     [EVIDENCE_ZERO] = "zero",
+    [EVIDENCE_LOOKS] = "looks",
 };
 
 const char *evidence_name(enum evidence_term term)

@@ -69,7 +69,7 @@ enum evidence_term {
                        … 4; of a known format: 0 */
     EVIDENCE_ODD,   /* letters I, O, Q that may be digits, 0 … 3 */
     EVIDENCE_SMALL, /* how often its height must be doubled to reach 24 pixels, 0 … 3 */
-    EVIDENCE_EDGE,  /* 1: an edge of the picture may cut it */
+    EVIDENCE_EDGE,  /* 0 … 1: how likely an edge of the picture cuts it; 1: it touches one */
     EVIDENCE_CLOSE, /* how near another place comes, from 3 behind on, 0 … 6; first answer alone */
     EVIDENCE_TIGHT,  /* how near another understanding of this place comes that is not a part of
                         this one, from 3 behind on */
@@ -96,6 +96,9 @@ enum evidence_term {
                       serial number, from 6 behind on, 0 … 6; first answer alone */
     EVIDENCE_GLUED, /* 1: nothing stands between it and the word before it, which may be a part of
                        it */
+    EVIDENCE_ZERO,  /* how narrowly one of its zeros was told from an O, D or Q, by 6 or more in
+                       log-odds: 0, to 6; of a known format or proven: 0 */
+    EVIDENCE_LOOKS, /* EVIDENCE_SHAPE where a word announces it, else 0 */
     EVIDENCE_SOLE,  /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,  /* what the doubt about the characters takes off the choice's log-odds */
     EVIDENCE_TOP,   /* what calibration_curve adds to the sum or takes off it */

@@ -23,6 +23,7 @@ static const float SPEECH = -3.0F;          /* letters that can be spoken: a wor
 static const float AS_ASKED = 4.0F;         /* fits the user's pattern, or is on the user's list */
 static const float FIRST_OF_ALL = 50.0F;    /* before all that the user did not ask for */
 static const float OF_ANOTHER_KIND = -6.0F; /* digits that are an IMEI or EAN by all their looks */
+static const float FAINT = 0.1F;            /* links up to this say nothing: the word is far away */
 static const float VAGUE = 3.6F; /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256 };
@@ -136,7 +137,7 @@ static void judge_generic(const struct work_cand *cand, struct hypothesis *h)
     put(h, EVIDENCE_PRIOR, BARE);
     put(h, EVIDENCE_SHAPE, cand->bare);
     put(h, EVIDENCE_CUT, cand->joint + over_space(cand) + (cand->chain ? CHAIN : 0));
-    if (!cand->anchor)
+    if (!cand->anchor || cand->strength <= FAINT)
         return;
     const enum work_says says = cand->anchor->says;
     /* A word without a digit is a value only where it stands right behind its anchor; inventory

@@ -41,8 +41,8 @@ static void test_weights_have_their_signs(void **state)
         EVIDENCE_AGAIN, EVIDENCE_JOINT,  EVIDENCE_WORST,   EVIDENCE_LEAD,
         EVIDENCE_WHOLE, EVIDENCE_CLEAR,  EVIDENCE_WEAKEST, EVIDENCE_CERTAIN,
         EVIDENCE_KNOWN, EVIDENCE_PROVEN, EVIDENCE_TWICE,   EVIDENCE_REPAIR};
-    static const enum evidence_term doubtful[] = {EVIDENCE_AGAINST, EVIDENCE_ALIKE, EVIDENCE_ODD,
-                                                  EVIDENCE_SMALL, EVIDENCE_LENGTH};
+    static const enum evidence_term doubtful[] = {EVIDENCE_AGAINST, EVIDENCE_ALIKE,  EVIDENCE_ODD,
+                                                  EVIDENCE_SMALL,   EVIDENCE_LENGTH, EVIDENCE_ZERO};
     for (size_t i = 0; i < sizeof(up) / sizeof(up[0]); i++)
         assert_true(calibration_weights[up[i]] >= 0);
     for (size_t i = 0; i < sizeof(down) / sizeof(down[0]); i++)
@@ -182,6 +182,32 @@ static void test_near(void **state)
     label_free(&label);
 }
 
+/* A zero that nearly was an O is no clear one, however the rest was read. */
+static void test_zero(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        size_t at;
+        char alt;
+        double doubt;
+    } rows[] = {
+        {"S/N: AB4W0T162", 9, 'O', 6 - 4.595},
+        {"S/N: AB4W0T162", 9, 'B', 0},
+        {"S/N: 4807012345", 8, 'O', 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct label label;
+        label_init(&label, 0);
+        label_line(&label, 100, 100, rows[i].line);
+        label_runner_up(&label, rows[i].at, 0.99F, rows[i].alt, 0.01F);
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_float_equal((float)label.found.readings[0].evidence[EVIDENCE_ZERO],
+                           (float)rows[i].doubt, 0.01F);
+        label_free(&label);
+    }
+}
+
 static void test_glued(void **state)
 {
     (void)state;
@@ -205,6 +231,26 @@ static void test_clear_enough_to_read_once(void **state)
     label_free(&label);
     assert_true(term_of("S/N: AB4807162", EVIDENCE_CLEAR) < CLEAR_ENOUGH);
     assert_true(term_of("S/N: AB4807162", EVIDENCE_JOINT) <= 8);
+}
+
+/* The nearer an edge, the likelier that it cuts; from a third of the height on there would be room
+ * for another character to be seen. */
+static void test_nearness_of_edge(void **state)
+{
+    (void)state;
+    static const struct {
+        float x;
+        double edge;
+    } rows[] = {{1, 1}, {2.4F, 1}, {5.4F, 0.5}, {8.4F, 0}, {100, 0}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct label label;
+        label_init(&label, 0);
+        label_line(&label, rows[i].x, 100, "AB4807162");
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_float_equal((float)label.found.readings[0].evidence[EVIDENCE_EDGE],
+                           (float)rows[i].edge, 0.01F);
+        label_free(&label);
+    }
 }
 
 static void test_status_by_max_error(void **state)
@@ -288,8 +334,10 @@ int main(void)
         cmocka_unit_test(test_curve_ascends),
         cmocka_unit_test(test_evidence_for_and_against),
         cmocka_unit_test(test_edge),
+        cmocka_unit_test(test_nearness_of_edge),
         cmocka_unit_test(test_short),
         cmocka_unit_test(test_near),
+        cmocka_unit_test(test_zero),
         cmocka_unit_test(test_glued),
         cmocka_unit_test(test_clear_enough_to_read_once),
         cmocka_unit_test(test_status_by_max_error),

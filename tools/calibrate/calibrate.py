@@ -34,16 +34,15 @@ RENDER = Path(__file__).resolve().parents[1] / "render" / "render.py"
 # raises it; 0, free. The terms, as src/serial/evidence.h describes them. What tells that this is
 # the code that was asked for, whole:
 CHOICE = {
-    "shape": 1, "cut": 1, "format": 1, "serial": 1, "bare": -1, "known": 1, "bars": 1,
+    "looks": 1, "cut": 1, "format": 1, "serial": 1, "bare": -1, "known": 1, "bars": 1,
     "alone": -1, "twice": 1, "short": -1, "edge": -1, "close": -1, "tight": -1,
     "digits": 0, "asked": -1, "network": -1, "trade": -1, "part": -1, "else": -1,
-    "sole": 1, "near": -1, "glued": -1}
+    "sole": 1, "near": -1}
 # Terms that share the weight of another: an asset tag is announced as well as a serial number.
 SHARED = {"device": "serial"}
 # … and that its characters are those that are printed:
 READ = {
-    "worst": 1, "clear": 1, "against": -1, "alike": -1, "odd": -1, "small": -1,
-    "known": 1, "proven": 1, "joint": 1}
+    "clear": 1, "alike": -1, "odd": -1, "zero": -1, "small": -1, "known": 1, "proven": 1}
 # Of the choice, set by a second fit, over the readings that are not the first of their picture.
 LATER = ("later-1", "later-2", "later-3")
 # Taken off by hand, over what the fit says: what the pictures of the fit cannot tell. A network
@@ -59,13 +58,14 @@ REMOVED = {"network": -2.0, "part": -2.0, "later-1": -6.0, "later-3": -4.0}
 # barcode that says something else is a witness against the text. A hole in even print, something
 # solid or what may be another piece right beside it, or a code that is a known format's but for a few
 # symbols, means that some are hidden: hardly any picture of the fit is damaged.
-CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0}
-READ_BY_HAND = {"repair": 1.0, "dispute": -2.0, "gap": -5.0, "lacks": -5.0,
+CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0,
+                  "glued": -2.0}
+READ_BY_HAND = {"joint": 0.1, "repair": 1.0, "dispute": -2.0, "gap": -5.0, "lacks": -5.0,
                 "cover": -6.0, "torn": -5.0}
 # Not fitted: the weight that the program needs.
 FIXED = {"read": 1.0, "top": 1.0}
 # Measured, shown, and of no weight: they say what others say better.
-UNUSED = ("prior", "print", "check", "barcode", "places", "ceiling", "characters", "rival", "other",
+UNUSED = ("prior", "shape", "worst", "print", "check", "barcode", "places", "ceiling", "characters", "rival", "other",
           "agreed", "certain", "weakest", "length", "height", "lead", "whole", "again")
 
 # Names in C that differ from those that people see.
