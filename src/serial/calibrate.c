@@ -10,14 +10,15 @@
 /* Text lower than this many pixels is small: strokes of neighbouring characters run together. */
 static const double SMALL_HEIGHT = 24;
 /* Codes with fewer symbols are short: many other words of a label are as long. A word that asks for
- * a number makes up for two. */
-static const double SHORT_LENGTH = 8, SHORT_ANNOUNCED = 6;
+ * a number makes up for two, and so does a barcode that says the same: nobody puts other words into
+ * one. */
+static const double SHORT_LENGTH = 8, SHORT_MEANT = 6;
 /* Evidence from which on a word announces a code, and is no vague one. */
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
 /* Log-odds between 0 and O from which on hardly any was wrong. */
 static const double ZERO_CLEAR = 6;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */
-static const double CLEAR_OF_SERIAL = 6;
+static const double CLEAR_OF_SERIAL = 3.5;
 /* Log-odds by which a competitor must be behind to be out of the race. */
 static const double CLEAR_LEAD = 3;
 /* Anchors from this weight on ask for a serial number and nothing else. */
@@ -179,8 +180,8 @@ static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERM
 {
     if (e[EVIDENCE_KNOWN] > 0)
         return 0;
-    const double whole = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY ? SHORT_ANNOUNCED : SHORT_LENGTH;
-    return within(whole - (double)h->repair.length, 0, 4);
+    const bool meant = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY || h->agreed;
+    return within((meant ? SHORT_MEANT : SHORT_LENGTH) - (double)h->repair.length, 0, 4);
 }
 
 /* How the places of the picture compare. */
@@ -195,11 +196,14 @@ static void measure_places(const struct hypothesis *h, size_t place, bool alone,
     e[EVIDENCE_SOLE] = place == 0 && alone;
 }
 
-/* Lines whose first reading is clear enough need not be read again: nothing would be found. */
+/* Lines whose first reading is clear enough need not be read again, and where they were, it counts
+ * for nothing: scores must not depend on whether time was spent on it. */
 static void take_as_read_again(double e[EVIDENCE_TERMS])
 {
-    if (e[EVIDENCE_AGAIN] + e[EVIDENCE_AGAINST] == 0 && e[EVIDENCE_CLEAR] >= CLEAR_ENOUGH)
-        e[EVIDENCE_JOINT] = 20;
+    if (e[EVIDENCE_CLEAR] < CLEAR_ENOUGH)
+        return;
+    e[EVIDENCE_JOINT] = JOINT_MOST;
+    e[EVIDENCE_AGAINST] = 0;
 }
 
 int calibrate_measure(const struct work *work, const struct hypothesis *h, size_t place, bool alone,

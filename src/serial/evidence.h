@@ -50,10 +50,10 @@ enum evidence_term {
     EVIDENCE_WHOLE,   /* log-odds of the text among all that its strip may say, -9.2 … 9.2 */
     EVIDENCE_LEAD,    /* log of how much likelier it is than the best of those, -10 … 8 */
     EVIDENCE_AGAIN,   /* share of the further readings of its lines that say the same, 0 … 1 */
-    EVIDENCE_AGAINST, /* share that say something else; both 0: not read again */
-    EVIDENCE_JOINT,   /* as lead, all readings of its lines together, -10 … 20; 20 where they were
-                         not read again because the first reading was clear enough, see
-                         CLEAR_ENOUGH in calibrate.h */
+    EVIDENCE_AGAINST, /* share that say something else; both 0: not read again; 0 where the first
+                         reading was clear enough, see CLEAR_ENOUGH in calibrate.h */
+    EVIDENCE_JOINT, /* as lead, all readings of its lines together, -10 … 20; 20 where the first was
+                       clear enough, and for barcodes */
     EVIDENCE_WORST,   /* as lead, of the reading of its lines that speaks least for it, -10 … 8 */
     EVIDENCE_BARE,    /* 1: nothing announces it; 2: nor does a format, a barcode or a second place
                          speak for it */
@@ -65,8 +65,8 @@ enum evidence_term {
     EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3; containers: 0 */
     EVIDENCE_ALONE,   /* 1: from a barcode alone */
     EVIDENCE_TWICE,   /* 1: stands at two places */
-    EVIDENCE_SHORT, /* symbols that it has less than 8, or less than 6 where a word announces it, 0
-                       … 4; of a known format: 0 */
+    EVIDENCE_SHORT, /* symbols that it has less than 8, or less than 6 where a word announces it or
+                       a barcode says the same, 0 … 4; of a known format: 0 */
     EVIDENCE_ODD,   /* letters I, O, Q that may be digits, 0 … 3 */
     EVIDENCE_SMALL, /* how often its height must be doubled to reach 24 pixels, 0 … 3 */
     EVIDENCE_EDGE,  /* 0 … 1: how likely an edge of the picture cuts it; 1: it touches one */
@@ -93,7 +93,7 @@ enum evidence_term {
     EVIDENCE_TORN,  /* 1: beside it stands what may be another piece of it; see pitch.h */
     EVIDENCE_LACKS, /* 1: all but a few symbols of a known format; see lacking.h */
     EVIDENCE_NEAR, /* how near another place comes to one that names the device in other ways than a
-                      serial number, from 6 behind on, 0 … 6; first answer alone */
+                      serial number, from 3.5 behind on, 0 … 6; first answer alone */
     EVIDENCE_GLUED, /* 1: nothing stands between it and the word before it, which may be a part of
                        it */
     EVIDENCE_ZERO,  /* how narrowly one of its zeros was told from an O, D or Q, by 6 or more in

@@ -26,8 +26,8 @@ enum {
 
 static const float STRIP_DEPTH = 9;
 static const double STRIP_LEAST = -12;
-/* Leads of one strip and of all together are told up to here. */
-static const double LEAD_MOST = 8, JOINT_MOST = 20;
+/* Leads of one strip are told up to here, of all together up to JOINT_MOST. */
+static const double LEAD_MOST = 8;
 
 struct strips {
     struct lattice items[STRIPS_MAX]; /* folded; without steps: says nothing that could be used */

@@ -7,6 +7,9 @@
 
 #include "serial/rank.h"
 
+/* The most that EVIDENCE_JOINT is told up to. */
+#define JOINT_MOST 20.0
+
 /* Sets the terms from EVIDENCE_WHOLE to EVIDENCE_WORST; leaves those as they are that cannot be
  * told (a code from a barcode, a computed check digit, a line without lattice). SE_ERR_MEMORY. */
 int strips_measure(const struct work *work, const struct hypothesis *hypothesis,

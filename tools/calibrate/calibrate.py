@@ -37,7 +37,7 @@ CHOICE = {
     "looks": 1, "cut": 1, "format": 1, "serial": 1, "bare": -1, "known": 1, "bars": 1,
     "alone": -1, "twice": 1, "short": -1, "edge": -1, "close": -1, "tight": -1,
     "digits": 0, "asked": -1, "network": -1, "trade": -1, "part": -1, "else": -1,
-    "sole": 1, "near": -1}
+    "sole": 1}
 # Terms that share the weight of another: an asset tag is announced as well as a serial number.
 SHARED = {"device": "serial"}
 # … and that its characters are those that are printed:
@@ -49,24 +49,26 @@ LATER = ("later-1", "later-2", "later-3")
 # address read without fault says nothing of whether a serial number was overlooked, a part number
 # is never what was asked for, and most codes that are neither first nor of a device are not what
 # anybody asked for.
-REMOVED = {"network": -2.0, "part": -2.0, "later-1": -6.0, "later-3": -4.0}
+REMOVED = {"network": -4.0, "part": -2.0, "later-1": -6.0, "later-3": -4.0}
 # Set by hand, and given to the fit: what the pictures hold too little of. A good word is worth more
 # than a vague one. Places that nothing proves to belong together rarely do. Further readings that
 # say something else speak against where the code was cut, too; a clear first reading is so rarely
 # contradicted in these pictures that the fit alone would take no notice of the further ones. A
 # correction (by a pattern, a list, a format) costs what it is unlikelier than what was read; a
-# barcode that says something else is a witness against the text. A hole in even print, something
+# barcode that says something else is a witness against the text. A word with no gap before the code may
+# be a part of it. Before a number that names the device in another way comes any serial number: another
+# code that comes near one was the answer in 4 of 4 pictures. A hole in even print, something
 # solid or what may be another piece right beside it, or a code that is a known format's but for a few
 # symbols, means that some are hidden: hardly any picture of the fit is damaged.
-CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0,
-                  "glued": -2.0}
+CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0, "glued": -2.0, "near": -3.0}
 READ_BY_HAND = {"joint": 0.1, "repair": 1.0, "dispute": -2.0, "gap": -5.0, "lacks": -5.0,
                 "cover": -6.0, "torn": -5.0}
 # Not fitted: the weight that the program needs.
 FIXED = {"read": 1.0, "top": 1.0}
 # Measured, shown, and of no weight: they say what others say better.
-UNUSED = ("prior", "shape", "worst", "print", "check", "barcode", "places", "ceiling", "characters", "rival", "other",
-          "agreed", "certain", "weakest", "length", "height", "lead", "whole", "again")
+UNUSED = ("prior", "shape", "worst", "print", "check", "barcode", "places", "ceiling", "characters",
+          "rival", "other", "agreed", "certain", "weakest", "length", "height", "lead", "whole",
+          "again")
 
 # Names in C that differ from those that people see.
 SHORT = {"network": "NET"}
@@ -77,9 +79,10 @@ class Knobs:
     """What the fit is told. README.md gives the reasons."""
 
     ridge: float = 0.1
+    curve_ridge: float = 0.01
     prior: float = 0.0004
     photo_weight: float = 3.0
-    knots: tuple[float, ...] = (-5.0, -2.0, 0.0, 1.5, 3.0, 4.0, 5.0, 6.5)
+    knots: tuple[float, ...] = (-5.0, -2.0, 0.0, 2.0, 3.0, 5.0)
     limit: float = 7.6
 
 
@@ -202,7 +205,7 @@ def fit_curve(readings: list[Sample], sums: Array, photos: set[str], knobs: Knob
     bends[:, 0] = np.minimum(sums[first] - knots[0], knots[1] - knots[0])
     chosen = [s for s in readings if s.place == 0]
     found = model.fit(bends, np.array([s.right for s in chosen]),
-                      weights_of(chosen, photos, knobs), np.ones(len(knots) - 1), knobs.ridge,
+                      weights_of(chosen, photos, knobs), np.ones(len(knots) - 1), knobs.curve_ridge,
                       knobs.prior, np.zeros(len(chosen)))
     values = found.bias + np.concatenate(([0], np.cumsum(found.weights * np.diff(knots))))
     return _limited(Curve(knots, values), knobs.limit)
