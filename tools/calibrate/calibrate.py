@@ -82,7 +82,7 @@ class Knobs:
     curve_ridge: float = 0.01
     prior: float = 0.0004
     photo_weight: float = 3.0
-    knots: tuple[float, ...] = (-5.0, -2.0, 0.0, 2.0, 3.0, 5.0)
+    knots: tuple[float, ...] = (-5.0, -2.0, 0.0, 2.0, 4.0, 4.75, 5.5)
     limit: float = 7.6
 
 
@@ -198,17 +198,32 @@ def both(readings: list[Sample], weights: Weights) -> Array:
 
 
 def fit_curve(readings: list[Sample], sums: Array, photos: set[str], knobs: Knobs) -> Curve:
-    """The curve from left-out log-odds of first readings to what is true of them. Never falls."""
-    first = np.array([s.place == 0 for s in readings])
-    knots = np.array(knobs.knots)
-    bends = np.clip(sums[first, None] - knots[:-1], 0, np.diff(knots))
-    bends[:, 0] = np.minimum(sums[first] - knots[0], knots[1] - knots[0])
-    chosen = [s for s in readings if s.place == 0]
-    found = model.fit(bends, np.array([s.right for s in chosen]),
-                      weights_of(chosen, photos, knobs), np.ones(len(knots) - 1), knobs.curve_ridge,
-                      knobs.prior, np.zeros(len(chosen)))
+    """The curve from left-out log-odds of first readings to what is true of them. Never falls; behind
+    the last knot, where hardly a reading is wrong, it is as steep as 1 up to the limit.
+
+    Beyond what the curve says, a reading is wrong with the probability that the limit leaves, for
+    reasons that no term shows: a mistake counts for the curve as much as the curve explains it
+    (expectation maximisation, Dempster, Laird, Rubin 1977)."""
+    chosen = np.array([s.place == 0 for s in readings])
+    x, knots = sums[chosen], np.array(knobs.knots)
+    bends = np.clip(x[:, None] - knots[:-1], 0, np.diff(knots))
+    bends[:, 0] = np.minimum(x - knots[0], knots[1] - knots[0])
+    behind = np.maximum(x - knots[-1], 0)
+    right = np.array([s.right for s, c in zip(readings, chosen) if c])
+    weight = weights_of([s for s, c in zip(readings, chosen) if c], photos, knobs)
+    unseen = float(model.sigmoid(np.array(-knobs.limit)))
+    explained = np.ones(len(x))
+    for _ in range(20):
+        found = model.fit(np.vstack((bends, bends)), np.repeat((True, False), len(x)),
+                          np.concatenate((weight * np.where(right, 1, 1 - explained),
+                                          weight * np.where(right, 0, explained))),
+                          np.ones(len(knots) - 1), knobs.curve_ridge, 0, np.tile(behind, 2))
+        wrong = model.sigmoid(-found.logit(bends) - behind)
+        explained = wrong / (wrong + unseen * (1 - wrong))
     values = found.bias + np.concatenate(([0], np.cumsum(found.weights * np.diff(knots))))
-    return _limited(Curve(knots, values), knobs.limit)
+    end = max(knobs.limit - values[-1], 0.01)
+    return _limited(Curve(np.append(knots, knots[-1] + end), np.append(values, values[-1] + end)),
+                    knobs.limit)
 
 
 def _limited(curve: Curve, limit: float) -> Curve:
