@@ -20,11 +20,9 @@ enum {
 static const double LIKELY = 0.3;
 /*
  * What cannot change is not read again: a score that is as good as it gets, and a code that is
- * hardly the one that was asked for. Where the characters are as clear as this (log-odds; of 1,865
- * rendered codes none was misread, whatever the further readings said), further readings can only
- * lift a score that is nearly sure.
+ * hardly the one that was asked for. Nor does it count where the characters are CLEAR_ENOUGH.
  */
-static const double SURE = 0.9993, CHOSEN = 0.8, CLEAR = 6, NEARLY_SURE = 0.95;
+static const double SURE = 0.9993, CHOSEN = 0.8;
 /* However long a line, its ends move by at most this much of its height when it is turned. */
 static const float MOST_SHIFT = 0.15F;
 
@@ -74,9 +72,8 @@ static bool is_worth_it(const struct ser_reading *reading, size_t place)
 
 bool reread_is_in_doubt(const struct ser_reading *reading)
 {
-    if (reading->score >= SURE || evidence_choice(reading->evidence) < CHOSEN)
-        return false;
-    return reading->evidence[EVIDENCE_CLEAR] < CLEAR || reading->score >= NEARLY_SURE;
+    return reading->score < SURE && evidence_choice(reading->evidence) >= CHOSEN &&
+           reading->evidence[EVIDENCE_CLEAR] < CLEAR_ENOUGH;
 }
 
 /* Lines of the answers. */

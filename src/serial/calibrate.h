@@ -10,10 +10,6 @@
 
 #include "serial/rank.h"
 
-/* Log-odds (EVIDENCE_CLEAR) from which on the first reading of a line is as good as three further
- * ones: of 1,865 such rendered codes none was misread, whatever the further readings said. */
-#define CLEAR_ENOUGH 6.0
-
 /* Fills the terms of `evidence` from EVIDENCE_CLEAR on, for the hypothesis that stands `place`-th
  * among the answers (0: the first), or `alone`. All other terms must be there. Whatever they hold,
  * also what is not a number, the terms filled are finite. SE_ERR_MEMORY. */

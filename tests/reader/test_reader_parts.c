@@ -426,7 +426,8 @@ static void test_what_is_read_again(void **state)
     (void)state;
     assert_true(is_read_again(5, 3, 0.9F));
     assert_false(is_read_again(5, 6.5, 0.9F));
-    assert_true(is_read_again(5, 6.5, 0.99F));
+    assert_false(is_read_again(5, 6.5, 0.99F));
+    assert_true(is_read_again(5, 5.5, 0.99F));
     assert_false(is_read_again(5, 6.5, 0.9995F));
     assert_false(is_read_again(5, 3, 0.9995F));
     assert_false(is_read_again(0, 3, 0.45F));
