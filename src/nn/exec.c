@@ -355,6 +355,8 @@ int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
         se_error_clear(err);
         status = prepare(exec, nhwc, err);
     }
+    if (status == SE_ERR_LIMIT && remote_of(exec))
+        ++*(nhwc[0] > 1 ? &exec->runs.short_batch : &exec->runs.short_image);
     if (!spare_helps(exec, status, nhwc))
         return status;
     se_error_clear(err);
@@ -502,8 +504,10 @@ int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
                         SE_ERR_ARGUMENT, "%s: image %lld is no part of a picture",
                         exec->model->name, (long long)i);
     FORWARD_IF_ERROR(budget_check_cancel(budget, err));
-    FORWARD_IF_ERROR(
-        remote_of(exec)->send_pixels(&planned->plan, pixels, exec->gather != NULL, err));
+    const int sent =
+        remote_of(exec)->send_pixels(&planned->plan, pixels, exec->gather != NULL, err);
+    exec->runs.short_picture += sent == SE_ERR_LIMIT;
+    FORWARD_IF_ERROR(sent);
     struct nn_gather_part part = {.planned = planned,
                                   .images = exec->images,
                                   .pixels = pixels,

@@ -203,9 +203,12 @@ struct nn_gather_counts {
 };
 struct nn_gather_counts nn_gather_counts(struct nn_gather *gather);
 
-/* Runs so far that a GPU did, and those that the spare did in its stead. */
+/* Runs so far that a GPU did, and those that the spare did in its stead; and how often its memory
+ * did not suffice for a batch, for a picture's bytes, and for one image, which then was the
+ * spare's. */
 struct nn_exec_runs {
     uint64_t gpu, spare;
+    uint64_t short_batch, short_picture, short_image;
 };
 struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec);
 /* Floating-point operations of the current plan's products, 2 for a multiplication and an

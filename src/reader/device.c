@@ -19,6 +19,7 @@ static int join_parts(const struct se_reader *reader, struct se_result *result, 
         const struct se_result *part = result->parts[i];
         outputs[i] = part->status == SE_OK ? &part->found : NULL;
         result->limited_by_time |= part->limited_by_time;
+        result->gpu_short |= part->gpu_short;
     }
     FORWARD_IF_ERROR(ser_join(outputs, result->part_count, &result->arena, &result->found, err));
     result->readings = convert_readings(&result->found, reader->values.max_error, &result->arena);

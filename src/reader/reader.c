@@ -150,7 +150,8 @@ int reader_check_call(const se_reader *reader, const se_read_options *options, c
 static struct nn_exec_runs slot_runs(const struct slot *slot)
 {
     const struct nn_exec_runs a = nn_exec_runs(slot->detector), b = nn_exec_runs(slot->recognizer);
-    return (struct nn_exec_runs){a.gpu + b.gpu, a.spare + b.spare};
+    return (struct nn_exec_runs){a.gpu + b.gpu, a.spare + b.spare, a.short_batch + b.short_batch,
+                                 a.short_picture + b.short_picture, a.short_image + b.short_image};
 }
 
 /* What computed a picture where there is a GPU. */
@@ -159,6 +160,14 @@ static const char *device_of(struct nn_exec_runs after, struct nn_exec_runs befo
     if (after.spare == before.spare)
         return "gpu";
     return after.gpu == before.gpu ? "cpu" : "gpu+cpu";
+}
+
+/* What a picture did without for lack of the GPU's memory: enum result_short. */
+static unsigned short_of(struct nn_exec_runs after, struct nn_exec_runs before)
+{
+    return (after.short_batch > before.short_batch ? RESULT_SHORT_BATCH : 0U) |
+           (after.short_picture > before.short_picture ? RESULT_SHORT_PICTURE : 0U) |
+           (after.short_image > before.short_image ? RESULT_SHORT_NETWORK : 0U);
 }
 
 /* Reads one input on a slot; a failed picture leaves no result. */
@@ -177,8 +186,10 @@ static int read_one(se_reader *reader, const struct pipeline_input *input,
     };
     const struct nn_exec_runs before = slot_runs(slot);
     const int status = pipeline_read(reader, slot, input, &budget, result, err);
-    if (reader->on_gpu)
+    if (reader->on_gpu) {
         result->device = device_of(slot_runs(slot), before);
+        result->gpu_short = short_of(slot_runs(slot), before);
+    }
     slots_release(reader->slots, slot);
     result->ms = (double)(clock_now_ns() - start) / 1e6;
     return status;

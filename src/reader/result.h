@@ -16,6 +16,10 @@
 
 enum { RESULT_MAX_LOOKS = 40 };
 
+/* What was done where a GPU's memory did not suffice: lines went through the network in smaller
+ * batches; the CPU made the network's input, or ran the network. */
+enum result_short { RESULT_SHORT_BATCH = 1, RESULT_SHORT_PICTURE = 2, RESULT_SHORT_NETWORK = 4 };
+
 struct se_result {
     struct arena arena;
     int status;          /* SE_OK, or why the picture failed */
@@ -25,6 +29,7 @@ struct se_result {
     double ms;
     struct stage_times times; /* parts of ms; not in the JSON */
     const char *device;       /* "cpu", "gpu", "gpu+cpu" */
+    unsigned gpu_short;       /* of enum result_short */
     const char *looks[RESULT_MAX_LOOKS];
     size_t look_count;
     bool limited_by_time;

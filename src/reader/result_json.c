@@ -243,6 +243,17 @@ static int set_pictures(json_t *object, const struct se_result *result)
     return failed | json_object_set_new(object, "pictures", pictures);
 }
 
+static int set_gpu_short(json_t *object, const struct se_result *result)
+{
+    static const char *const words[] = {"batch", "picture", "network"};
+    const char *found[3];
+    size_t count = 0;
+    for (unsigned i = 0; i < 3; i++)
+        if (result->gpu_short & 1U << i)
+            found[count++] = words[i];
+    return count ? json_object_set_new(object, "gpu_short", strings_json(found, count)) : 0;
+}
+
 static int set_findings(json_t *object, const struct se_result *result)
 {
     json_t *readings = json_array();
@@ -256,6 +267,7 @@ static int set_findings(json_t *object, const struct se_result *result)
         failed |= set_size(object, result);
     failed |= json_object_set_new(object, "ms", number(result->ms, 0.01));
     failed |= json_object_set_new(object, "device", json_string(result->device));
+    failed |= set_gpu_short(object, result);
     if (!result->parts)
         failed |=
             json_object_set_new(object, "looks", strings_json(result->looks, result->look_count));

@@ -62,6 +62,27 @@ def test_reading():
     assert texts == expected, (texts, expected)
 
 
+def test_short_of_memory():
+    """The result says what was done without the GPU's memory, and nothing where there was enough."""
+    few = ["--set", "looks=none", "--set", "detect_side=320", "--set", "time_limit_ms=0", "--set", "barcodes=false",
+           "--set", "jobs=1", "--set", "gpu_warm=false"]
+    with tempfile.NamedTemporaryFile(suffix=".png") as picture:
+        picture.write(one_line_png())
+        picture.flush()
+
+        def result(memory):
+            status, out, error = run("read", "--json", "--lines", *few, "--set", f"gpu_memory_mb={memory}",
+                                     picture.name)
+            assert status == 0, error
+            return json.loads(out)
+        enough = result(0)
+        # The least budget that holds the weights and the self-test leaves no room for the detector's tensors.
+        least = next(found for found in map(result, range(10, 40)) if found["device"] != "cpu")
+    assert enough["device"] == "gpu" and "gpu_short" not in enough, enough
+    assert least["device"] == "gpu+cpu" and "network" in least["gpu_short"], least
+    assert [line["text"] for line in least["lines"]] == [line["text"] for line in enough["lines"]], least
+
+
 def png(rows):
     """A grey picture out of rows of bytes."""
     def chunk(kind, data):
@@ -200,7 +221,8 @@ def main():
     if pathlib.Path("/proc/driver/nvidia/version").exists():
         print("SKIP: this machine has a driver of its own")
         sys.exit(77)
-    for test in (test_doctor, test_bench, test_several_gpus, test_refusals, test_reading, test_company):
+    for test in (test_doctor, test_bench, test_several_gpus, test_refusals, test_reading, test_company,
+                 test_short_of_memory):
         test()
         print(f"{test.__name__}: passed")
 

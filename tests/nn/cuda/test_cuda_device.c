@@ -466,6 +466,9 @@ static void test_too_little_memory(void **state)
     assert_int_equal(nn_exec_run(run.exec, NULL, &err), SE_OK);
     assert_int_equal(nn_exec_runs(run.exec).gpu, 1);
     assert_int_equal(nn_exec_runs(run.exec).spare, 1);
+    assert_int_equal(nn_exec_runs(run.exec).short_batch, 1);
+    assert_int_equal(nn_exec_runs(run.exec).short_image, 1);
+    assert_int_equal(nn_exec_runs(run.exec).short_picture, 0);
     assert_int_equal(nn_exec_prepare(run.exec, shape, &err), SE_OK);
     fill(run.exec, shape);
     assert_int_equal(nn_exec_run(run.exec, NULL, &err), SE_OK);
