@@ -83,42 +83,60 @@ int crew_start(struct crew_member *member, char *const *arguments, int64_t now_n
     return SE_OK;
 }
 
-int crew_give(struct crew_member *member, struct work *work, size_t index, uint64_t id,
+int crew_give(struct crew_member *member, struct work *work, size_t index, uint64_t id, int company,
               int time_limit_ms, int64_t now_ns, se_error *err)
 {
     const struct work_picture *picture = &work->pictures[index];
+    struct crew_slot *slot = member->slots;
+    while (slot->work)
+        slot++;
     struct link_message message = {
         .kind = LINK_READ, .id = id, .size = picture->size, .options = work->options};
     message.parts = (uint32_t)picture->parts;
     message.options.time_limit_ms = time_limit_ms;
     snprintf(message.name, sizeof(message.name), "%s", picture->name);
     FORWARD_IF_ERROR(link_send(member->link, &message, picture->file, err));
+    *slot = (struct crew_slot){
+        .work = work, .index = index, .id = id, .since_ns = now_ns, .company = company};
     member->state = CREW_BUSY;
     member->since_ns = now_ns;
-    member->cancelled_ns = 0;
-    member->wants = member->has = 0;
-    member->work = work;
-    member->index = index;
-    member->id = id;
+    member->held++;
     return SE_OK;
 }
 
-int crew_grant(struct crew_member *member, int64_t now_ns, se_error *err)
+struct crew_slot *crew_slot_of(struct crew_member *member, uint64_t id)
 {
-    const struct link_message message = {.kind = LINK_GRANT, .id = member->id};
-    FORWARD_IF_ERROR(link_send(member->link, &message, -1, err));
-    member->has = member->wants;
-    member->wants = 0;
-    member->since_ns = now_ns; /* it was not slow, it waited */
-    return SE_OK;
+    for (int i = 0; i < CREW_MOST; i++)
+        if (member->slots[i].work && member->slots[i].id == id)
+            return &member->slots[i];
+    return NULL;
 }
 
-void crew_cancel(struct crew_member *member, int64_t now_ns)
+void crew_take_off(struct crew_member *member, struct crew_slot *slot, int64_t now_ns)
 {
-    if (member->cancelled_ns)
+    *slot = (struct crew_slot){.work = NULL};
+    if (--member->held > 0)
         return;
-    member->cancelled_ns = now_ns;
-    const struct link_message message = {.kind = LINK_CANCEL, .id = member->id};
+    member->state = CREW_IDLE;
+    member->since_ns = now_ns;
+}
+
+int crew_grant(struct crew_member *member, struct crew_slot *slot, int64_t now_ns, se_error *err)
+{
+    const struct link_message message = {.kind = LINK_GRANT, .id = slot->id};
+    FORWARD_IF_ERROR(link_send(member->link, &message, -1, err));
+    slot->has = slot->wants;
+    slot->wants = 0;
+    slot->since_ns = now_ns; /* it was not slow, it waited */
+    return SE_OK;
+}
+
+void crew_cancel(struct crew_member *member, struct crew_slot *slot, int64_t now_ns)
+{
+    if (slot->cancelled_ns)
+        return;
+    slot->cancelled_ns = now_ns;
+    const struct link_message message = {.kind = LINK_CANCEL, .id = slot->id};
     /* One that does not take it is found to be stuck or ended, soon. */
     link_send(member->link, &message, -1, NULL);
 }
@@ -137,7 +155,7 @@ void crew_end(struct crew_member *member, int64_t now_ns)
     member->state = CREW_NONE;
     member->pid = 0;
     member->link = -1;
-    member->work = NULL;
-    member->wants = member->has = 0;
+    member->held = 0;
+    memset(member->slots, 0, sizeof(member->slots));
     member->since_ns = now_ns;
 }

@@ -49,6 +49,8 @@ struct engine {
     size_t again;                                     /* pictures that are to be tried again */
     char *const *arguments, *const *arguments_before; /* the latter until all have the former */
     unsigned generation;                              /* of the arguments */
+    int64_t waiting_since_ns; /* when the first of the pictures that wait came in, 0: none */
+    int64_t give_at_ns;       /* when those held back for a batch are given out, 0: none are */
 
     pthread_mutex_t mutex;
     struct work *inbox, *inbox_last;
@@ -138,8 +140,9 @@ static void give_up(struct engine *engine, struct work *work, const char *code, 
     }
     work->given = work->count;
     for (int i = 0; i < engine->workers; i++)
-        if (engine->crew[i].state == CREW_BUSY && engine->crew[i].work == work)
-            crew_cancel(&engine->crew[i], now);
+        for (int k = 0; k < CREW_MOST && engine->crew[i].state == CREW_BUSY; k++)
+            if (engine->crew[i].slots[k].work == work)
+                crew_cancel(&engine->crew[i], &engine->crew[i].slots[k], now);
 }
 
 /* ---- new command lines ---------------------------------------------------------------------- */
@@ -213,13 +216,44 @@ static const char *lost_message(const char *code)
                : "two processes ended while they read this picture";
 }
 
-/* A worker has ended or shall end. Its picture is tried again, or has failed with `code`. */
+/* A picture is given out once more; `alone`: without others. */
+static void try_again(struct engine *engine, struct work_picture *picture, bool alone)
+{
+    picture->again = true;
+    picture->alone |= alone;
+    engine->again++;
+}
+
+/* A worker ended while it had this picture, alone or among others. Only one that was alone is to
+ * blame for that. */
+static void lose_picture(struct engine *engine, const struct crew_slot *slot, bool alone,
+                         const char *code, int64_t now)
+{
+    struct work *work = slot->work;
+    struct work_picture *picture = &work->pictures[slot->index];
+    if (alone) {
+        picture->tries++;
+        if (strcmp(code, device_code) != 0)
+            suspects_add(&engine->suspects, picture->hash, now,
+                         now + config_now(engine->config)->refuse_ns);
+    }
+    if (work->given_up)
+        fail_picture(engine, work, slot->index, work->given_up, given_up_message(work->given_up));
+    else if (picture->tries < SUSPECT_MAX_TRIES)
+        try_again(engine, picture, !alone);
+    else
+        fail_picture(engine, work, slot->index, code, lost_message(code));
+    if (work->finished == work->count)
+        finish_work(engine, work);
+}
+
+/* A worker has ended or shall end. Its pictures are tried again, or have failed with `code`. */
 static void lose_member(struct engine *engine, struct crew_member *member, const char *code,
                         int64_t now)
 {
-    struct work *work = member->state == CREW_BUSY ? member->work : NULL;
-    const size_t index = member->index;
-    const bool starting = member->state == CREW_STARTING;
+    const bool starting = member->state == CREW_STARTING, alone = member->held == 1;
+    struct crew_slot slots[CREW_MOST];
+    memcpy(slots, member->slots, sizeof(slots));
     if (starting)
         roll_back(engine, member);
     crew_end(member, now);
@@ -228,23 +262,9 @@ static void lose_member(struct engine *engine, struct crew_member *member, const
     if (starting && !engine->was_ready)
         engine->failed = true;
     pthread_mutex_unlock(&engine->mutex);
-    if (!work)
-        return;
-    struct work_picture *picture = &work->pictures[index];
-    picture->tries++;
-    if (strcmp(code, device_code) != 0)
-        suspects_add(&engine->suspects, picture->hash, now,
-                     now + config_now(engine->config)->refuse_ns);
-    if (work->given_up) {
-        fail_picture(engine, work, index, work->given_up, given_up_message(work->given_up));
-    } else if (picture->tries < SUSPECT_MAX_TRIES) {
-        picture->again = true;
-        engine->again++;
-    } else {
-        fail_picture(engine, work, index, code, lost_message(code));
-    }
-    if (work->finished == work->count)
-        finish_work(engine, work);
+    for (int i = 0; i < CREW_MOST; i++)
+        if (slots[i].work)
+            lose_picture(engine, &slots[i], alone, code, now);
 }
 
 /* A process that has read a hostile picture may say anything. */
@@ -255,23 +275,21 @@ static void add_stages(struct engine *engine, const double stage_ms[STAGE_COUNT]
             engine->numbers.stage_seconds[i] += stage_ms[i] * 1e-3;
 }
 
-static void take_answer(struct engine *engine, struct crew_member *member,
+static void take_answer(struct engine *engine, struct crew_member *member, struct crew_slot *slot,
                         const struct link_message *message, int file, int64_t now)
 {
-    struct work *work = member->work;
-    const size_t index = member->index;
+    struct work *work = slot->work;
+    const size_t index = slot->index;
     se_error err;
     char *text = NULL;
-    const double took = (double)(now - member->since_ns) * 1e-9;
-    member->state = CREW_IDLE;
-    member->since_ns = now;
-    member->work = NULL;
-    member->wants = member->has = 0;
+    const double took = (double)(now - slot->since_ns) * 1e-9;
+    const double each = took / work_picture_weight(&work->pictures[index]) / slot->company;
+    crew_take_off(member, slot, now);
     pthread_mutex_lock(&engine->mutex);
     histogram_add(&engine->numbers.picture_seconds, took);
     add_stages(engine, message->stage_ms, took);
     pthread_mutex_unlock(&engine->mutex);
-    admission_learn(engine->admission, took / work_picture_weight(&work->pictures[index]));
+    admission_learn(engine->admission, each);
     if (message->status == SE_OK && file >= 0 && message->size <= MAX_ANSWER) {
         const int status = link_file_read(file, (size_t)message->size, &text, &err);
         if (status == SE_OK)
@@ -296,19 +314,17 @@ static int take_message(struct engine *engine, struct crew_member *member, int64
     int file;
     FORWARD_IF_ERROR(link_receive(member->link, &message, &file, NULL));
     int status = SE_OK;
+    struct crew_slot *slot = crew_slot_of(member, message.id);
     if (message.kind == LINK_READY && member->state == CREW_STARTING) {
         member->state = CREW_IDLE;
         member->since_ns = now;
         member->failures = 0;
-    } else if (message.kind == LINK_DONE && member->state == CREW_BUSY &&
-               message.id == member->id && message.status == SE_ERR_DEVICE) {
+    } else if (message.kind == LINK_DONE && slot && message.status == SE_ERR_DEVICE) {
         status = SE_ERR_DEVICE;
-    } else if (message.kind == LINK_DONE && member->state == CREW_BUSY &&
-               message.id == member->id) {
-        take_answer(engine, member, &message, file, now);
-    } else if (message.kind == LINK_WANT && member->state == CREW_BUSY &&
-               message.id == member->id && !member->has) {
-        member->wants = message.size;
+    } else if (message.kind == LINK_DONE && slot) {
+        take_answer(engine, member, slot, &message, file, now);
+    } else if (message.kind == LINK_WANT && slot && !slot->has) {
+        slot->wants = message.size;
     } else if (message.kind != 0) {
         status = SE_ERR_IO;
     }
@@ -336,34 +352,36 @@ static void start_members(struct engine *engine, int64_t now)
     }
 }
 
-/* How long a busy member may take. */
-static int64_t stuck_limit(const struct engine *engine, const struct crew_member *member)
+/* Does a picture take longer than it may? Those that are read side by side share the cores. */
+static bool is_stuck(const struct engine *engine, const struct crew_slot *slot, int64_t now)
 {
-    return config_now(engine->config)->stuck_ns *
-           work_picture_weight(&member->work->pictures[member->index]);
+    const int64_t limit = config_now(engine->config)->stuck_ns * slot->company *
+                          work_picture_weight(&slot->work->pictures[slot->index]);
+    return (now - slot->since_ns > limit && slot->wants == 0) ||
+           (slot->cancelled_ns && now - slot->cancelled_ns > give_up_limit_ns);
 }
 
 static void end_stuck_members(struct engine *engine, int64_t now)
 {
     for (int i = 0; i < engine->workers; i++) {
         struct crew_member *member = &engine->crew[i];
-        if (member->state == CREW_STARTING && now - member->since_ns > start_limit_ns)
-            lose_member(engine, member, "worker_stuck", now);
-        else if (member->state == CREW_BUSY &&
-                 ((now - member->since_ns > stuck_limit(engine, member) && member->wants == 0) ||
-                  (member->cancelled_ns && now - member->cancelled_ns > give_up_limit_ns)))
+        bool stuck = member->state == CREW_STARTING && now - member->since_ns > start_limit_ns;
+        for (int k = 0; k < CREW_MOST && !stuck; k++)
+            stuck = member->slots[k].work && is_stuck(engine, &member->slots[k], now);
+        if (stuck)
             lose_member(engine, member, "worker_stuck", now);
     }
 }
 
 /* ---- giving pictures out -------------------------------------------------------------------- */
 
-/* A picture that is to be tried again, or else the next in turn. */
-static struct work *next_picture(struct engine *engine, size_t *index)
+/* A picture that is to be tried again, or else the next in turn; none that must be alone unless
+ * `first`. */
+static struct work *next_picture(struct engine *engine, bool first, size_t *index)
 {
     for (struct work *work = engine->again ? engine->live : NULL; work; work = work->next_live)
         for (size_t i = 0; i < work->given; i++)
-            if (work->pictures[i].again) {
+            if (work->pictures[i].again && (first || !work->pictures[i].alone)) {
                 work->pictures[i].again = false;
                 engine->again--;
                 *index = i;
@@ -387,49 +405,103 @@ static int time_limit_of(const struct engine *engine, const struct work *work, s
     return limit <= left_ms ? wish : left_ms > 1 ? (int)left_ms : 1;
 }
 
-/* Gives one picture to `member`; false when there is none. */
-static bool give_one(struct engine *engine, struct crew_member *member, int64_t now)
+/* The same, but for those that are refused. */
+static struct work *next_accepted(struct engine *engine, bool first, int64_t now, size_t *index)
 {
-    size_t index;
     struct work *work;
-    while ((work = next_picture(engine, &index))) {
-        if (!suspects_refuse(&engine->suspects, work->pictures[index].hash, now))
-            break;
-        fail_picture(engine, work, index, "refused",
+    while ((work = next_picture(engine, first, index))) {
+        if (!suspects_refuse(&engine->suspects, work->pictures[*index].hash, now))
+            return work;
+        fail_picture(engine, work, *index, "refused",
                      "this picture has ended two processes; it is refused for a while");
         if (work->finished == work->count)
             finish_work(engine, work);
     }
-    if (!work)
-        return false;
-    if (crew_give(member, work, index, ++engine->next_task, time_limit_of(engine, work, index, now),
-                  now, NULL) != SE_OK) {
-        work->pictures[index].again = true; /* the picture had no part in this end */
-        engine->again++;
-        lose_member(engine, member, "worker_crashed", now);
-    }
-    return true;
+    return NULL;
 }
 
+/* Gives up to `most` pictures to an idle member; returns how many. */
+static int give_batch(struct engine *engine, struct crew_member *member, int most, int64_t now)
+{
+    int given = 0;
+    bool alone = false;
+    while (given < most && !alone) {
+        size_t index;
+        struct work *work = next_accepted(engine, given == 0, now, &index);
+        if (!work)
+            break;
+        alone = work->pictures[index].alone;
+        if (crew_give(member, work, index, ++engine->next_task, alone ? 1 : most,
+                      time_limit_of(engine, work, index, now), now, NULL) != SE_OK) {
+            try_again(engine, &work->pictures[index], false); /* it had no part in this end */
+            lose_member(engine, member, "worker_crashed", now);
+            break;
+        }
+        given++;
+    }
+    if (given > 0) {
+        pthread_mutex_lock(&engine->mutex);
+        histogram_add(&engine->numbers.batch_pictures, given);
+        pthread_mutex_unlock(&engine->mutex);
+    }
+    return given;
+}
+
+/* Pictures that nobody has. */
+static size_t count_waiting(const struct engine *engine)
+{
+    size_t waiting = engine->again;
+    for (const struct work *work = engine->live; work; work = work->next_live)
+        waiting += work->count - work->given;
+    return waiting;
+}
+
+/* Idle workers share what waits, each gets a batch at most. Fewer than a batch are held back until
+ * the first of them has waited for the delay; engine->give_at_ns says until when, 0: not. */
 static void give_pictures(struct engine *engine, int64_t now)
 {
+    const struct serve_config *config = config_now(engine->config);
+    const size_t most = (size_t)config->batch_pictures;
+    size_t waiting = count_waiting(engine);
+    int idle = 0;
     for (int i = 0; i < engine->workers; i++)
-        if (engine->crew[i].state == CREW_IDLE && !give_one(engine, &engine->crew[i], now))
-            return;
+        idle += engine->crew[i].state == CREW_IDLE;
+    if (waiting == 0 || engine->waiting_since_ns == 0)
+        engine->waiting_since_ns = waiting > 0 ? now : 0;
+    engine->give_at_ns = engine->waiting_since_ns + config->batch_delay_ns;
+    const bool held = engine->again == 0 && waiting < most && now < engine->give_at_ns;
+    if (waiting == 0 || idle == 0 || held) {
+        if (waiting == 0 || idle == 0)
+            engine->give_at_ns = 0;
+        return;
+    }
+    engine->give_at_ns = 0;
+    for (int i = 0; i < engine->workers && waiting > 0; i++) {
+        if (engine->crew[i].state != CREW_IDLE)
+            continue;
+        const size_t share = (waiting + (size_t)idle - 1) / (size_t)idle;
+        give_batch(engine, &engine->crew[i], (int)(share < most ? share : most), now);
+        waiting = count_waiting(engine);
+        idle--;
+    }
+    if (waiting == 0)
+        engine->waiting_since_ns = 0;
 }
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-/* The one that has waited longest for memory, or NULL. */
-static struct crew_member *first_that_wants(struct engine *engine)
+/* The picture that has waited longest for memory, and who has it; NULL: none. */
+static struct crew_slot *first_that_wants(struct engine *engine, struct crew_member **member)
 {
-    struct crew_member *first = NULL;
-    for (int i = 0; i < engine->workers; i++) {
-        struct crew_member *member = &engine->crew[i];
-        if (member->state == CREW_BUSY && member->wants > 0 &&
-            (!first || member->since_ns < first->since_ns))
-            first = member;
-    }
+    struct crew_slot *first = NULL;
+    for (int i = 0; i < engine->workers; i++)
+        for (int k = 0; k < CREW_MOST; k++) {
+            struct crew_slot *slot = &engine->crew[i].slots[k];
+            if (slot->wants > 0 && (!first || slot->since_ns < first->since_ns)) {
+                first = slot;
+                *member = &engine->crew[i];
+            }
+        }
     return first;
 }
 
@@ -438,14 +510,16 @@ static struct crew_member *first_that_wants(struct engine *engine)
 static void grant_memory(struct engine *engine, int64_t now)
 {
     const uint64_t budget = config_now(engine->config)->decode_bytes;
-    struct crew_member *member;
-    while ((member = first_that_wants(engine))) {
+    struct crew_member *member = NULL;
+    struct crew_slot *slot;
+    while ((slot = first_that_wants(engine, &member))) {
         uint64_t used = 0;
         for (int i = 0; i < engine->workers; i++)
-            used += engine->crew[i].has;
-        if (used > 0 && (member->wants > budget || used > budget - member->wants))
+            for (int k = 0; k < CREW_MOST; k++)
+                used += engine->crew[i].slots[k].has;
+        if (used > 0 && (slot->wants > budget || used > budget - slot->wants))
             return;
-        if (crew_grant(member, now, NULL) != SE_OK)
+        if (crew_grant(member, slot, now, NULL) != SE_OK)
             lose_member(engine, member, "worker_crashed", now);
     }
 }
@@ -521,7 +595,7 @@ static void count_now(struct engine *engine)
     size_t running = 0, waiting = 0;
     for (int i = 0; i < engine->workers; i++) {
         ready += engine->crew[i].state == CREW_IDLE || engine->crew[i].state == CREW_BUSY;
-        running += engine->crew[i].state == CREW_BUSY;
+        running += (size_t)engine->crew[i].held;
     }
     for (const struct work *work = engine->live; work; work = work->next_live)
         waiting += work->count - work->finished;
@@ -560,6 +634,17 @@ static bool has_ended(struct engine *engine)
     return ended;
 }
 
+/* Milliseconds until the thread must look around again. */
+static int tick_of(const struct engine *engine, int64_t now)
+{
+    bool starting = false;
+    for (int i = 0; i < engine->workers; i++)
+        starting |= engine->crew[i].state == CREW_NONE;
+    const int tick = engine->live || starting ? TICK_MS : IDLE_TICK_MS;
+    const int64_t held_ms = engine->give_at_ns ? (engine->give_at_ns - now) / 1000000 + 1 : tick;
+    return held_ms < tick ? (int)held_ms : tick;
+}
+
 static void *engine_thread(void *argument)
 {
     struct engine *engine = argument;
@@ -576,11 +661,7 @@ static void *engine_thread(void *argument)
         give_pictures(engine, now);
         grant_memory(engine, now);
         count_now(engine);
-        bool starting = false;
-        for (int i = 0; i < engine->workers; i++)
-            starting |= engine->crew[i].state == CREW_NONE;
-        const int count = epoll_wait(engine->epoll, events, EVENT_COUNT,
-                                     engine->live || starting ? TICK_MS : IDLE_TICK_MS);
+        const int count = epoll_wait(engine->epoll, events, EVENT_COUNT, tick_of(engine, now));
         now = clock_now_ns();
         for (int i = 0; i < count; i++)
             take_event(engine, &events[i], now);
@@ -618,6 +699,7 @@ int engine_start(struct engine **out, const struct config_slot *config, struct a
     engine->workers = config_now(config)->workers;
     engine->arguments = arguments;
     engine->next_id = first_work_id;
+    engine->numbers.batch_pictures.unit = HISTOGRAM_PICTURES;
     pthread_mutex_init(&engine->mutex, NULL);
     engine->crew = calloc((size_t)engine->workers, sizeof(*engine->crew));
     engine->epoll = epoll_create1(EPOLL_CLOEXEC);

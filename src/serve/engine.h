@@ -5,7 +5,9 @@
  *
  * What is promised: every work that was submitted gets exactly one `done`, whatever happens to
  * processes, clients and time. A picture during which a process ended is tried once more; after the
- * second time it fails, and its hash is refused for a while.
+ * second time it fails, and its hash is refused for a while. Of several that a process read side by
+ * side when it ended, nobody knows which one did it: each is tried again alone before any is
+ * blamed.
  */
 #ifndef SE_SERVE_ENGINE_H
 #define SE_SERVE_ENGINE_H
@@ -29,6 +31,7 @@ struct engine_numbers {
     size_t waiting, running; /* pictures */
     int workers_ready;
     struct histogram picture_seconds;  /* that reading took */
+    struct histogram batch_pictures;   /* given to a worker at once */
     double stage_seconds[STAGE_COUNT]; /* and where they went */
     pid_t pids[ENGINE_MAX_WORKERS];    /* of the worker processes, 0: none */
 };

@@ -16,8 +16,9 @@ int generation_add(struct generation **newest, struct config_slot *slot,
         status = serve_config_read(&added->config, added->settings, err);
     if (status == SE_OK && *newest)
         differs = serve_config_keep_fixed(&added->config, &(*newest)->config);
-    if (status == SE_OK && !(added->worker_line = worker_line_make(
-                                 added->settings, added->config.worker_threads, err)))
+    if (status == SE_OK &&
+        !(added->worker_line = worker_line_make(added->settings, added->config.batch_pictures,
+                                                added->config.worker_threads, err)))
         status = SE_ERR_MEMORY;
     if (status != SE_OK) {
         generations_free(added);

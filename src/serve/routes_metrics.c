@@ -159,7 +159,12 @@ static int append_queue(const struct engine_numbers *numbers,
     static const char name[] = "serialeye_picture_duration_seconds";
     FORWARD_IF_ERROR(buffer_printf(
         out, err, "# HELP %s A worker's time with a picture.\n# TYPE %s histogram\n", name, name));
-    return histogram_append(&numbers->picture_seconds, name, "", out, err);
+    FORWARD_IF_ERROR(histogram_append(&numbers->picture_seconds, name, "", out, err));
+    static const char batch[] = "serialeye_batch_pictures";
+    FORWARD_IF_ERROR(buffer_printf(
+        out, err, "# HELP %s Pictures given to a worker at once.\n# TYPE %s histogram\n", batch,
+        batch));
+    return histogram_append(&numbers->batch_pictures, batch, "", out, err);
 }
 
 static int append_stages(const struct engine_numbers *numbers, struct buffer *out, se_error *err)

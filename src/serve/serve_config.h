@@ -20,6 +20,8 @@ struct serve_config {
     int port;         /* 0: any that is free */
     int workers;      /* processes that read, >= 1 */
     int worker_threads;
+    int batch_pictures;          /* that one worker reads side by side, at most */
+    int64_t batch_delay_ns;      /* that a picture may wait for others, see "batch_delay_ms" */
     int queue;                   /* requests in work or waiting */
     size_t queue_bytes;          /* of the pictures of those */
     size_t decode_bytes;         /* of pictures that are decoded, all workers together */

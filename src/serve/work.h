@@ -44,7 +44,8 @@ struct work_picture {
     char code[WORK_CODE_SIZE]; /* why it failed: se_status_name or a code of problem.h; "" if not */
     char *text;                /* owned: the JSON of the result, or the message of the failure */
     int tries;                 /* the engine's: processes that ended while they read it */
-    bool again;                /* the engine's: to be given out once more */
+    bool again;                /* the engine's: to be given out once more, */
+    bool alone;                /* and without others: a process that had several ended */
 };
 
 struct work {

@@ -1,6 +1,7 @@
 /*
- * Two threads: the caller's takes messages, so that a picture can be cancelled while it is read;
- * the other one reads. `mutex` guards all of struct worker but the socket and the reader.
+ * The caller's thread takes messages, so that a picture can be cancelled while it is read; the
+ * others read, each one picture at a time: as many as the setting "jobs" allows, side by side.
+ * `mutex` guards all of struct worker but the socket and the reader.
  */
 #define _GNU_SOURCE
 #include "serve/worker.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "serve/bundle.h"
+#include "serve/crew.h"
 #include "serve/link.h"
 #include "serve/sandbox.h"
 
@@ -26,17 +28,25 @@ enum {
 };
 enum { WARM_WIDTH = 320, WARM_HEIGHT = 240, WORKER_NICENESS = 5 };
 
+enum task_state { TASK_NONE, TASK_WAITING, TASK_READING };
+
+struct task {
+    enum task_state state;
+    struct link_message message;
+    int file;     /* its picture */
+    bool granted; /* it may be decoded */
+    bool cancelled;
+    se_cancel *cancel; /* READING */
+};
+
 struct worker {
     int link;
     se_reader *reader;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct link_message task; /* what to read; its kind is 0 when there is nothing */
-    int file;                 /* the picture of `task` */
-    uint64_t granted;         /* id of the picture that may be decoded */
-    bool cancelled;           /* the current one */
-    uint64_t current;         /* id of the picture that is being read, 0: none */
-    se_cancel *cancel;        /* of that picture */
+    struct task tasks[CREW_MOST];
+    pthread_t threads[CREW_MOST];
+    int thread_count;
     bool stop;
 };
 
@@ -91,18 +101,18 @@ static int measure(const struct worker *worker, const struct pictures *pictures,
 }
 
 /* Large pictures are decoded when the front says so, which knows what all workers decode. */
-static int wait_for_memory(struct worker *worker, uint64_t id, const struct pictures *pictures,
-                           se_error *err)
+static int wait_for_memory(struct worker *worker, const struct task *task,
+                           const struct pictures *pictures, se_error *err)
 {
-    struct link_message want = {.kind = LINK_WANT, .id = id};
+    struct link_message want = {.kind = LINK_WANT, .id = task->message.id};
     FORWARD_IF_ERROR(measure(worker, pictures, &want.size, err));
     if (want.size < FREE_BYTES)
         return SE_OK;
     FORWARD_IF_ERROR(link_send(worker->link, &want, -1, err));
     pthread_mutex_lock(&worker->mutex);
-    while (worker->granted != id && !worker->cancelled && !worker->stop)
+    while (!task->granted && !task->cancelled && !worker->stop)
         pthread_cond_wait(&worker->changed, &worker->mutex);
-    const bool granted = worker->granted == id;
+    const bool granted = task->granted;
     pthread_mutex_unlock(&worker->mutex);
     RETURN_ERROR_IF(!granted, err, SE_ERR_CANCELLED, "cancelled before it was decoded");
     return SE_OK;
@@ -134,18 +144,18 @@ static void fill_stages(const se_result *result, struct link_message *reply)
         reply->stage_ms[i] = stage.ms;
 }
 
-/* Reads what is in `file` into an answer's memory file. */
-static int answer_task(struct worker *worker, const struct link_message *task, int file,
-                       const se_cancel *cancel, struct link_message *reply, int *answer)
+/* Reads what is in the task's file into an answer's memory file. */
+static int answer_task(struct worker *worker, const struct task *task, struct link_message *reply,
+                       int *answer)
 {
     se_error err;
     se_result *result = NULL;
     struct pictures pictures;
-    int status = open_pictures(&pictures, task, file, &err);
+    int status = open_pictures(&pictures, &task->message, task->file, &err);
     if (status == SE_OK)
-        status = wait_for_memory(worker, task->id, &pictures, &err);
+        status = wait_for_memory(worker, task, &pictures, &err);
     if (status == SE_OK)
-        status = read_pictures(worker, task, &pictures, cancel, &result, &err);
+        status = read_pictures(worker, &task->message, &pictures, task->cancel, &result, &err);
     close_pictures(&pictures);
     if (status == SE_OK) {
         const char *json = se_result_json(result);
@@ -160,31 +170,42 @@ static int answer_task(struct worker *worker, const struct link_message *task, i
 }
 
 /* Reads what `task` holds and answers. The mutex is held on entry and on return. */
-static int do_task(struct worker *worker, se_error *err)
+static int do_task(struct worker *worker, struct task *task, se_error *err)
 {
-    const struct link_message task = worker->task;
-    const int file = worker->file;
-    se_cancel *cancel;
-    worker->task.kind = 0;
-    FORWARD_IF_ERROR(se_cancel_new(&cancel, err));
-    worker->cancel = cancel;
-    worker->cancelled = false;
-    worker->current = task.id;
+    FORWARD_IF_ERROR(se_cancel_new(&task->cancel, err));
+    task->state = TASK_READING;
+    if (task->cancelled)
+        se_cancel_set(task->cancel);
     pthread_mutex_unlock(&worker->mutex);
 
     int answer = -1;
-    struct link_message reply = {.kind = LINK_DONE, .id = task.id};
-    reply.status = answer_task(worker, &task, file, cancel, &reply, &answer);
-    close(file);
+    struct link_message reply = {.kind = LINK_DONE, .id = task->message.id};
+    reply.status = answer_task(worker, task, &reply, &answer);
+    close(task->file);
 
     pthread_mutex_lock(&worker->mutex);
-    worker->current = 0;
-    worker->cancel = NULL;
-    se_cancel_free(cancel);
+    se_cancel_free(task->cancel);
+    *task = (struct task){.state = TASK_NONE, .file = -1};
     const int status = link_send(worker->link, &reply, answer, err);
     if (answer >= 0)
         close(answer);
     return status;
+}
+
+static struct task *task_in(struct worker *worker, enum task_state state)
+{
+    for (int i = 0; i < CREW_MOST; i++)
+        if (worker->tasks[i].state == state)
+            return &worker->tasks[i];
+    return NULL;
+}
+
+static struct task *task_of(struct worker *worker, uint64_t id)
+{
+    for (int i = 0; i < CREW_MOST; i++)
+        if (worker->tasks[i].state != TASK_NONE && worker->tasks[i].message.id == id)
+            return &worker->tasks[i];
+    return NULL;
 }
 
 static void *reading_thread(void *argument)
@@ -194,8 +215,9 @@ static void *reading_thread(void *argument)
     int status = SE_OK;
     pthread_mutex_lock(&worker->mutex);
     while (!worker->stop && status == SE_OK) {
-        if (worker->task.kind == LINK_READ)
-            status = do_task(worker, &err);
+        struct task *task = task_in(worker, TASK_WAITING);
+        if (task)
+            status = do_task(worker, task, &err);
         else
             pthread_cond_wait(&worker->changed, &worker->mutex);
     }
@@ -209,19 +231,18 @@ static void *reading_thread(void *argument)
 static void take_message(struct worker *worker, const struct link_message *message, int file)
 {
     pthread_mutex_lock(&worker->mutex);
-    if (message->kind == LINK_READ && file >= 0 && worker->task.kind == 0) {
-        worker->task = *message;
-        worker->file = file;
+    struct task *task = task_of(worker, message->id), *room = task_in(worker, TASK_NONE);
+    if (message->kind == LINK_READ && file >= 0 && room) {
+        *room = (struct task){.state = TASK_WAITING, .message = *message, .file = file};
         file = -1;
-        pthread_cond_signal(&worker->changed);
-    } else if (message->kind == LINK_CANCEL && worker->cancel && worker->current == message->id) {
-        se_cancel_set(worker->cancel);
-        worker->cancelled = true;
-        pthread_cond_broadcast(&worker->changed);
-    } else if (message->kind == LINK_GRANT) {
-        worker->granted = message->id;
-        pthread_cond_broadcast(&worker->changed);
+    } else if (message->kind == LINK_CANCEL && task) {
+        if (task->cancel)
+            se_cancel_set(task->cancel);
+        task->cancelled = true;
+    } else if (message->kind == LINK_GRANT && task) {
+        task->granted = true;
     }
+    pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->mutex);
     if (file >= 0)
         close(file);
@@ -235,10 +256,37 @@ static void serve_front(struct worker *worker)
         take_message(worker, &message, file);
     pthread_mutex_lock(&worker->mutex);
     worker->stop = true;
-    if (worker->cancel)
-        se_cancel_set(worker->cancel);
+    for (int i = 0; i < CREW_MOST; i++)
+        if (worker->tasks[i].cancel)
+            se_cancel_set(worker->tasks[i].cancel);
     pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->mutex);
+}
+
+static int start_threads(struct worker *worker, const se_settings *settings, se_error *err)
+{
+    const int jobs = atoi(se_settings_get(settings, "jobs"));
+    const int count = jobs < 1 ? 1 : jobs < CREW_MOST ? jobs : CREW_MOST;
+    while (worker->thread_count < count) {
+        RETURN_ERROR_IF(pthread_create(&worker->threads[worker->thread_count], NULL, reading_thread,
+                                       worker) != 0,
+                        err, SE_ERR_MEMORY, "a reading thread could not be started");
+        worker->thread_count++;
+    }
+    return SE_OK;
+}
+
+static void end_threads(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    worker->stop = true;
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->mutex);
+    for (int i = 0; i < worker->thread_count; i++)
+        pthread_join(worker->threads[i], NULL);
+    for (int i = 0; i < CREW_MOST; i++)
+        if (worker->tasks[i].state == TASK_WAITING)
+            close(worker->tasks[i].file);
 }
 
 /* Libraries that are loaded when they are first needed would not be found in the sandbox. These are
@@ -284,8 +332,7 @@ static int lock_in(const se_settings *settings, se_reader *reader, bool on_cpu, 
 
 int worker_run(const se_settings *settings, int link, se_error *err)
 {
-    struct worker worker = {.link = link, .file = -1};
-    pthread_t thread;
+    struct worker worker = {.link = link};
     /* When the front is killed, nobody needs the answer. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* The front answers at once while all cores read. It may fail: then both are equal. */
@@ -297,17 +344,14 @@ int worker_run(const se_settings *settings, int link, se_error *err)
         status = lock_in(settings, worker.reader, on_cpu, err);
     pthread_mutex_init(&worker.mutex, NULL);
     pthread_cond_init(&worker.changed, NULL);
+    if (status == SE_OK)
+        status = start_threads(&worker, settings, err);
     const struct link_message ready = {.kind = LINK_READY};
     if (status == SE_OK)
         status = link_send(link, &ready, -1, err);
-    if (status == SE_OK && pthread_create(&thread, NULL, reading_thread, &worker) != 0)
-        status = se_fail(err, SE_ERR_MEMORY, "the reading thread could not be started");
-    if (status == SE_OK) {
+    if (status == SE_OK)
         serve_front(&worker);
-        pthread_join(thread, NULL);
-        if (worker.task.kind == LINK_READ)
-            close(worker.file);
-    }
+    end_threads(&worker);
     pthread_cond_destroy(&worker.changed);
     pthread_mutex_destroy(&worker.mutex);
     se_close(worker.reader);

@@ -31,16 +31,17 @@ static bool add_setting(char **line, size_t *count, const char *name, const char
     return add(line, count, "--set") && add(line, count, text);
 }
 
-char **worker_line_make(const se_settings *settings, int threads, se_error *err)
+char **worker_line_make(const se_settings *settings, int jobs, int threads, se_error *err)
 {
     const size_t room = 2 * se_settings_count(settings) + 8;
     char **line = calloc(room, sizeof(*line));
     size_t count = 0;
     se_setting_info info;
-    char number[16];
+    char side_by_side[16], number[16];
+    snprintf(side_by_side, sizeof(side_by_side), "%d", jobs);
     snprintf(number, sizeof(number), "%d", threads);
     bool good = line && add(line, &count, "serialeye") && add(line, &count, "serve-worker") &&
-                add_setting(line, &count, "jobs", "1") &&
+                add_setting(line, &count, "jobs", side_by_side) &&
                 add_setting(line, &count, "threads", number);
     for (size_t i = 0; good && se_settings_at(settings, i, &info) == SE_OK; i++)
         if (!is_not_for_workers(&info))

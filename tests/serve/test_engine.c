@@ -115,12 +115,14 @@ static void on_done(struct work *work)
     sem_post(&fixture->done);
 }
 
-static struct fixture *start(int workers)
+static struct fixture *start_batches(int workers, int most, int64_t delay_ns)
 {
     static char *const line[] = {"test_engine", "worker", NULL};
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
     fixture->config = (struct serve_config){.workers = workers,
+                                            .batch_pictures = most,
+                                            .batch_delay_ns = delay_ns,
                                             .queue = 10,
                                             .queue_bytes = 1 << 20,
                                             .decode_bytes = 100 << 20,
@@ -133,6 +135,11 @@ static struct fixture *start(int workers)
     assert_int_equal(engine_start(&fixture->engine, &fixture->slot, fixture->admission, line, NULL),
                      SE_OK);
     return fixture;
+}
+
+static struct fixture *start(int workers)
+{
+    return start_batches(workers, 1, 0);
 }
 
 static void stop(struct fixture *fixture)
@@ -226,6 +233,94 @@ static void test_stuck(void **state)
     assert_string_equal(fixture->pictures[0].code, "worker_stuck");
     assert_true(clock_now_ns() - began >= 6 * stuck_ns);
     work_picture_free(&fixture->pictures[0]);
+    stop(fixture);
+}
+
+/* Works of these texts, submitted one after the other while no worker is ready yet; their codes. */
+static void expect_all(struct fixture *fixture, int count, const char *const *texts,
+                       const char *const *codes)
+{
+    for (int i = 0; i < count; i++)
+        submit(fixture, i, texts[i]);
+    for (int i = 0; i < count; i++)
+        sem_wait(&fixture->done);
+    for (int i = 0; i < count; i++) {
+        assert_string_equal(fixture->pictures[i].code, codes[i]);
+        work_picture_free(&fixture->pictures[i]);
+    }
+}
+
+/* Fewer than a batch wait for so long. */
+static const int64_t hour_ns = INT64_C(3600000000000);
+
+static struct histogram batches(struct fixture *fixture)
+{
+    struct engine_numbers numbers;
+    engine_numbers(fixture->engine, &numbers);
+    return numbers.batch_pictures;
+}
+
+static void test_batch(void **state)
+{
+    static const char *const reads[] = {"read", "read", "read", "read"}, *const none[] = {"", "",
+                                                                                          "", ""};
+    struct fixture *fixture = start_batches(1, 4, hour_ns);
+    (void)state;
+    for (uint64_t i = 1; i <= 3; i++) {
+        expect_all(fixture, 4, reads, none);
+        const struct histogram taken = batches(fixture);
+        assert_int_equal(taken.counts[3], i); /* of 4 */
+        assert_true(taken.sum > 4 * (double)i - 0.5 && taken.sum < 4 * (double)i + 0.5);
+    }
+    assert_int_equal(restarts(fixture), 0);
+    stop(fixture);
+}
+
+/* One that does not get company is read when the delay is over. */
+static void test_batch_delay(void **state)
+{
+    static const int64_t delay_ns = 80000000;
+    struct fixture *fixture = start_batches(1, 4, delay_ns);
+    (void)state;
+    expect(fixture, "read", ""); /* the worker is there */
+    const int64_t began = clock_now_ns();
+    expect(fixture, "read", "");
+    assert_true(clock_now_ns() - began >= delay_ns);
+    assert_int_equal(batches(fixture).counts[0], 2);
+    stop(fixture);
+}
+
+/* The process ends with all of a batch; the one that does it again, alone, is blamed. */
+static void test_batch_crash(void **state)
+{
+    static const char *const texts[] = {"read", "die", "read", "read"}, *const codes[] = {
+                                                                            "", "worker_crashed",
+                                                                            "", ""};
+    struct fixture *fixture = start_batches(1, 4, hour_ns);
+    (void)state;
+    expect_all(fixture, 4, texts, codes);
+    assert_int_equal(restarts(fixture), 3);
+    /* Three are read side by side without it. */
+    static const char *const later[] = {"read", "read", "die", "read"}, *const refused[] = {
+                                                                            "", "", "refused", ""};
+    expect_all(fixture, 4, later, refused);
+    assert_int_equal(restarts(fixture), 3);
+    stop(fixture);
+}
+
+static void test_batch_stuck(void **state)
+{
+    static const int64_t stuck_ns = 100000000;
+    static const char *const texts[] = {"read", "hang", "read", "read"}, *const codes[] = {
+                                                                             "", "worker_stuck", "",
+                                                                             ""};
+    struct fixture *fixture = start_batches(1, 4, hour_ns);
+    (void)state;
+    fixture->config.stuck_ns = stuck_ns;
+    const int64_t began = clock_now_ns();
+    expect_all(fixture, 4, texts, codes);
+    assert_true(clock_now_ns() - began >= 6 * stuck_ns); /* four together, then twice alone */
+    assert_int_equal(restarts(fixture), 3);
     stop(fixture);
 }
 
@@ -353,10 +448,12 @@ static void test_memory(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),      cmocka_unit_test(test_crash),
-        cmocka_unit_test(test_stuck),      cmocka_unit_test(test_stages),
-        cmocka_unit_test(test_time_limit), cmocka_unit_test(test_device),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_reads),       cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_stuck),       cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_time_limit),  cmocka_unit_test(test_device),
+        cmocka_unit_test(test_memory),      cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_batch_delay), cmocka_unit_test(test_batch_crash),
+        cmocka_unit_test(test_batch_stuck),
     };
     if (argc > 1 && strcmp(argv[1], "worker") == 0)
         return worker();
