@@ -17,6 +17,7 @@
 
 #include "base/budget.h"
 #include "serve/crew.h"
+#include "serve/engine_words.h"
 #include "serve/journal.h"
 #include "serve/suspects.h"
 #include "serve/turns.h"
@@ -29,8 +30,6 @@ enum {
 };
 
 static const int64_t start_limit_ns = 300000000000, give_up_limit_ns = 5000000000;
-/* A GPU that failed goes on failing for the process that saw it. */
-static const char device_code[] = "device";
 /* What an event belongs to: the inbox, member number - 1, or the client of a work by its id. */
 static const uint64_t event_inbox = 0, first_work_id = UINT64_C(1) << 32;
 
@@ -110,23 +109,6 @@ static void finish_work(struct engine *engine, struct work *work)
     work->done(work);
 }
 
-static const struct {
-    const char *code, *message;
-} given_up_messages[] = {
-    {"deadline", "not read before the deadline of the request"},
-    {"cancelled", "the request was cancelled"},
-    {"draining", "the service is being shut down"},
-    {"memory", "out of memory"},
-};
-
-static const char *given_up_message(const char *code)
-{
-    for (size_t i = 0; i < sizeof(given_up_messages) / sizeof(given_up_messages[0]); i++)
-        if (strcmp(given_up_messages[i].code, code) == 0)
-            return given_up_messages[i].message;
-    return code;
-}
-
 /* Nothing more of this work is begun; what is being read is cancelled. */
 static void give_up(struct engine *engine, struct work *work, const char *code, int64_t now)
 {
@@ -136,7 +118,7 @@ static void give_up(struct engine *engine, struct work *work, const char *code, 
     turns_remove(&engine->turns, work);
     for (size_t i = 0; i < work->count; i++) {
         if (i >= work->given || work->pictures[i].again)
-            fail_picture(engine, work, i, code, given_up_message(code));
+            fail_picture(engine, work, i, code, engine_given_up(code));
     }
     work->given = work->count;
     for (int i = 0; i < engine->workers; i++)
@@ -207,15 +189,6 @@ static bool is_stopped(struct engine *engine)
     return stop;
 }
 
-static const char *lost_message(const char *code)
-{
-    if (strcmp(code, device_code) == 0)
-        return "the GPU failed twice, in two processes";
-    return strcmp(code, "worker_stuck") == 0
-               ? "two processes did not come to an end with this picture"
-               : "two processes ended while they read this picture";
-}
-
 /* A picture is given out once more; `alone`: without others. */
 static void try_again(struct engine *engine, struct work_picture *picture, bool alone)
 {
@@ -233,16 +206,16 @@ static void lose_picture(struct engine *engine, const struct crew_slot *slot, bo
     struct work_picture *picture = &work->pictures[slot->index];
     if (alone) {
         picture->tries++;
-        if (strcmp(code, device_code) != 0)
+        if (strcmp(code, engine_device_code) != 0)
             suspects_add(&engine->suspects, picture->hash, now,
                          now + config_now(engine->config)->refuse_ns);
     }
     if (work->given_up)
-        fail_picture(engine, work, slot->index, work->given_up, given_up_message(work->given_up));
+        fail_picture(engine, work, slot->index, work->given_up, engine_given_up(work->given_up));
     else if (picture->tries < SUSPECT_MAX_TRIES)
         try_again(engine, picture, !alone);
     else
-        fail_picture(engine, work, slot->index, code, lost_message(code));
+        fail_picture(engine, work, slot->index, code, engine_lost(code));
     if (work->finished == work->count)
         finish_work(engine, work);
 }
@@ -297,7 +270,7 @@ static void take_answer(struct engine *engine, struct crew_member *member, struc
         else
             fail_picture(engine, work, index, se_status_name(status), err.message);
     } else if (message->status == SE_ERR_CANCELLED && work->given_up) {
-        fail_picture(engine, work, index, work->given_up, given_up_message(work->given_up));
+        fail_picture(engine, work, index, work->given_up, engine_given_up(work->given_up));
     } else {
         const int status = message->status < 0 ? message->status : SE_ERR_INTERNAL;
         fail_picture(engine, work, index, se_status_name(status), message->message);
@@ -621,7 +594,8 @@ static void take_event(struct engine *engine, const struct epoll_event *event, i
     struct crew_member *member = &engine->crew[id - 1];
     const int status = member->state != CREW_NONE ? take_message(engine, member, now) : SE_OK;
     if (status != SE_OK)
-        lose_member(engine, member, status == SE_ERR_DEVICE ? device_code : "worker_crashed", now);
+        lose_member(engine, member, status == SE_ERR_DEVICE ? engine_device_code : "worker_crashed",
+                    now);
 }
 
 /* Is this the end? From then on engine_submit gives works back by itself. */
@@ -771,7 +745,7 @@ void engine_submit(struct engine *engine, struct work *work)
     if (engine->ended) {
         pthread_mutex_unlock(&engine->mutex);
         for (size_t i = 0; i < work->count; i++)
-            fail_picture(engine, work, i, "draining", given_up_message("draining"));
+            fail_picture(engine, work, i, "draining", engine_given_up("draining"));
         work->done(work);
         return;
     }
