@@ -31,10 +31,15 @@ class Batches(WithServer):
         until(lambda: self.server.get("/health/ready").status == 200, "ready")
         return self.server.signal_worker(signal.SIGSTOP)
 
-    def send_and_wait(self, pictures, waiting):
-        """Sends them and waits until so many wait for a worker and are with one."""
+    def send_and_wait(self, pictures, expected):
+        """Sends them and waits until so many (with a worker, waiting for one) are there: expected(with, waiting)."""
         connections = [self.server.send(picture) for picture in pictures]
-        until(lambda: self.server.get("/health").json()["pictures_waiting"] == waiting, f"{waiting} waiting")
+
+        def there():
+            health = self.server.get("/health").json()
+            return expected(health["pictures_running"], health["pictures_waiting"])
+
+        until(there, "the pictures sent")
         return connections
 
     def expect_unknown(self, connections):
@@ -61,8 +66,9 @@ class Batches(WithServer):
     def test_what_waits_goes_together(self):
         before = batches(self.server)
         pid = self.stop_worker()
-        first = self.send_and_wait([b"text 0"], 0)
-        others = self.send_and_wait([b"text 1", b"text 2", b"text 3", b"text 4"], 4)
+        first = self.send_and_wait([b"text 0"], lambda running, waiting: running == 1)
+        others = self.send_and_wait([b"text 1", b"text 2", b"text 3", b"text 4"],
+                                    lambda running, waiting: waiting == 4)
         os.kill(pid, signal.SIGCONT)
         self.expect_unknown(first + others)
         after = batches(self.server)
@@ -77,7 +83,7 @@ class Batches(WithServer):
         """The worker ends with several pictures; who is to blame is for test_engine."""
         pictures = [b"text 6", b"text 7", b"text 8", b"text 9"]
         pid = self.stop_worker()
-        connections = self.send_and_wait(pictures, 0)
+        connections = self.send_and_wait(pictures, lambda running, waiting: running > 0 and running + waiting == 4)
         os.kill(pid, signal.SIGKILL)
         self.expect_unknown(connections)
         for picture in pictures:
@@ -85,7 +91,8 @@ class Batches(WithServer):
 
     def test_one_client_leaves(self):
         pid = self.stop_worker()
-        connections = self.send_and_wait([PICTURE, b"text 10", PICTURE, b"text 11"], 0)
+        connections = self.send_and_wait([PICTURE, b"text 10", PICTURE, b"text 11"],
+                                         lambda running, waiting: running > 0 and running + waiting == 4)
         connections[0].close()
         os.kill(pid, signal.SIGCONT)
         self.assertEqual(Answer(connections[2].getresponse()).json()["readings"][0]["text"], TEXT)
