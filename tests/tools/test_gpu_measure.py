@@ -25,6 +25,10 @@ LOADER = importlib.machinery.SourceFileLoader("measure", str(GPU / "measure"))
 measure = importlib.util.module_from_spec(importlib.util.spec_from_loader("measure", LOADER))
 LOADER.exec_module(measure)
 
+LOADER = importlib.machinery.SourceFileLoader("registers", str(GPU / "registers"))
+registers = importlib.util.module_from_spec(importlib.util.spec_from_loader("registers", LOADER))
+LOADER.exec_module(registers)
+
 
 def finding(topic, name, value, state="ok"):
     return {"topic": topic, "name": name, "state": state, "value": value}
@@ -38,7 +42,10 @@ class Recorded:
 
     def __init__(self, findings=None, faults=(), torch=True, factor=1.0):
         self.findings, self.faults, self.has_torch, self.factor = findings or GOOD, faults, torch, factor
-        self.used = 1000
+        self.used, self.left, self.megapixels = 1000, 540, 12.2
+
+    def seconds_left(self):
+        return self.left
 
     def memory_mb(self):
         self.used = min(self.used + 100, 1400)
@@ -58,7 +65,8 @@ class Recorded:
             rows = [self.network(args[3], int(batch)) for batch in batches]
             return 0, json.dumps({"gpu": "Made Up 1", "networks": rows}), "", 1
         if args[0] == "bench":
-            side = {"ms_median": 5 * self.factor, "gpu_memory_mb": 300, "pictures_per_s": 400 / self.factor}
+            side = {"ms_median": 5 * self.factor, "gpu_memory_mb": 300, "pictures_per_s": 400 / self.factor,
+                    "stages_ms": {"decode": 3, "detect": 0.5, "recognize": 0.5}}
             return 0, json.dumps({"gpu": "Made Up 1", "pictures": {
                 "count": 1, "jobs": 16, "cpu": {"ms_median": 60, "pictures_per_s": 16 * 8}, "gpu": side}}), "", 1
         if "--lines" in args:
@@ -66,7 +74,8 @@ class Recorded:
             row = {"file": "a.jpg", "lines": [{"text": "A"}, {"text": "B"}], "readings": [{"text": "A"}]}
             Path(out).write_text(json.dumps(row) + "\n", encoding="utf-8")
             return 0, "", "", 1
-        return 0, json.dumps({"device": "gpu"}), "", 0.8 * self.factor
+        row = {"device": "gpu", "width": 4000, "height": self.megapixels * 250}
+        return 0, json.dumps(row), "", 0.8 * self.factor
 
     def profile(self, model, shape):
         return 0, f"{Path(model).name} {shape}: 3 steps\n", "", 1
@@ -110,6 +119,7 @@ class Measure(unittest.TestCase):
         self.assertAlmostEqual(self.bar(results, "photographs beside")["measured"], 25)
         self.assertEqual(self.bar(results, "lines as")["measured"], 1)
         self.assertIn("met", text)
+        self.assertIn("bottleneck of a picture alone: decode, 75 % of its time", text)
         self.assertIn("PP-OCRv6_rec_small.onnx 8x48x320: 3 steps", text)
         self.assertNotIn("MISSED", text)
 
@@ -143,6 +153,27 @@ class Measure(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn("the example alone", results["problems"][0])
 
+    def test_small_photographs(self):
+        tools = Recorded()
+        tools.megapixels = 8
+        _, _, results = run(tools)
+        self.assertIsNone(self.bar(results, "JPEG of 12")["measured"])
+
+    def test_out_of_time(self):
+        tools = Recorded()
+        begun = tools.serialeye
+
+        def serialeye(*args):
+            tools.left -= 200
+            return begun(*args)
+        tools.serialeye = serialeye
+        status, text, results = run(tools)
+        self.assertEqual(status, 1)
+        self.assertIn("networks: out of time before it began", results["problems"])
+        self.assertIn("not measured", text)
+        with self.assertRaisesRegex(RuntimeError, "out of time: sleep 60"):
+            measure.Tools("sleep", "python3", 0.2).serialeye("60")
+
     def test_optional_tools(self):
         tools = Recorded()
         tools.profile, tools.sanitizer = (lambda *_: None), (lambda: None)
@@ -169,6 +200,24 @@ class Measure(unittest.TestCase):
             (Path(folder) / "photos.tsv").touch()
             names = [path.name for path in measure.pictures_of(folder, 3)]
         self.assertEqual(names, ["0.jpg", "3.jpg", "6.jpg"])
+
+
+class Registers(unittest.TestCase):
+    def text(self, spilled=0, without=None):
+        return "".join(f"cubin_{one}: 9 bytes, 9 packed\n" + "".join(
+            f"  {name}  40 registers  {spilled if name == 'ffn' else 0} bytes spilled  0 bytes shared\n"
+            for name in registers.HOT) for one in registers.ARCHITECTURES if one != without) + "ptx_75: 9 bytes\n"
+
+    def test_faults(self):
+        self.assertEqual(registers.faults_of(registers.parse(self.text())), [])
+        self.assertIn("ffn spills 8 bytes on sm_90", registers.faults_of(registers.parse(self.text(8))))
+        self.assertEqual(registers.faults_of(registers.parse(self.text(0, "86"))), ["no code for sm_86"])
+        self.assertIn("sm_70 lacks ffn", registers.faults_of(registers.parse(self.text().replace("ffn", "x"))))
+
+    def test_table(self):
+        lines = registers.table(registers.parse(self.text(8)), ["ffn", "gemm_64x64"]).splitlines()
+        self.assertEqual(lines[1].split(), ["ffn"] + ["40", "(8)"] * 8)
+        self.assertEqual(lines[2].split(), ["gemm_64x64"] + ["40"] * 8)
 
 
 def message(*parts):
