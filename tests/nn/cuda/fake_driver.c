@@ -229,6 +229,7 @@ ENTRY(cuMemAlloc_v2, (uint64_t * address, size_t bytes))
         allocations[slot].memory = memory;
         allocations[slot].bytes = bytes;
         controls.allocations++;
+        controls.allocation_calls++;
         controls.allocated_bytes += (long long)bytes;
         if (controls.allocated_bytes > controls.most_bytes)
             controls.most_bytes = controls.allocated_bytes;

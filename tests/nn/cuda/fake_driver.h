@@ -32,7 +32,7 @@ struct fake_controls {
     int hold;                 /* not 0: graphs that are launched wait until it is 0. Atomic */
     /* Counted: */
     int held; /* graphs that wait. Atomic */
-    long long allocated_bytes, most_bytes;
+    long long allocated_bytes, most_bytes, allocation_calls;
     int allocations, contexts, modules, streams, graphs, pinned; /* alive */
     int opened[FAKE_DEVICES]; /* times that a context of each device was taken */
     long long kernel_launches, graph_launches, copies;

@@ -380,6 +380,31 @@ static void test_memory_goes_back(void **state)
     end(&run);
 }
 
+/* Once every size was met, no run takes anything of the driver, however many there are. */
+static void test_long_loop(void **state)
+{
+    enum { SIZES = 20, RUNS = 6000 };
+    struct fake_controls after = {0};
+    (void)state;
+    struct run run = load(false, 0);
+    for (int i = 0; i < RUNS; i++) {
+        const int64_t one[4] = {1 + i % 2, 2 + i % 4, 2 + i % 5, 4};
+        assert_int_equal(nn_exec_prepare(run.exec, one, NULL), SE_OK);
+        assert_int_equal(nn_exec_run(run.exec, NULL, NULL), SE_OK);
+        if (i == 2 * SIZES)
+            after = *fake;
+    }
+    assert_int_equal(fake->graph_launches, RUNS);
+    assert_int_equal(fake->allocation_calls, after.allocation_calls);
+    assert_int_equal(fake->allocated_bytes, after.allocated_bytes);
+    assert_int_equal(fake->most_bytes, after.most_bytes);
+    assert_int_equal(fake->graphs, after.graphs);
+    assert_int_equal(fake->graphs, SIZES);
+    assert_int_equal(fake->pinned, after.pinned);
+    assert_int_equal(fake->streams, after.streams);
+    end(&run);
+}
+
 /* Few graphs serve all batches, and what they hold besides changes nothing in what was asked for.
  */
 static void test_batches_in_buckets(void **state)
@@ -571,6 +596,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_kernels, reset),
         cmocka_unit_test_setup(test_kernels_fail, reset),
         cmocka_unit_test_setup(test_memory_goes_back, reset),
+        cmocka_unit_test_setup(test_long_loop, reset),
         cmocka_unit_test_setup(test_batches_in_buckets, reset),
         cmocka_unit_test_setup(test_one_graph, reset),
         cmocka_unit_test_setup(test_too_little_memory, reset),
