@@ -9,9 +9,9 @@
 #include "nn/tensor.h"
 
 enum {
-    MOST_IMAGES = 64,         /* of a join */
-    MOST_PIXELS = 1280 * 960, /* of a join: as the largest input that is read alone */
-    LARGE_IMAGE = 1 << 17,    /* pixels: one more for nothing would cost more than a graph */
+    MOST_IMAGES = 64,        /* of a join */
+    MOST_PIXELS = 960 * 640, /* of a join: two first looks at photographs; bounds its tensors */
+    LARGE_IMAGE = 1 << 17,   /* pixels: one more for nothing would cost more than a graph */
 };
 
 /* One run under way, and what it needs to join others. */
