@@ -34,6 +34,7 @@ static int load(const struct settings_values *values, const struct model_paths *
     FORWARD_IF_ERROR(nn_model_self_test(out->detector, detector_shape, err));
     FORWARD_IF_ERROR(nn_model_self_test(recognizer_model(out->recognizer), recognizer_shape, err));
     out->on_gpu = true;
+    out->device = values->device;
     return SE_OK;
 }
 

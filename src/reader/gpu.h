@@ -12,6 +12,7 @@ struct networks {
     struct nn_model *detector;
     struct recognizer *recognizer;
     bool on_gpu;
+    int device;       /* its index, on a GPU */
     se_error why_not; /* on the GPU; "" when it was not wanted */
 };
 

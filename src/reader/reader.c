@@ -49,10 +49,11 @@ static int open_slots(struct se_reader *reader, se_error *err)
     const int wide = values->threads > 0 ? values->threads : cpus;
     const int narrow = values->threads > 0 ? values->threads : 1;
     struct slot_models models[1 + NETWORKS_MORE] = {
-        {reader->detector, recognizer_model(reader->recognizer)}};
+        {reader->detector, recognizer_model(reader->recognizer), values->device}};
     for (int i = 0; i < reader->more_count; i++)
         models[1 + i] = (struct slot_models){reader->more[i].detector,
-                                             recognizer_model(reader->more[i].recognizer)};
+                                             recognizer_model(reader->more[i].recognizer),
+                                             reader->more[i].device};
     FORWARD_IF_ERROR(slots_create(&reader->slots, models, 1 + reader->more_count, wide,
                                   reader->jobs > 1 ? reader->jobs : 0, narrow,
                                   (size_t)values->arena_mb << 20, err));

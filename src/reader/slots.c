@@ -18,6 +18,7 @@ struct slots {
     int waiting; /* for a slot */
     bool stop;
     struct nn_gather **gathers; /* [model_count]; NULL of a CPU */
+    int *devices;               /* [model_count] */
     int model_count;
     size_t count;
     struct slot slot[];
@@ -47,12 +48,14 @@ static int slot_fill(struct slot *slot, const struct slot_models *models, struct
 static int make_gathers(struct slots *slots, const struct slot_models *models, int model_count,
                         size_t arena_bytes, se_error *err)
 {
-    const size_t size = (size_t)model_count * sizeof(*slots->gathers);
-    slots->gathers = calloc(1, size);
-    if (!slots->gathers)
-        return se_fail_memory(err, "execution slots", size);
+    const size_t count = (size_t)model_count;
+    slots->gathers = calloc(count, sizeof(*slots->gathers));
+    slots->devices = calloc(count, sizeof(*slots->devices));
+    if (!slots->gathers || !slots->devices)
+        return se_fail_memory(err, "execution slots", count * sizeof(*slots->gathers));
     slots->model_count = model_count;
     for (int i = 0; i < model_count; i++) {
+        slots->devices[i] = models[i].device;
         const struct nn_model *both[] = {models[i].detector, models[i].recognizer};
         FORWARD_IF_ERROR(nn_gather_create(&slots->gathers[i], both, 2, LANES, arena_bytes, err));
     }
@@ -110,6 +113,7 @@ void slots_free(struct slots *slots)
     for (int i = 0; i < slots->model_count; i++)
         nn_gather_free(slots->gathers[i]);
     free(slots->gathers);
+    free(slots->devices);
     pthread_cond_destroy(&slots->released);
     pthread_mutex_destroy(&slots->mutex);
     free(slots);
@@ -188,7 +192,7 @@ static bool may_warm(struct slots *slots, size_t index)
     pthread_mutex_lock(&slots->mutex);
     const bool wanted = slots->waiting > 0 || slots->stop;
     pthread_mutex_unlock(&slots->mutex);
-    return !wanted && (most == 0 || nn_gpu_used(slots->warm.device + (int)gpu) < most);
+    return !wanted && (most == 0 || nn_gpu_used(slots->devices[gpu]) < most);
 }
 
 /* What fails here fails again, and is said, when a picture needs it. */

@@ -28,6 +28,7 @@ struct slots;
 /* The networks on one device. */
 struct slot_models {
     const struct nn_model *detector, *recognizer;
+    int device; /* index of the GPU, where it is one */
 };
 
 /* Makes one slot of `wide_threads` threads, on models[0], and `narrow_count` slots of

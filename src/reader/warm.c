@@ -58,8 +58,7 @@ void warm_plan(const struct settings_values *values, struct warm *out)
     static const int ratios[WARM_DETECTOR][2] = {{4, 3}, {3, 4}, {16, 9}, {9, 16}, {1, 1}};
     struct detect_params params = detect_defaults;
     params.max_side = values->detect_side;
-    *out = (struct warm){.device = values->device,
-                         .most_bytes = ((size_t)values->gpu_memory_mb << 20) / PART_OF_BUDGET};
+    *out = (struct warm){.most_bytes = ((size_t)values->gpu_memory_mb << 20) / PART_OF_BUDGET};
     for (int i = 0; i < WARM_DETECTOR; i++) {
         const int *r = ratios[i];
         const int longer = r[0] > r[1] ? r[0] : r[1];

@@ -18,7 +18,6 @@ struct warm {
     int detector_count, recognizer_count;
     /* No more once this many bytes of a GPU are taken, by whatever; 0: no bound. */
     size_t most_bytes;
-    int device; /* the GPU of the first slot; those of the others follow */
 };
 
 /* The first look at photographs of the usual shapes, and batches of lines up to 640 pixels long. */

@@ -29,7 +29,7 @@ static void wait_ms(int ms)
 static struct slots *make(int64_t idle_ns)
 {
     struct slots *slots;
-    const struct slot_models models = {model, model};
+    const struct slot_models models = {model, model, 0};
     assert_int_equal(slots_create(&slots, &models, 1, 1, 2, 1, 0, NULL), SE_OK);
     if (idle_ns > 0)
         assert_int_equal(slots_keep(slots, NULL, idle_ns, NULL), SE_OK);
@@ -105,7 +105,7 @@ static void test_devices_in_turns(void **state)
     struct slot *held[4];
     (void)state;
     assert_int_equal(nn_model_load(&other, path, &options, NULL), SE_OK);
-    const struct slot_models models[2] = {{model, model}, {other, other}};
+    const struct slot_models models[2] = {{model, model, 0}, {other, other, 1}};
     assert_int_equal(slots_create(&slots, models, 2, 1, 3, 1, 0, NULL), SE_OK);
     for (size_t i = 0; i < 4; i++) {
         held[i] = slots_acquire(slots, i > 0);
