@@ -7,6 +7,8 @@
  *   "hang"     never answers                TEST_ENGINE_LOG when it has them
  *   "time T"   says that each stage took T milliseconds
  *   "limit"    answers with the time limit that it was told
+ *   "hold"     answers when it is cancelled
+ *   "keep"     answers when one that is held is cancelled
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -18,6 +20,7 @@
 
 #include <fcntl.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +31,7 @@
 #include "serve/engine.h"
 #include "serve/link.h"
 
-enum { MAX_WORKS = 8 };
+enum { MAX_WORKS = 8, MAX_HELD = 8 };
 
 /* ---- a worker ------------------------------------------------------------------------------- */
 
@@ -54,6 +57,41 @@ static void take_memory(uint64_t id, const char *text)
     note(")");
 }
 
+/* Ids of those that are held and kept. */
+static uint64_t held, kept[MAX_HELD];
+static size_t kept_count;
+
+static void answer_kept(uint64_t cancelled)
+{
+    const struct link_message given_up = {
+        .kind = LINK_DONE, .id = held, .status = SE_ERR_CANCELLED};
+    int file;
+    if (cancelled != held)
+        _exit(8);
+    link_send(LINK_FD, &given_up, -1, NULL);
+    for (size_t i = 0; i < kept_count; i++) {
+        const struct link_message done = {.kind = LINK_DONE, .id = kept[i], .size = 2};
+        if (link_memory_file(&file, "{}", 2, NULL) != SE_OK)
+            _exit(7);
+        link_send(LINK_FD, &done, file, NULL);
+        close(file);
+    }
+    held = 0;
+    kept_count = 0;
+}
+
+/* Is it one that is not answered now? */
+static bool put_by(const char *text, uint64_t id)
+{
+    if (strcmp(text, "hold") == 0)
+        held = id;
+    else if (strcmp(text, "keep") == 0 && kept_count < MAX_HELD)
+        kept[kept_count++] = id;
+    else
+        return false;
+    return true;
+}
+
 static void do_as_told(const struct link_message *task, int file)
 {
     struct link_message reply = {.kind = LINK_DONE, .id = task->id, .size = 2};
@@ -61,6 +99,10 @@ static void do_as_told(const struct link_message *task, int file)
     int answer = -1;
     if (link_file_read(file, (size_t)task->size, &text, NULL) != SE_OK)
         _exit(5);
+    if (put_by(text, task->id)) {
+        free(text);
+        return;
+    }
     if (strcmp(text, "die") == 0)
         _exit(6);
     while (strcmp(text, "hang") == 0)
@@ -91,6 +133,8 @@ static int worker(void)
     while (link_receive(LINK_FD, &message, &file, NULL) == SE_OK) {
         if (message.kind == LINK_READ)
             do_as_told(&message, file);
+        else if (message.kind == LINK_CANCEL)
+            answer_kept(message.id);
         if (file >= 0)
             close(file);
     }
@@ -290,6 +334,59 @@ static void test_batch_delay(void **state)
     stop(fixture);
 }
 
+/* The end of a short delay is not missed until the engine's next look round, 100 ms later. */
+static void test_batch_delay_is_exact(void **state)
+{
+    struct fixture *fixture = start_batches(1, 4, 5000000);
+    int64_t least = INT64_MAX;
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        const int64_t began = clock_now_ns();
+        expect(fixture, "read", "");
+        const int64_t took = clock_now_ns() - began;
+        least = took < least ? took : least;
+    }
+    assert_true(least < 90000000);
+    stop(fixture);
+}
+
+/* One of a batch is cancelled: the others are not touched, nor is the process. */
+static void test_batch_cancel(void **state)
+{
+    static const char *const texts[] = {"keep", "hold", "read", "keep"}, *const codes[] = {
+                                                                             "", "cancelled", "",
+                                                                             ""};
+    struct fixture *fixture = start_batches(1, 4, hour_ns);
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        submit(fixture, i, texts[i]);
+    sem_wait(&fixture->done); /* "read" was: all have been given */
+    engine_cancel(fixture->engine, fixture->works[1].id);
+    for (int i = 0; i < 3; i++)
+        sem_wait(&fixture->done);
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(fixture->pictures[i].code, codes[i]);
+        work_picture_free(&fixture->pictures[i]);
+    }
+    assert_int_equal(restarts(fixture), 0);
+    stop(fixture);
+}
+
+/* A GPU fails with a batch: all are tried again, and the one that fails again is not refused. */
+static void test_batch_device(void **state)
+{
+    static const char *const texts[] = {"device", "read", "read", "read"}, *const codes[] = {
+                                                                               "device", "", "",
+                                                                               ""};
+    struct fixture *fixture = start_batches(1, 4, hour_ns);
+    (void)state;
+    expect_all(fixture, 4, texts, codes);
+    assert_int_equal(restarts(fixture), 3);
+    expect_all(fixture, 4, texts, codes);
+    assert_int_equal(restarts(fixture), 6);
+    stop(fixture);
+}
+
 /* The process ends with all of a batch; the one that does it again, alone, is blamed. */
 static void test_batch_crash(void **state)
 {
@@ -448,12 +545,13 @@ static void test_memory(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),       cmocka_unit_test(test_crash),
-        cmocka_unit_test(test_stuck),       cmocka_unit_test(test_stages),
-        cmocka_unit_test(test_time_limit),  cmocka_unit_test(test_device),
-        cmocka_unit_test(test_memory),      cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_batch_delay), cmocka_unit_test(test_batch_crash),
-        cmocka_unit_test(test_batch_stuck),
+        cmocka_unit_test(test_reads),        cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_stuck),        cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_time_limit),   cmocka_unit_test(test_device),
+        cmocka_unit_test(test_memory),       cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_batch_delay),  cmocka_unit_test(test_batch_crash),
+        cmocka_unit_test(test_batch_stuck),  cmocka_unit_test(test_batch_delay_is_exact),
+        cmocka_unit_test(test_batch_cancel), cmocka_unit_test(test_batch_device),
     };
     if (argc > 1 && strcmp(argv[1], "worker") == 0)
         return worker();
