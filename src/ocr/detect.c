@@ -19,7 +19,6 @@ const struct detect_params detect_defaults = {.max_side = 1280, COMMON_PARAMS};
 
 enum {
     INPUT_STEP = 32,           /* the network halves its input five times */
-    WHOLE_PIXELS = 1280 * 960, /* of an input that is not cut into bands */
     BAND_PIXELS = 1000 * 1000, /* of each band, where there are several */
     BAND_OVERLAP = 192,
     MIN_PIXELS = 3,     /* of a component */
@@ -302,7 +301,7 @@ static int band_seam(const struct bands *bands, int i)
 static struct bands plan_bands(int width, int height)
 {
     struct bands bands = {width, height, 1, height};
-    while ((int64_t)width * bands.rows > (bands.count == 1 ? WHOLE_PIXELS : BAND_PIXELS) &&
+    while ((int64_t)width * bands.rows > (bands.count == 1 ? DETECT_WHOLE_PIXELS : BAND_PIXELS) &&
            bands.rows > 2 * BAND_OVERLAP) {
         bands.count++;
         const int rows = (height + (bands.count - 1) * BAND_OVERLAP) / bands.count;

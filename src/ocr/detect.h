@@ -30,7 +30,10 @@ struct text_box {
     float score; /* mean probability inside */
 };
 
-enum { DETECT_MAX_AREAS = 32 };
+enum {
+    DETECT_MAX_AREAS = 32,
+    DETECT_WHOLE_PIXELS = 1280 * 960 /* of the network's input; larger ones are cut into bands */
+};
 
 struct text_boxes {
     struct text_box *items; /* owned; in reading order (ocr/reading_order.h) */

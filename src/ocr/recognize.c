@@ -28,7 +28,6 @@ const struct recognize_params recognize_defaults = {.batch_size = 8, .turn_below
 
 enum {
     MAX_BATCH = 64,
-    MAX_BATCH_WIDTH = 6400, /* pixels, all lines of a batch together: bounds the tensors */
     MAX_WINDOWS = 4,
     BARS_MOST_WIDTH = 1600 /* of the crop of a line of digits under a barcode */
 };
@@ -388,7 +387,7 @@ static int prepare_batch(struct work *work, int first, int most, se_error *err)
     const int bucket = work->jobs[first].bucket;
     int count = 1;
     while (count < most && work->jobs[first + count].bucket == bucket &&
-           count < work->batch_limit && (count + 1) * bucket <= MAX_BATCH_WIDTH)
+           count < work->batch_limit && (count + 1) * bucket <= RECOGNIZE_BATCH_WIDTH)
         count++;
     for (;;) {
         const int64_t shape[4] = {count, CROP_HEIGHT, bucket, 3};

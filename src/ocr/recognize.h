@@ -46,6 +46,9 @@ struct text_line {
     struct lattice lattice;
 };
 
+/* Pixels, all lines of a batch together, where they are several: bounds the tensors. */
+enum { RECOGNIZE_BATCH_WIDTH = 6400 };
+
 struct recognize_params {
     int batch_size;                       /* lines of like width recognized together, 1 … 64 */
     float turn_below;                     /* a line that scores less is read the other way up too */

@@ -27,6 +27,12 @@ struct slots {
 /* Runs that may be under way on a GPU before others wait, and then go together. */
 enum { LANES = 4 };
 
+/* Which of the models the slot of this index runs. */
+static size_t model_of(size_t index, int model_count)
+{
+    return index == 0 ? 0 : (index - 1) % (size_t)model_count;
+}
+
 static int slot_fill(struct slot *slot, const struct slot_models *models, struct nn_gather *gather,
                      int threads, size_t arena_bytes, se_error *err)
 {
@@ -77,7 +83,7 @@ int slots_create(struct slots **out, const struct slot_models *models, int model
     slots->count = count;
     int status = make_gathers(slots, models, model_count, arena_bytes, err);
     for (size_t i = 0; i < count && status == SE_OK; i++) {
-        const size_t on = i == 0 ? 0 : (i - 1) % (size_t)model_count;
+        const size_t on = model_of(i, model_count);
         status = slot_fill(&slots->slot[i], &models[on], slots->gathers[on],
                            i == 0 ? wide_threads : narrow_threads, arena_bytes, err);
     }
@@ -187,7 +193,7 @@ void slots_trim(struct slots *slots)
 /* Is there nobody who waits for a slot, and memory for more in the one of this index? */
 static bool may_warm(struct slots *slots, size_t index)
 {
-    const size_t gpu = index == 0 ? 0 : (index - 1) % (size_t)slots->model_count;
+    const size_t gpu = model_of(index, slots->model_count);
     const size_t most = slots->warm.most_bytes;
     pthread_mutex_lock(&slots->mutex);
     const bool wanted = slots->waiting > 0 || slots->stop;

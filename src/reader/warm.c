@@ -5,13 +5,12 @@
 
 #include "ocr/crop.h"
 #include "ocr/detect.h"
+#include "ocr/recognize.h"
 
 enum {
-    PHOTO = 4000,             /* longer side of a photograph, pixels */
-    MOST_PIXELS = 1280 * 960, /* larger inputs of the detector are cut into bands */
-    LONGEST_LINE = 640,       /* pixels */
-    MOST_LINE_PIXELS = 6400,  /* of a batch, side by side */
-    PART_OF_BUDGET = 8        /* what may be taken before anything is read */
+    PHOTO = 4000,       /* longer side of a photograph, pixels */
+    LONGEST_LINE = 640, /* pixels */
+    PART_OF_BUDGET = 8  /* what may be taken before anything is read */
 };
 
 static int compare(const void *left, const void *right)
@@ -27,7 +26,7 @@ static void add_detector(struct warm *out, const struct detect_params *params, i
     int w, h;
     float scale_x, scale_y;
     detect_input_size(params, width, height, &w, &h, &scale_x, &scale_y);
-    if ((int64_t)w * h > MOST_PIXELS)
+    if ((int64_t)w * h > DETECT_WHOLE_PIXELS)
         return;
     int64_t *to = out->detector[out->detector_count++];
     to[0] = 1;
@@ -43,7 +42,8 @@ static void add_lines(struct warm *out, int lines)
         const bool known = out->recognizer_count > 0 &&
                            out->recognizer[out->recognizer_count - 1][0] == lines &&
                            out->recognizer[out->recognizer_count - 1][2] == bucket;
-        if (known || lines * bucket > MOST_LINE_PIXELS || out->recognizer_count == WARM_RECOGNIZER)
+        if (known || lines * bucket > RECOGNIZE_BATCH_WIDTH ||
+            out->recognizer_count == WARM_RECOGNIZER)
             continue;
         int64_t *to = out->recognizer[out->recognizer_count++];
         to[0] = lines;

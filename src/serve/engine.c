@@ -441,14 +441,12 @@ static void give_pictures(struct engine *engine, int64_t now)
         idle += engine->crew[i].state == CREW_IDLE;
     if (waiting == 0 || engine->waiting_since_ns == 0)
         engine->waiting_since_ns = waiting > 0 ? now : 0;
-    engine->give_at_ns = engine->waiting_since_ns + config->batch_delay_ns;
-    const bool held = engine->again == 0 && waiting < most && now < engine->give_at_ns;
-    if (waiting == 0 || idle == 0 || held) {
-        if (waiting == 0 || idle == 0)
-            engine->give_at_ns = 0;
+    const int64_t until = engine->waiting_since_ns + config->batch_delay_ns;
+    const bool held =
+        idle > 0 && waiting > 0 && engine->again == 0 && waiting < most && now < until;
+    engine->give_at_ns = held ? until : 0;
+    if (held || idle == 0)
         return;
-    }
-    engine->give_at_ns = 0;
     for (int i = 0; i < engine->workers && waiting > 0; i++) {
         if (engine->crew[i].state != CREW_IDLE)
             continue;
