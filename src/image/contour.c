@@ -19,30 +19,24 @@
 
 enum { CONTOUR_MAX_SIDE = 65535 };
 
-struct contour_run {
-    int start, end; /* columns, end excluded */
-    int row;
-    int parent; /* a run of the same component, not after this one; later: index of the component */
-};
-
-struct contour_span {
+struct contour_width {
     int left, right; /* outermost pixels of a row: first column, last + 1 */
 };
 
 struct contour_part {
     struct component component;
-    size_t spans; /* index of its first row's contour_span */
+    size_t spans; /* index of its first row's contour_width */
 };
 
 /* All that is needed on the way. */
 struct contour_work {
     const uint8_t *map;
     int width, height;
-    struct contour_run *runs;
+    struct contour_run *runs; /* their parents later: index of the component */
     int run_count;
     struct contour_part *parts;
     int part_count;
-    struct contour_span *spans;
+    struct contour_width *spans;
 };
 
 /* First run of set pixels at or after `from`: returns its start, or `width` when there is none. */
@@ -182,7 +176,7 @@ static void contour_find_spans(struct contour_work *work)
         const struct contour_part *part = &work->parts[run->parent];
         if (part->component.pixels == 0)
             continue;
-        struct contour_span *span =
+        struct contour_width *span =
             &work->spans[part->spans + (size_t)(run->row - part->component.box.y)];
         /* Runs come from left to right. */
         if (span->right == 0)
@@ -207,7 +201,7 @@ static int contour_push(struct point *chain, int base, int count, int x, int y)
 
 /* Hull of pixel corners: down the right border, then up the left one. `hull` has room for two
  * points on each of the height + 1 lines between rows. */
-static int contour_hull_of_spans(const struct contour_span *spans, int top, int height,
+static int contour_hull_of_spans(const struct contour_width *spans, int top, int height,
                                  struct point *hull)
 {
     int count = 0;
@@ -261,6 +255,27 @@ static int contour_collect(struct contour_work *work, int kept, struct component
     return SE_OK;
 }
 
+/* From runs whose components are known on. */
+static int contour_finish(struct contour_work *work, int min_pixels, int max_components,
+                          struct component_list *out, se_error *err)
+{
+    contour_number_parts(work);
+    int *sorted = malloc((size_t)work->part_count * sizeof(*sorted));
+    work->parts = calloc((size_t)work->part_count, sizeof(*work->parts));
+    int status = SE_OK;
+    if (!work->parts || !sorted) {
+        status = se_fail_memory(err, "components", (size_t)work->part_count * sizeof(*work->parts));
+    } else {
+        contour_measure_parts(work);
+        const int kept = contour_select(work, min_pixels, max_components, sorted);
+        status = contour_collect(work, kept, out, err);
+    }
+    free(work->parts);
+    free(work->spans);
+    free(sorted);
+    return status;
+}
+
 int contour_components(const uint8_t *map, int width, int height, int min_pixels,
                        int max_components, struct component_list *out, se_error *err)
 {
@@ -271,33 +286,35 @@ int contour_components(const uint8_t *map, int width, int height, int min_pixels
     RETURN_ERROR_IF(max_components < 1, err, SE_ERR_ARGUMENT, "at most %d components",
                     max_components);
     struct contour_work work = {.map = map, .width = width, .height = height};
-    int status = SE_OK;
-    int *sorted = NULL;
     work.run_count = contour_count_runs(&work);
     if (work.run_count == 0)
         return SE_OK;
     work.runs = malloc((size_t)work.run_count * sizeof(*work.runs));
-    if (!work.runs) {
-        status = se_fail_memory(err, "runs", (size_t)work.run_count * sizeof(*work.runs));
-        goto done;
-    }
+    if (!work.runs)
+        return se_fail_memory(err, "runs", (size_t)work.run_count * sizeof(*work.runs));
     contour_find_runs(&work);
-    contour_number_parts(&work);
-    work.parts = calloc((size_t)work.part_count, sizeof(*work.parts));
-    sorted = malloc((size_t)work.part_count * sizeof(*sorted));
-    if (!work.parts || !sorted) {
-        status = se_fail_memory(err, "components", (size_t)work.part_count * sizeof(*work.parts));
-        goto done;
-    }
-    contour_measure_parts(&work);
-    const int kept = contour_select(&work, min_pixels, max_components, sorted);
-    status = contour_collect(&work, kept, out, err);
-done:
+    const int status = contour_finish(&work, min_pixels, max_components, out, err);
     free(work.runs);
-    free(work.parts);
-    free(work.spans);
-    free(sorted);
     return status;
+}
+
+int contour_components_of_runs(struct contour_run *runs, int count, int min_pixels,
+                               int max_components, struct component_list *out, se_error *err)
+{
+    *out = (struct component_list){0};
+    RETURN_ERROR_IF(max_components < 1, err, SE_ERR_ARGUMENT, "at most %d components",
+                    max_components);
+    for (int i = 0; i < count; i++) {
+        const struct contour_run *run = &runs[i], *last = i > 0 ? run - 1 : NULL;
+        RETURN_ERROR_IF(run->start < 0 || run->end <= run->start || run->end > CONTOUR_MAX_SIDE ||
+                            run->row < 0 || run->row > CONTOUR_MAX_SIDE || run->parent < 0 ||
+                            run->parent > i || runs[run->parent].parent != run->parent ||
+                            (last && (run->row < last->row ||
+                                      (run->row == last->row && run->start <= last->end))),
+                        err, SE_ERR_ARGUMENT, "run %d of a map contradicts others", i);
+    }
+    struct contour_work work = {.runs = runs, .run_count = count};
+    return count > 0 ? contour_finish(&work, min_pixels, max_components, out, err) : SE_OK;
 }
 
 void contour_components_free(struct component_list *list)

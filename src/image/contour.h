@@ -29,6 +29,18 @@ struct component_list {
  */
 int contour_components(const uint8_t *map, int width, int height, int min_pixels,
                        int max_components, struct component_list *out, se_error *err);
+
+/* Set pixels [start, end) of a row, with no set pixel next to them. */
+struct contour_run {
+    int start, end;
+    int row;
+    int parent; /* a run of the same component, not after this one */
+};
+
+/* The same of runs in reading order whose components are known: each parent is the first run of
+ * its component. Coordinates 0 … 65535. `runs` is spoilt. SE_ERR_ARGUMENT, SE_ERR_MEMORY. */
+int contour_components_of_runs(struct contour_run *runs, int count, int min_pixels,
+                               int max_components, struct component_list *out, se_error *err);
 void contour_components_free(struct component_list *list);
 
 /* 2 × 2 dilation as RapidOCR's (anchor as OpenCV's default for a 2 × 2 kernel of ones):
@@ -53,6 +65,16 @@ struct quad contour_min_area_rect(const struct point *hull, int count, float *sh
  * one with a coordinate that is not finite. */
 float contour_mean_inside(const float *prob, int width, int height, const struct point *polygon,
                           int count);
+
+/* Columns [begin, end) of row y. */
+struct contour_span {
+    int y, begin, end;
+};
+
+/* The pixels of which contour_mean_inside is the mean, in a map[h][w], row by row into out[h];
+ * returns how many spans. 0 where the mean is 0 by definition. */
+int contour_spans_inside(const struct point *polygon, int count, int width, int height,
+                         struct contour_span *out);
 
 /* Area (shoelace, positive) and perimeter of a polygon. */
 float contour_area(const struct point *polygon, int count);

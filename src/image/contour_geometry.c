@@ -4,6 +4,7 @@
 #include "image/contour.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 static int contour_compare_points(const void *a, const void *b)
@@ -162,46 +163,86 @@ static int contour_crossings(const struct point *polygon, int count, double y, d
     return found;
 }
 
-float contour_mean_inside(const float *prob, int width, int height, const struct point *polygon,
-                          int count)
+/* The rows [*begin, *end) of a map in which a polygon may have pixels, and the mean of its corners;
+ * false for one that is empty or not finite. */
+static bool contour_rows(const struct point *polygon, int count, int height, int *begin, int *end,
+                         double mean[2])
 {
     if (count < 1)
-        return 0;
-    double top = (double)polygon[0].y, bottom = top, mean_x = 0, mean_y = 0;
+        return false;
+    double top = (double)polygon[0].y, bottom = top;
+    mean[0] = mean[1] = 0;
     for (int i = 0; i < count; i++) {
         const double x = (double)polygon[i].x, y = (double)polygon[i].y;
         if (!isfinite(x) || !isfinite(y))
-            return 0;
+            return false;
         top = y < top ? y : top;
         bottom = y > bottom ? y : bottom;
-        mean_x += x / count;
-        mean_y += y / count;
+        mean[0] += x / count;
+        mean[1] += y / count;
     }
     /* Pixel i is inside from a to b when a <= i + 1/2 < b. */
-    const int row_begin = contour_floor(ceil(top - 0.5), 0, height);
-    const int row_end = contour_floor(ceil(bottom - 0.5), 0, height);
-    double sum = 0;
-    size_t pixels = 0;
-    for (int y = row_begin; y < row_end; y++) {
-        double left, right;
+    *begin = contour_floor(ceil(top - 0.5), 0, height);
+    *end = contour_floor(ceil(bottom - 0.5), 0, height);
+    return true;
+}
+
+int contour_spans_inside(const struct point *polygon, int count, int width, int height,
+                         struct contour_span *out)
+{
+    int begin, end, found = 0;
+    double mean[2];
+    if (!contour_rows(polygon, count, height, &begin, &end, mean))
+        return 0;
+    for (int y = begin; y < end; y++) {
+        double left = 0, right = 0;
         if (!contour_crossings(polygon, count, y + 0.5, &left, &right))
             continue;
-        const int begin = contour_floor(ceil(left - 0.5), 0, width);
-        const int end = contour_floor(ceil(right - 0.5), 0, width);
-        const float *row = prob + (size_t)y * (size_t)width;
-        double part[4] = {0};
-        int x = begin;
-        for (; x + 4 <= end; x += 4)
-            for (int k = 0; k < 4; k++)
-                part[k] += (double)row[x + k];
-        for (; x < end; x++)
-            part[0] += (double)row[x];
-        sum += part[0] + part[1] + part[2] + part[3];
-        pixels += (size_t)(end - begin);
+        const struct contour_span span = {y, contour_floor(ceil(left - 0.5), 0, width),
+                                          contour_floor(ceil(right - 0.5), 0, width)};
+        if (span.begin < span.end)
+            out[found++] = span;
+    }
+    if (found == 0) {
+        const int x = contour_floor(mean[0], 0, width - 1);
+        out[found++] = (struct contour_span){contour_floor(mean[1], 0, height - 1), x, x + 1};
+    }
+    return found;
+}
+
+/* In double, four columns apart: sums of a row are the same however it is read. */
+static double contour_sum(const float *row, int begin, int end)
+{
+    double part[4] = {0};
+    int x = begin;
+    for (; x + 4 <= end; x += 4)
+        for (int k = 0; k < 4; k++)
+            part[k] += (double)row[x + k];
+    for (; x < end; x++)
+        part[0] += (double)row[x];
+    return part[0] + part[1] + part[2] + part[3];
+}
+
+float contour_mean_inside(const float *prob, int width, int height, const struct point *polygon,
+                          int count)
+{
+    int begin, end;
+    double mean[2], sum = 0;
+    if (!contour_rows(polygon, count, height, &begin, &end, mean))
+        return 0;
+    size_t pixels = 0;
+    for (int y = begin; y < end; y++) {
+        double left = 0, right = 0;
+        if (!contour_crossings(polygon, count, y + 0.5, &left, &right))
+            continue;
+        const int from = contour_floor(ceil(left - 0.5), 0, width);
+        const int to = contour_floor(ceil(right - 0.5), 0, width);
+        sum += contour_sum(prob + (size_t)y * (size_t)width, from, to);
+        pixels += (size_t)(to - from);
     }
     if (pixels == 0)
-        return prob[(size_t)contour_floor(mean_y, 0, height - 1) * (size_t)width +
-                    (size_t)contour_floor(mean_x, 0, width - 1)];
+        return prob[(size_t)contour_floor(mean[1], 0, height - 1) * (size_t)width +
+                    (size_t)contour_floor(mean[0], 0, width - 1)];
     return (float)(sum / (double)pixels);
 }
 

@@ -14,6 +14,8 @@
 #ifndef SE_NN_BACKEND_H
 #define SE_NN_BACKEND_H
 
+#include <string.h>
+
 #include "nn/ir.h"
 
 /*
@@ -76,6 +78,20 @@ struct nn_step {
     void *scratch;
 };
 
+/* How a remote backend is to hand over the output: see nn_exec_reduce. */
+struct nn_reduction {
+    bool wanted;
+    struct nn_map_params params;
+    int images, height, width; /* of the map */
+};
+
+/* Are both of the same params, or neither wanted? */
+static inline bool nn_reduction_same(const struct nn_reduction *a, const struct nn_reduction *b)
+{
+    return a->wanted == b->wanted &&
+           (!a->wanted || memcmp(&a->params, &b->params, sizeof(a->params)) == 0);
+}
+
 struct nn_plan {
     struct nn_step *steps;
     int32_t step_count;
@@ -85,6 +101,7 @@ struct nn_plan {
     int32_t output_buffer;
     void *state; /* the backend's own, for the plan as a whole; NULL at first */
     const struct nn_observer *observer; /* of the run; NULL: none */
+    struct nn_reduction reduction;      /* set before bind */
 };
 
 /* A picture and what of it is made into images of an input. */
@@ -122,6 +139,16 @@ struct nn_remote {
     int (*run_pixels)(const struct nn_plan *plan, const int64_t nhwc[4],
                       const struct nn_picture *pictures, int picture_count,
                       const struct budget *budget, se_error *err);
+    /* Of a bound plan that reduces its output, after a run: as the functions nn_exec_map, … of
+     * nn.h. `map` also refuses what a GPU that computes wrongly might leave. */
+    bool (*map)(const struct nn_plan *plan, int image, struct nn_map *out);
+    int (*map_sums)(const struct nn_plan *plan, int image, const struct nn_map_span *spans,
+                    const int32_t *first, int count, double *sums, se_error *err);
+    int (*fetch_output)(const struct nn_plan *plan, se_error *err);
+    /* Puts images [first, first + n) of the output of a run, n those of `to`'s that mean something,
+     * where a run of the plan `to`, of the same reduction, would have left them. */
+    int (*hand_over)(const struct nn_plan *plan, int first, int n, const struct nn_plan *to,
+                     se_error *err);
     /* Makes what run_pixels of a bound plan would make at its first run. */
     int (*make_ready)(const struct nn_plan *plan, se_error *err);
     /* Milliseconds that the steps of a bound plan take, plan->steps being some of its own: the mean

@@ -49,6 +49,9 @@ struct nn_exec {
     bool on_spare;         /* is its plan the current one? */
     struct nn_exec_runs runs;
     struct nn_gather *gather; /* joins runs with those of other execs; NULL: no one does */
+    bool reduces;             /* its outputs, where it can */
+    struct nn_map_params map_params;
+    bool fetched; /* has the output of the last run come to the host? */
 };
 
 /* Is plans[0] the current plan, bound to the arena? */
@@ -279,6 +282,18 @@ static int make_room(struct nn_exec *exec, size_t wanted, se_error *err)
     return make_arena(exec, least, err);
 }
 
+/* How the output of a plan is to come back. */
+static struct nn_reduction reduction_of(const struct nn_exec *exec, const struct nn_planned *plan)
+{
+    enum { MOST_SIDE = 65535 };
+    const struct nn_shape *shape = &plan->output_shape;
+    const int64_t *d = shape->dims;
+    if (!exec->reduces || shape->rank != 4 || d[0] > MOST_SIDE || d[1] > MOST_SIDE ||
+        d[2] > MOST_SIDE || d[3] != 1)
+        return (struct nn_reduction){.wanted = false};
+    return (struct nn_reduction){true, exec->map_params, (int)d[0], (int)d[1], (int)d[2]};
+}
+
 /* Points the first plan into the arena. */
 static int bind_current(struct nn_exec *exec, se_error *err)
 {
@@ -287,6 +302,7 @@ static int bind_current(struct nn_exec *exec, se_error *err)
         nn_plan_bind(planned, exec->arena->memory);
     if (!remote_of(exec))
         return SE_OK;
+    planned->plan.reduction = reduction_of(exec, planned);
     return remote_of(exec)->bind(&planned->plan, &planned->input, &planned->output,
                                  exec->arena->memory, err);
 }
@@ -424,6 +440,7 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
         return run_spare(exec, budget, err);
     RETURN_ERROR_IF(!is_current(exec), err, SE_ERR_ARGUMENT, "%s: run without prepare",
                     exec->model->name);
+    exec->fetched = false;
     const int status = run_joined(exec, budget, err);
     if (status == SE_OK && remote_of(exec))
         exec->runs.gpu++;
@@ -504,6 +521,7 @@ int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
                         SE_ERR_ARGUMENT, "%s: image %lld is no part of a picture",
                         exec->model->name, (long long)i);
     FORWARD_IF_ERROR(budget_check_cancel(budget, err));
+    exec->fetched = false;
     const int sent =
         remote_of(exec)->send_pixels(&planned->plan, pixels, exec->gather != NULL, err);
     exec->runs.short_picture += sent == SE_ERR_LIMIT;
@@ -531,6 +549,13 @@ static const struct nn_exec *active(const struct nn_exec *exec)
     return exec->on_spare ? exec->spare : exec;
 }
 
+/* Did the last run leave its output on the GPU? */
+static bool has_reduced(const struct nn_exec *exec)
+{
+    return !exec->on_spare && is_current(exec) && exec->plans[0]->plan.reduction.wanted &&
+           !exec->fetched;
+}
+
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
 {
     exec = active(exec);
@@ -539,8 +564,67 @@ const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
         return NULL;
     if (exec->images < exec->plans[0]->input_dims[0])
         shape->dims[0] = exec->images;
+    if (has_reduced(exec))
+        return NULL;
     return remote_of(exec) ? remote_of(exec)->output(&exec->plans[0]->plan)
                            : exec->plans[0]->output.data;
+}
+
+/* ---- reduced outputs ------------------------------------------------------------------------ */
+
+void nn_exec_reduce(struct nn_exec *exec, const struct nn_map_params *params)
+{
+    assert(!exec->keep_all);
+    if (!remote_of(exec) || !remote_of(exec)->map)
+        return;
+    const bool same = exec->reduces == (params != NULL) &&
+                      (!params || memcmp(&exec->map_params, params, sizeof(*params)) == 0);
+    exec->reduces = params != NULL;
+    if (params)
+        exec->map_params = *params;
+    if (!same && is_current(exec))
+        exec->arena->user = NULL;
+}
+
+bool nn_exec_map(struct nn_exec *exec, int image, struct nn_map *out)
+{
+    return has_reduced(exec) && image >= 0 && image < exec->images &&
+           remote_of(exec)->map(&exec->plans[0]->plan, image, out);
+}
+
+static bool are_spans(const struct nn_reduction *map, const struct nn_map_span *spans,
+                      const int32_t *first, int count)
+{
+    if (count < 1 || first[0] != 0)
+        return false;
+    for (int i = 0; i < count; i++)
+        if (first[i + 1] < first[i] || first[i + 1] > NN_MAP_SPANS)
+            return false;
+    for (int32_t i = 0; i < first[count]; i++)
+        if (spans[i].y < 0 || spans[i].y >= map->height || spans[i].begin < 0 ||
+            spans[i].begin > spans[i].end || spans[i].end > map->width)
+            return false;
+    return true;
+}
+
+int nn_exec_map_sums(struct nn_exec *exec, int image, const struct nn_map_span *spans,
+                     const int32_t *first, int count, double *sums, se_error *err)
+{
+    RETURN_ERROR_IF(!has_reduced(exec) || image < 0 || image >= exec->images ||
+                        !are_spans(&exec->plans[0]->plan.reduction, spans, first, count),
+                    err, SE_ERR_ARGUMENT, "%s: sums of what is no part of a map",
+                    exec->model->name);
+    return remote_of(exec)->map_sums(&exec->plans[0]->plan, image, spans, first, count, sums, err);
+}
+
+int nn_exec_fetch(struct nn_exec *exec, se_error *err)
+{
+    if (!has_reduced(exec))
+        return SE_OK;
+    FORWARD_IF_ERROR(remote_of(exec)->fetch_output(&exec->plans[0]->plan, err));
+    exec->fetched = true;
+    exec->runs.whole_map++;
+    return SE_OK;
 }
 
 double nn_exec_flop(const struct nn_exec *exec)

@@ -167,6 +167,21 @@ static int run_pictures(const struct join *join, struct nn_exec *exec, se_error 
                                                         pictures, join->count, NULL, err);
 }
 
+/* Gives each part its part of what a reduced output came to, and of the map on the GPU. */
+static int hand_over(const struct join *join, const struct nn_exec *exec, se_error *err)
+{
+    const struct nn_planned *together = nn_exec_planned(exec);
+    const struct nn_remote *remote = together->model->backend->remote;
+    int first = 0;
+    for (int i = 0; i < join->count; i++) {
+        const struct nn_gather_part *part = join->parts[i];
+        FORWARD_IF_ERROR(remote->hand_over(&together->plan, first, (int)part->images,
+                                           &part->planned->plan, err));
+        first += (int)part->images;
+    }
+    return SE_OK;
+}
+
 /* Gives each part its part of the output, where its own run would have left it. */
 static void hand_out(const struct join *join, const struct nn_exec *exec)
 {
@@ -186,10 +201,14 @@ static void hand_out(const struct join *join, const struct nn_exec *exec)
 static int run_together(const struct join *join, struct nn_exec *exec, se_error *err)
 {
     const int64_t *dims = join->parts[0]->planned->input_dims;
+    const struct nn_reduction *reduction = &join->parts[0]->planned->plan.reduction;
+    nn_exec_reduce(exec, reduction->wanted ? &reduction->params : NULL);
     FORWARD_IF_ERROR(
         nn_exec_prepare(exec, (const int64_t[4]){images_of(join), dims[1], dims[2], dims[3]}, err));
     FORWARD_IF_ERROR(join->parts[0]->pixels ? run_pictures(join, exec, err)
                                             : run_floats(join, exec, err));
+    if (reduction->wanted)
+        return hand_over(join, exec, err);
     hand_out(join, exec);
     return SE_OK;
 }
@@ -251,6 +270,7 @@ static bool goes_with(const struct nn_gather_part *a, const struct nn_gather_par
 {
     return a->planned->model == b->planned->model && !a->pixels == !b->pixels &&
            (!a->pixels || a->samples[0].crop == b->samples[0].crop) &&
+           nn_reduction_same(&a->planned->plan.reduction, &b->planned->plan.reduction) &&
            memcmp(&a->planned->input_dims[1], &b->planned->input_dims[1],
                   3 * sizeof(a->planned->input_dims[0])) == 0;
 }

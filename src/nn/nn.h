@@ -135,7 +135,8 @@ float *nn_exec_input(struct nn_exec *exec);
  */
 int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err);
 /* The current plan's output and its shape, valid until the next prepare or run. Contiguous:
- * [n, h, w, c] for a 4-dimensional output of a convolutional network, else as ONNX says. */
+ * [n, h, w, c] for a 4-dimensional output of a convolutional network, else as ONNX says. NULL where
+ * it was reduced (nn_exec_reduce) and not fetched. */
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape);
 /*
  * A GPU can make the input itself, out of a picture of bytes that goes there as it is: resized, or
@@ -180,6 +181,55 @@ int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
                        const struct nn_sample *samples, const struct budget *budget, se_error *err);
 
 /*
+ * A GPU can also keep a detector's output, a map of probabilities [n, h, w, 1], and hand over what
+ * boxes are made of: the set pixels (threshold < p <= most), dilated by 2 × 2 (contour_dilate2x2),
+ * as runs of rows, each with its component; and how many faint pixels (p > faint) each cell has.
+ */
+struct nn_map_params {
+    float threshold, most, faint;
+};
+
+struct nn_map_run {
+    uint16_t start, end; /* columns; end excluded */
+    int32_t part;        /* the first run of its 8-connected component; of that one, itself */
+};
+
+enum {
+    NN_MAP_CELL = 32,    /* pixels of a cell's side */
+    NN_MAP_RUNS = 16384, /* of an image at most: beyond, its map comes back whole */
+    NN_MAP_SPANS = 65536 /* that nn_exec_map_sums takes */
+};
+
+struct nn_map {
+    int width, height;
+    int cell_columns, cell_rows;   /* (width + 31) / 32, (height + 31) / 32 */
+    const int32_t *row_first;      /* [height + 1]: the first run of each row; the number of all */
+    const int32_t *faint;          /* [cell_rows, cell_columns] */
+    const struct nn_map_run *runs; /* in reading order */
+};
+
+/* Pixels [begin, end) of row y. */
+struct nn_map_span {
+    int32_t y, begin, end;
+};
+
+/* From the next prepare on, runs on a GPU reduce their output, where it is such a map with sides up
+ * to 65535 (NULL: they do not). Ends the current plan when this changes anything. */
+void nn_exec_reduce(struct nn_exec *exec, const struct nn_map_params *params);
+/* After a run that reduced its output: what came back of an image, valid until the next call of
+ * any other function of the exec but nn_exec_map_sums. False where nothing did, or not all: then
+ * nn_exec_fetch, and nn_exec_output has the map itself. */
+bool nn_exec_map(struct nn_exec *exec, int image, struct nn_map *out);
+/* sums[k]: of the pixels of spans[first[k] … first[k + 1]), inside the map of an image; exact in
+ * any order where it is below 2^29. SE_ERR_ARGUMENT, SE_ERR_LIMIT without memory for so many,
+ * SE_ERR_DEVICE. */
+int nn_exec_map_sums(struct nn_exec *exec, int image, const struct nn_map_span *spans,
+                     const int32_t *first, int count, double *sums, se_error *err);
+/* Brings the output of a run that reduced it to the host after all; nothing to do where it is
+ * there. SE_ERR_DEVICE. */
+int nn_exec_fetch(struct nn_exec *exec, se_error *err);
+
+/*
  * Pictures that are read side by side on one GPU can share batches: nn/gather.h says how. Makes a
  * gather for execs of these models, 2 at most and all on one GPU; *out stays NULL, with SE_OK,
  * where they are not on a GPU. `lanes`: runs that may be under way at a time, 1 to 4; `max_bytes`
@@ -203,12 +253,12 @@ struct nn_gather_counts {
 };
 struct nn_gather_counts nn_gather_counts(struct nn_gather *gather);
 
-/* Runs so far that a GPU did, and those that the spare did in its stead; and how often its memory
- * did not suffice for a batch, for a picture's bytes, and for one image, which then was the
- * spare's. */
+/* Runs so far that a GPU did, and those that the spare did in its stead; how often its memory did
+ * not suffice for a batch, for a picture's bytes, and for one image, which then was the spare's;
+ * and how many reduced maps came back whole after all (nn_exec_fetch). */
 struct nn_exec_runs {
     uint64_t gpu, spare;
-    uint64_t short_batch, short_picture, short_image;
+    uint64_t short_batch, short_picture, short_image, whole_map;
 };
 struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec);
 /* Floating-point operations of the current plan's products, 2 for a multiplication and an

@@ -54,6 +54,9 @@ void detect_input_size(const struct detect_params *params, int width, int height
  * output of another shape. After a failure *out is empty. */
 int ocr_detect(struct nn_exec *exec, const struct image *image, const struct detect_params *params,
                const struct budget *budget, struct text_boxes *out, se_error *err);
+/* What ocr_detect asks of an exec on a GPU, but for pictures in bands; for who makes its plans
+ * beforehand (nn_exec_warm). */
+void ocr_detect_reduce(struct nn_exec *exec, const struct detect_params *params);
 void text_boxes_free(struct text_boxes *boxes);
 
 /* The second half alone: boxes in a probability map[height][width], in pixels of an image of which

@@ -151,8 +151,12 @@ int reader_check_call(const se_reader *reader, const se_read_options *options, c
 static struct nn_exec_runs slot_runs(const struct slot *slot)
 {
     const struct nn_exec_runs a = nn_exec_runs(slot->detector), b = nn_exec_runs(slot->recognizer);
-    return (struct nn_exec_runs){a.gpu + b.gpu, a.spare + b.spare, a.short_batch + b.short_batch,
-                                 a.short_picture + b.short_picture, a.short_image + b.short_image};
+    return (struct nn_exec_runs){.gpu = a.gpu + b.gpu,
+                                 .spare = a.spare + b.spare,
+                                 .short_batch = a.short_batch + b.short_batch,
+                                 .short_picture = a.short_picture + b.short_picture,
+                                 .short_image = a.short_image + b.short_image,
+                                 .whole_map = a.whole_map + b.whole_map};
 }
 
 /* What computed a picture where there is a GPU. */
@@ -163,12 +167,13 @@ static const char *device_of(struct nn_exec_runs after, struct nn_exec_runs befo
     return after.gpu == before.gpu ? "cpu" : "gpu+cpu";
 }
 
-/* What a picture did without for lack of the GPU's memory: enum result_short. */
+/* What a picture did without for lack of the GPU's memory or of room in it: enum result_short. */
 static unsigned short_of(struct nn_exec_runs after, struct nn_exec_runs before)
 {
     return (after.short_batch > before.short_batch ? RESULT_SHORT_BATCH : 0U) |
            (after.short_picture > before.short_picture ? RESULT_SHORT_PICTURE : 0U) |
-           (after.short_image > before.short_image ? RESULT_SHORT_NETWORK : 0U);
+           (after.short_image > before.short_image ? RESULT_SHORT_NETWORK : 0U) |
+           (after.whole_map > before.whole_map ? RESULT_SHORT_MAP : 0U);
 }
 
 /* Reads one input on a slot; a failed picture leaves no result. */

@@ -18,7 +18,12 @@ enum { RESULT_MAX_LOOKS = 40 };
 
 /* What was done where a GPU's memory did not suffice: lines went through the network in smaller
  * batches; the CPU made the network's input, or ran the network. */
-enum result_short { RESULT_SHORT_BATCH = 1, RESULT_SHORT_PICTURE = 2, RESULT_SHORT_NETWORK = 4 };
+enum result_short {
+    RESULT_SHORT_BATCH = 1,
+    RESULT_SHORT_PICTURE = 2,
+    RESULT_SHORT_NETWORK = 4,
+    RESULT_SHORT_MAP = 8
+};
 
 struct se_result {
     struct arena arena;

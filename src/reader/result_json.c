@@ -245,10 +245,11 @@ static int set_pictures(json_t *object, const struct se_result *result)
 
 static int set_gpu_short(json_t *object, const struct se_result *result)
 {
-    static const char *const words[] = {"batch", "picture", "network"};
-    const char *found[3];
+    static const char *const words[] = {"batch", "picture", "network", "map"};
+    enum { WORDS = sizeof(words) / sizeof(words[0]) };
+    const char *found[WORDS];
     size_t count = 0;
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < WORDS; i++)
         if (result->gpu_short & 1U << i)
             found[count++] = words[i];
     return count ? json_object_set_new(object, "gpu_short", strings_json(found, count)) : 0;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "nn/gpu_info.h"
+#include "ocr/detect.h"
 
 struct slots {
     pthread_mutex_t mutex;
@@ -43,6 +44,7 @@ static int slot_fill(struct slot *slot, const struct slot_models *models, struct
     FORWARD_IF_ERROR(
         nn_exec_create(&slot->recognizer, models->recognizer, slot->pool, arena_bytes, err));
     nn_exec_take_turns(slot->recognizer, slot->detector);
+    ocr_detect_reduce(slot->detector, &detect_defaults);
     if (gather) {
         nn_exec_join(slot->detector, gather);
         nn_exec_join(slot->recognizer, gather);

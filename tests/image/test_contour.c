@@ -189,6 +189,52 @@ static void test_components_refuses_impossible_maps(void **state)
     contour_components_free(&list);
 }
 
+/* Runs that somebody else has joined give the components of the map itself. */
+static void test_components_of_runs(void **state)
+{
+    /* Two bars that the last row joins, and a pixel apart. */
+    const uint8_t map[4 * 7] = {1, 0, 1, 1, 0, 0, 1, /* */
+                                1, 0, 1, 0, 0, 0, 0, /* */
+                                1, 0, 0, 0, 0, 0, 0, /* */
+                                0, 1, 1, 1, 0, 0, 0};
+    const struct contour_run right[] = {{0, 1, 0, 0}, {2, 4, 0, 1}, {6, 7, 0, 2}, {0, 1, 1, 0},
+                                        {2, 3, 1, 1}, {0, 1, 2, 0}, {1, 4, 3, 0}};
+    enum { COUNT = sizeof(right) / sizeof(right[0]) };
+    struct contour_run runs[COUNT];
+    struct component_list want, got;
+    (void)state;
+    assert_int_equal(contour_components(map, 7, 4, 1, 10, &want, NULL), SE_OK);
+    memcpy(runs, right, sizeof(right));
+    assert_int_equal(contour_components_of_runs(runs, COUNT, 1, 10, &got, NULL), SE_OK);
+    assert_int_equal(got.count, 3);
+    assert_int_equal(want.count, got.count);
+    for (int i = 0; i < got.count; i++) {
+        assert_memory_equal(&got.items[i].box, &want.items[i].box, sizeof(struct rect));
+        assert_int_equal(got.items[i].pixels, want.items[i].pixels);
+        assert_int_equal(got.items[i].outline_count, want.items[i].outline_count);
+        assert_memory_equal(got.items[i].outline, want.items[i].outline,
+                            (size_t)got.items[i].outline_count * sizeof(struct point));
+    }
+    contour_components_free(&want);
+    contour_components_free(&got);
+    assert_int_equal(contour_components_of_runs(runs, 0, 1, 10, &got, NULL), SE_OK);
+    assert_int_equal(got.count, 0);
+    memcpy(runs, right, sizeof(right));
+    assert_int_equal(contour_components_of_runs(runs, COUNT, 1, 0, &got, NULL), SE_ERR_ARGUMENT);
+    const struct contour_run wrong[] = {{-1, 1, 0, 3}, {2, 2, 1, 3},  {2, 3, 1, 4},
+                                        {2, 3, 1, -1}, {2, 3, -1, 3}, {2, 65536, 1, 3},
+                                        {1, 3, 1, 0},  {2, 3, 0, 0}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        memcpy(runs, right, sizeof(right));
+        runs[i == 6 ? 4 : 3] = wrong[i];
+        if (contour_components_of_runs(runs, COUNT, 1, 10, &got, NULL) != SE_ERR_ARGUMENT)
+            fail_msg("run %d is taken", (int)i);
+    }
+    memcpy(runs, right, sizeof(right));
+    runs[5].parent = 3; /* which is no first run */
+    assert_int_equal(contour_components_of_runs(runs, COUNT, 1, 10, &got, NULL), SE_ERR_ARGUMENT);
+}
+
 static void test_dilation(void **state)
 {
     (void)state;
@@ -343,6 +389,26 @@ static void test_min_area_rect_of_degenerate_hulls(void **state)
     contour_min_area_rect(bad, 3, NULL);
 }
 
+/* Spans are inside the map, row by row, and of the pixels that the mean is of. */
+static void check_spans(const float *map, int w, int h, const struct point *hull, int n,
+                        double mean)
+{
+    struct contour_span spans[64];
+    double sum = 0;
+    int pixels = 0;
+    assert_true(h <= 64);
+    const int count = contour_spans_inside(hull, n, w, h, spans);
+    assert_in_range(count, 1, h);
+    for (int i = 0; i < count; i++) {
+        assert_true(i == 0 || spans[i].y > spans[i - 1].y);
+        assert_true(spans[i].y >= 0 && spans[i].y < h && spans[i].begin >= 0 &&
+                    spans[i].begin < spans[i].end && spans[i].end <= w);
+        for (int x = spans[i].begin; x < spans[i].end; x++, pixels++)
+            sum += (double)map[spans[i].y * w + x];
+    }
+    assert_true(fabs(sum / pixels - mean) < 1e-6);
+}
+
 static void test_mean_is_over_the_pixels_inside(void **state)
 {
     (void)state;
@@ -374,6 +440,7 @@ static void test_mean_is_over_the_pixels_inside(void **state)
                 }
             }
         const double mean = (double)contour_mean_inside(map, w, h, hull, n);
+        check_spans(map, w, h, hull, n, mean);
         empty += pixels == 0;
         if (pixels > 0)
             assert_true(fabs(mean - sum / pixels) < 1e-5);
@@ -397,6 +464,11 @@ static void test_mean_of_odd_polygons(void **state)
     assert_true(fabsf(contour_mean_inside(map, 2, 2, huge, 4) - 0.25f) < 1e-6f);
     assert_true(contour_mean_inside(map, 2, 2, bad, 3) == 0);
     assert_true(contour_mean_inside(map, 2, 2, infinite, 3) == 0);
+    struct contour_span spans[2];
+    assert_int_equal(contour_spans_inside(bad, 3, 2, 2, spans), 0);
+    assert_int_equal(contour_spans_inside(infinite, 3, 2, 2, spans), 0);
+    assert_int_equal(contour_spans_inside(small, 0, 2, 2, spans), 0);
+    assert_int_equal(contour_spans_inside(huge, 4, 2, 2, spans), 2);
     assert_true(contour_mean_inside(map, 2, 2, small, 0) == 0);
     assert_true(contour_mean_inside(map, 2, 2, small, 1) == 0.4f);
 }
@@ -443,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_components_of_shapes_that_join_late),
         cmocka_unit_test(test_components_keeps_the_largest),
         cmocka_unit_test(test_components_refuses_impossible_maps),
+        cmocka_unit_test(test_components_of_runs),
         cmocka_unit_test(test_dilation),
         cmocka_unit_test(test_hull_is_convex_and_holds_all),
         cmocka_unit_test(test_min_area_rect_beats_every_angle),

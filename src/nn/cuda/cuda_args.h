@@ -35,6 +35,7 @@ enum { CUDA_RESIDUAL_NONE, CUDA_RESIDUAL_BEFORE, CUDA_RESIDUAL_AFTER };
 
 enum {
     CUDA_MAX_RANK = 6,
+    CUDA_MAP_CELL = 32,           /* pixels of a side of a map's cell, and of a word */
     CUDA_K_STEP = 32,             /* k of packed weights is padded to a multiple */
     CUDA_N_STEP = 32,             /* and n */
     CUDA_FFN_ROWS = 32,           /* of a block of the fused FFN */
@@ -205,6 +206,34 @@ struct cuda_samples {
     int h, width, out_image, out_row;
 };
 
+/*
+ * A map of probabilities [n, h, width] reduced to the runs of its set pixels (nn_exec_reduce). A
+ * word is 32 pixels of a row, the lowest bit leftmost; a cell 32 × 32 pixels. Of each image:
+ *
+ *   result   first run of each row [h + 1] | faint pixels of each cell | runs, two ints each:
+ *            start, end as 16 bits; the first run of its component
+ */
+struct cuda_map {
+    DEVICE_PTR(const half) map;
+    DEVICE_PTR(unsigned) bits; /* [n, h, words] */
+    DEVICE_PTR(int) counts;    /* [n, h]: runs of each row */
+    DEVICE_PTR(int) parent;    /* [n, most_runs] */
+    DEVICE_PTR(int) result;    /* [n, result_ints] */
+    int h, width, words, cell_rows, most_runs;
+    int cells_at, runs_at, result_ints; /* places in the result */
+    int vector;                         /* rows can be read 8 at a time */
+    float threshold, most, faint;
+};
+
+/* Sums of a map's pixels; grid: sums. */
+struct cuda_map_sums {
+    DEVICE_PTR(const half) map;  /* [h, width] */
+    DEVICE_PTR(const int) spans; /* y, first column, last + 1 */
+    DEVICE_PTR(const int) first; /* [sums + 1]: of each sum's spans */
+    DEVICE_PTR(double) sums;
+    int width;
+};
+
 /* Every kernel: name, struct of its argument, threads of a block. */
 #define CUDA_KERNELS(X)                                                                            \
     X(gemm_64x64, cuda_gemm, 128)                                                                  \
@@ -231,6 +260,13 @@ struct cuda_samples {
     X(softmax, cuda_rows, 128)                                                                     \
     X(sample_resize, cuda_samples, 128)                                                            \
     X(sample_warp, cuda_samples, 128)                                                              \
+    X(map_bits, cuda_map, 128)                                                                     \
+    X(map_count, cuda_map, 128)                                                                    \
+    X(map_scan, cuda_map, 128)                                                                     \
+    X(map_emit, cuda_map, 128)                                                                     \
+    X(map_join, cuda_map, 128)                                                                     \
+    X(map_label, cuda_map, 128)                                                                    \
+    X(map_sum, cuda_map_sums, 128)                                                                 \
     X(to_half, cuda_convert, 256)                                                                  \
     X(to_float, cuda_convert, 256)
 

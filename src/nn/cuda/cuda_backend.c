@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "nn/cuda/cuda_map.h"
 #include "nn/cuda/cuda_pack.h"
 #include "nn/cuda/cuda_pixels.h"
 #include "nn/cuda/cuda_plan.h"
@@ -62,6 +63,10 @@ static int pack_node(int index, const struct nn_node *node, void **packed, size_
         .output_of = cuda_plan_output_of,                                                          \
         .send_pixels = cuda_plan_send_pixels,                                                      \
         .run_pixels = cuda_plan_run_pixels,                                                        \
+        .map = cuda_plan_map,                                                                      \
+        .map_sums = cuda_plan_map_sums,                                                            \
+        .fetch_output = cuda_plan_fetch_output,                                                    \
+        .hand_over = cuda_plan_hand_over,                                                          \
         .make_ready = cuda_plan_make_pixels_graph,                                                 \
         .time_steps = cuda_plan_time_steps,                                                        \
         .fetch = cuda_plan_fetch,                                                                  \

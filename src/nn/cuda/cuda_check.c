@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/cuda/cuda_check_map.h"
 #include "nn/cuda/cuda_check_pixels.h"
 #include "nn/cuda/cuda_pack.h"
 #include "nn/cuda/cuda_plan.h"
@@ -160,6 +161,7 @@ static int check_all(struct cuda_device *device, const struct cuda_check_case *c
         note(&cases[i], error, used, results);
     }
     FORWARD_IF_ERROR(cuda_check_pixels(device, results, err));
+    FORWARD_IF_ERROR(cuda_check_map(device, results, err));
     for (int k = 0; k < CUDA_KERNEL_COUNT; k++)
         RETURN_ERROR_IF(!results[k].case_name, err, SE_ERR_INTERNAL,
                         "no test of the GPU launches kernel %s", cuda_kernel_name(k));

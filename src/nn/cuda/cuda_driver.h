@@ -66,6 +66,8 @@ enum { CUDA_LEAST_VERSION = 12000 };
     X(copy_in_async, cuMemcpyHtoDAsync_v2,                                                         \
       (uint64_t to, const void *from, size_t bytes, void *stream))                                 \
     X(copy_out_async, cuMemcpyDtoHAsync_v2, (void *to, uint64_t from, size_t bytes, void *stream)) \
+    X(copy_within_async, cuMemcpyDtoDAsync_v2,                                                     \
+      (uint64_t to, uint64_t from, size_t bytes, void *stream))                                    \
     X(module_load, cuModuleLoadData, (void **module, const void *image))                           \
     X(module_unload, cuModuleUnload, (void *module))                                               \
     X(module_function, cuModuleGetFunction, (void **function, void *module, const char *name))     \

@@ -176,12 +176,28 @@ static int launch_all(const struct cuda_plan *state, const void *with_floats, se
     if (*floats)
         FORWARD_IF_ERROR(launch_input(state, err));
     FORWARD_IF_ERROR(cuda_plan_launch_steps(state, 0, state->step_count, err));
+    if (state->reduction.wanted) {
+        for (int i = 0; i < CUDA_MAP_LAUNCHES; i++)
+            FORWARD_IF_ERROR(cuda_plan_launch(state, &state->map_launches[i], err));
+        return cuda_device_check(device,
+                                 device->driver->copy_out_async(
+                                     (unsigned char *)arena->pinned + state->input_bytes,
+                                     arena->staging + state->input_bytes,
+                                     cuda_map_bytes(&state->reduction, &state->map), arena->stream),
+                                 "a copy from the GPU", err);
+    }
+    return cuda_plan_copy_out(state, err);
+}
+
+int cuda_plan_copy_out(const struct cuda_plan *state, se_error *err)
+{
+    const struct cuda_arena *arena = state->arena;
     if (state->converts)
         FORWARD_IF_ERROR(cuda_plan_launch(state, &state->to_float, err));
     return cuda_device_check(
-        device,
-        device->driver->copy_out_async((unsigned char *)arena->pinned + state->input_bytes,
-                                       state->result, state->output_bytes, arena->stream),
+        state->device,
+        state->device->driver->copy_out_async((unsigned char *)arena->pinned + state->input_bytes,
+                                              state->result, state->output_bytes, arena->stream),
         "a copy from the GPU", err);
 }
 
@@ -245,6 +261,29 @@ static void build(struct cuda_plan *state, const struct nn_tensor *input,
     } else {
         state->result = cuda_select_output(last, &state->place);
     }
+    if (state->reduction.wanted) {
+        state->map_address = cuda_address(&state->place, output);
+        const struct cuda_map_place map = {.map = state->map_address,
+                                           .scratch = arena->staging,
+                                           .result = arena->staging + state->input_bytes};
+        cuda_map_build(&state->reduction, &state->map, &map, state->map_launches);
+    }
+}
+
+/* How the staging memory is divided. */
+static void measure_staging(struct cuda_plan *state, const struct nn_tensor *input,
+                            const struct nn_tensor *output)
+{
+    state->input_bytes = (size_t)nn_tensor_count(input) * sizeof(float);
+    state->output_bytes = state->result_bytes = (size_t)nn_tensor_count(output) * sizeof(float);
+    if (state->reduction.wanted) {
+        const size_t bytes = cuda_map_bytes(&state->reduction, &state->map);
+        if (state->map.scratch_bytes > state->input_bytes)
+            state->input_bytes = state->map.scratch_bytes;
+        state->result_bytes = bytes > state->result_bytes ? bytes : state->result_bytes;
+    }
+    state->input_bytes =
+        (state->input_bytes + CUDA_MEMORY_ALIGN - 1) / CUDA_MEMORY_ALIGN * CUDA_MEMORY_ALIGN;
 }
 
 int cuda_plan_bind(struct nn_plan *plan, const struct nn_tensor *input,
@@ -255,11 +294,12 @@ int cuda_plan_bind(struct nn_plan *plan, const struct nn_tensor *input,
     RETURN_ERROR_IF(plan->step_count == 0, err, SE_ERR_UNSUPPORTED,
                     "a network without operations cannot run on the GPU");
     FORWARD_IF_ERROR(cuda_device_enter(state->device, err));
-    state->input_bytes = (size_t)nn_tensor_count(input) * sizeof(float);
-    state->input_bytes =
-        (state->input_bytes + CUDA_MEMORY_ALIGN - 1) / CUDA_MEMORY_ALIGN * CUDA_MEMORY_ALIGN;
-    state->output_bytes = (size_t)nn_tensor_count(output) * sizeof(float);
-    FORWARD_IF_ERROR(cuda_arena_stage(arena, state->input_bytes + state->output_bytes, err));
+    if (!nn_reduction_same(&state->reduction, &plan->reduction))
+        drop_graphs(state);
+    state->reduction = plan->reduction;
+    cuda_map_measure(&state->reduction, &state->map);
+    measure_staging(state, input, output);
+    FORWARD_IF_ERROR(cuda_arena_stage(arena, state->input_bytes + state->result_bytes, err));
     if (state->graph && state->generation == arena->generation)
         return SE_OK;
     drop_graphs(state);
@@ -296,7 +336,7 @@ void cuda_plan_kernels(const struct nn_plan *plan, bool used[CUDA_KERNEL_COUNT])
 {
     const struct cuda_plan *state = plan->state;
     used[CUDA_KERNEL_to_half] = true;
-    used[CUDA_KERNEL_to_float] |= state->converts;
+    used[CUDA_KERNEL_to_float] |= state->converts && !state->reduction.wanted;
     for (int32_t i = 0; i < state->first[state->step_count]; i++)
         used[state->launches[i].kernel] = true;
 }
@@ -304,7 +344,8 @@ void cuda_plan_kernels(const struct nn_plan *plan, bool used[CUDA_KERNEL_COUNT])
 size_t cuda_plan_launch_count(const struct nn_plan *plan)
 {
     const struct cuda_plan *state = plan->state;
-    return (size_t)state->first[state->step_count] + 1 + (state->converts ? 1 : 0);
+    return (size_t)state->first[state->step_count] + 1 +
+           (state->reduction.wanted ? CUDA_MAP_LAUNCHES : state->converts);
 }
 
 /* ---- run ------------------------------------------------------------------------------------ */

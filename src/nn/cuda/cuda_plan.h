@@ -26,6 +26,12 @@ int cuda_plan_bind(struct nn_plan *plan, const struct nn_tensor *input,
 float *cuda_plan_input(const struct nn_plan *plan);
 const float *cuda_plan_output(const struct nn_plan *plan);
 float *cuda_plan_output_of(const struct nn_plan *plan);
+bool cuda_plan_map(const struct nn_plan *plan, int image, struct nn_map *out);
+int cuda_plan_map_sums(const struct nn_plan *plan, int image, const struct nn_map_span *spans,
+                       const int32_t *first, int count, double *sums, se_error *err);
+int cuda_plan_fetch_output(const struct nn_plan *plan, se_error *err);
+int cuda_plan_hand_over(const struct nn_plan *plan, int first, int n, const struct nn_plan *to,
+                        se_error *err);
 int cuda_plan_time_steps(const struct nn_plan *plan, double *ms, se_error *err);
 int cuda_plan_fetch(const struct nn_plan *plan, const struct nn_tensor *tensor, float *out,
                     se_error *err);

@@ -5,6 +5,7 @@
 #define SE_NN_CUDA_CUDA_PLAN_STATE_H
 
 #include "nn/cuda/cuda_arena.h"
+#include "nn/cuda/cuda_map.h"
 #include "nn/cuda/cuda_plan.h"
 #include "nn/cuda/cuda_step.h"
 
@@ -22,10 +23,17 @@ struct cuda_plan {
     struct cuda_launch *launches;
     int32_t *first; /* [step_count + 1]: of each step's launches */
     struct cuda_launch to_half, to_float;
-    size_t input_bytes, output_bytes; /* floats */
-    uint64_t result;                  /* device address of the output as floats */
-    bool converts;                    /* by to_float; else a step made floats */
-    void *graph;                      /* of a run on floats */
+    /* Of the staging memory: input floats, or what a reduction needs on its way; output floats, or
+     * what it comes to. */
+    size_t input_bytes, result_bytes;
+    size_t output_bytes;           /* floats of the output */
+    uint64_t result;               /* device address of the output as floats */
+    bool converts;                 /* by to_float; else a step made floats */
+    struct nn_reduction reduction; /* that the graphs were made for */
+    struct cuda_map_layout map;    /* where it is wanted */
+    uint64_t map_address;          /* of the output, halves */
+    struct cuda_launch map_launches[CUDA_MAP_LAUNCHES];
+    void *graph;        /* of a run on floats */
     void *pixels_graph; /* of one behind kernels that made its input; NULL: not yet needed */
 };
 
@@ -43,6 +51,8 @@ int cuda_plan_capture(const struct cuda_plan *state, cuda_plan_work *work, const
 /* Makes the graph of a bound plan: all that a run does; without `floats`, all behind the making of
  * its input. */
 int cuda_plan_record(const struct cuda_plan *state, bool floats, void **graph, se_error *err);
+/* Puts the output's way to the host, as floats, into the plan's stream. */
+int cuda_plan_copy_out(const struct cuda_plan *state, se_error *err);
 /* Waits for the plan's stream. */
 int cuda_plan_wait(const struct cuda_plan *state, se_error *err);
 

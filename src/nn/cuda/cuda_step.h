@@ -29,6 +29,8 @@ struct cuda_launch {
         struct cuda_rows rows;
         struct cuda_convert convert;
         struct cuda_samples samples;
+        struct cuda_map map;
+        struct cuda_map_sums map_sums;
     } args;
 };
 

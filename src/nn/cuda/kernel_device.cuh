@@ -140,6 +140,23 @@ DEVICE double div_rn(double a, double b)
     return __ddiv_rn(a, b);
 }
 
+/* The smaller one stays; what was there is returned. */
+DEVICE int atomic_min(int *at, int value)
+{
+    return atomicMin(at, value);
+}
+
+DEVICE int bit_count(unsigned bits)
+{
+    return __popc(bits);
+}
+
+/* Of bits that are not all zero. */
+DEVICE int lowest_bit(unsigned bits)
+{
+    return __ffs(static_cast<int>(bits)) - 1;
+}
+
 #else
 #include "kernel_emulation.cuh" /* tests/nn/cuda */
 #endif

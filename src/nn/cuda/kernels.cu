@@ -4,3 +4,4 @@
 #include "kernel_window.cuh"
 #include "kernel_rows.cuh"
 #include "kernel_sample.cuh"
+#include "kernel_map.cuh"

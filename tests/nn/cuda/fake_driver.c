@@ -190,9 +190,14 @@ ENTRY(cuCtxSetCurrent, (void *context))
     return CUDA_OK;
 }
 
-/* What any call but the ones above answers first. */
+/* What any call but the ones above answers first; the one that was ordered to fail does so. */
 static int state(void)
 {
+    if (controls.calls_until_error > 0 && --controls.calls_until_error == 0) {
+        if (controls.call_result != FAKE_ILLEGAL_ADDRESS)
+            return controls.call_result;
+        broken = true;
+    }
     return broken ? FAKE_ILLEGAL_ADDRESS : has_context ? CUDA_OK : 201 /* INVALID_CONTEXT */;
 }
 
@@ -217,8 +222,9 @@ static bool out_of_memory(size_t bytes)
 
 ENTRY(cuMemAlloc_v2, (uint64_t * address, size_t bytes))
 {
-    if (state())
-        return state();
+    const int refused = state();
+    if (refused)
+        return refused;
     pthread_mutex_lock(&mutex);
     int result = CUDA_OUT_OF_MEMORY, slot = 0;
     while (slot < MAX_ALLOCATIONS - 1 && allocations[slot].memory)
@@ -259,8 +265,9 @@ ENTRY(cuMemFree_v2, (uint64_t address))
 
 ENTRY(cuMemAllocHost_v2, (void **memory, size_t bytes))
 {
-    if (state())
-        return state();
+    const int refused = state();
+    if (refused)
+        return refused;
     *memory = calloc(1, bytes);
     controls.pinned += *memory != NULL;
     return *memory ? CUDA_OK : CUDA_OUT_OF_MEMORY;
@@ -288,8 +295,9 @@ static bool is_inside(uint64_t address, size_t bytes)
 
 static int copy(void *to, const void *from, uint64_t device, size_t bytes)
 {
-    if (state())
-        return state();
+    const int refused = state();
+    if (refused)
+        return refused;
     if (!is_inside(device, bytes)) {
         broken = true;
         return FAKE_ILLEGAL_ADDRESS;
@@ -326,8 +334,9 @@ static int architecture_of(const unsigned char *image)
 
 ENTRY(cuModuleLoadData, (void **module, const void *image))
 {
-    if (state())
-        return state();
+    const int refused = state();
+    if (refused)
+        return refused;
     if (controls.module_result)
         return controls.module_result;
     controls.image_architecture = architecture_of(image);
@@ -377,8 +386,9 @@ static int do_work(const struct work *w)
 {
     if (w->kernel < 0)
         return copy(w->to, w->from, w->device, w->bytes);
-    if (state())
-        return state();
+    const int refused = state();
+    if (refused)
+        return refused;
     controls.kernel_launches++;
     emulation_set_backwards(controls.backwards);
     unsigned grid[2] = {w->grid[0], w->grid[1]};
@@ -418,8 +428,9 @@ static void free_work(struct work *work)
 ENTRY(cuStreamCreate, (void **stream, unsigned flags))
 {
     (void)flags;
-    if (state())
-        return state();
+    const int refused = state();
+    if (refused)
+        return refused;
     *stream = calloc(1, sizeof(struct stream));
     controls.streams += *stream != NULL;
     return *stream ? CUDA_OK : CUDA_OUT_OF_MEMORY;
@@ -441,10 +452,9 @@ ENTRY(cuStreamSynchronize, (void *stream))
 
 ENTRY(cuStreamBeginCapture_v2, (void *stream, int mode))
 {
-    if (mode != CUDA_CAPTURE_THREAD_LOCAL)
-        return FAKE_INVALID_VALUE;
-    ((struct stream *)stream)->capturing = true;
-    return state();
+    const int refused = mode == CUDA_CAPTURE_THREAD_LOCAL ? state() : FAKE_INVALID_VALUE;
+    ((struct stream *)stream)->capturing = refused == CUDA_OK;
+    return refused;
 }
 
 ENTRY(cuStreamEndCapture, (void *stream, void **graph))
@@ -459,9 +469,10 @@ ENTRY(cuStreamEndCapture, (void *stream, void **graph))
 ENTRY(cuGraphInstantiateWithFlags, (void **exec, void *graph, unsigned long long flags))
 {
     (void)flags;
-    struct stream *made = calloc(1, sizeof(*made));
-    if (!made || state())
-        return state() ? state() : CUDA_OUT_OF_MEMORY;
+    const int refused = state();
+    struct stream *made = refused ? NULL : calloc(1, sizeof(*made));
+    if (!made)
+        return refused ? refused : CUDA_OUT_OF_MEMORY;
     for (const struct work *w = graph; w; w = w->next) {
         made->capturing = true;
         struct work copy_of = *w;
@@ -486,8 +497,9 @@ ENTRY(cuGraphLaunch, (void *exec, void *stream))
 {
     (void)stream;
     wait_while_held();
-    if (state())
-        return state();
+    const int refused = state();
+    if (refused)
+        return refused;
     if (controls.launches_until_error > 0 && --controls.launches_until_error == 0)
         broken = true;
     if (broken)
@@ -530,6 +542,15 @@ ENTRY(cuMemcpyDtoHAsync_v2, (void *to, uint64_t from, size_t bytes, void *stream
                            .device = from,
                            .bytes = bytes};
     return submit(stream, &w);
+}
+
+ENTRY(cuMemcpyDtoDAsync_v2, (uint64_t to, uint64_t from, size_t bytes, void *stream))
+{
+    if (!is_inside(from, bytes)) {
+        broken = true;
+        return FAKE_ILLEGAL_ADDRESS;
+    }
+    return cuMemcpyHtoDAsync_v2(to, (const void *)(uintptr_t)from, bytes, stream);
 }
 
 static const char *const names[] = {

@@ -27,9 +27,12 @@ struct fake_controls {
     int allocs_until_failure; /* > 0: that many allocations succeed, then CUDA_ERROR_OUT_OF_MEMORY
                                */
     int launches_until_error; /* > 0: that many graph launches succeed, then a sticky error */
-    int wrong_kernel;         /* 1 + its number: its last block is left out */
-    int backwards;            /* threads of a phase run from the last to the first */
-    int hold;                 /* not 0: graphs that are launched wait until it is 0. Atomic */
+    int calls_until_error;    /* > 0: that many calls of the driver, less one, succeed, and then one
+                               * answers call_result; 700: and so does all that follows */
+    int call_result;
+    int wrong_kernel; /* 1 + its number: its last block is left out */
+    int backwards;    /* threads of a phase run from the last to the first */
+    int hold;         /* not 0: graphs that are launched wait until it is 0. Atomic */
     /* Counted: */
     int held; /* graphs that wait. Atomic */
     long long allocated_bytes, most_bytes, allocation_calls;

@@ -84,6 +84,23 @@ template <typename T> static inline T div_rn(T a, T b)
     return a / b;
 }
 
+static inline int atomic_min(int *at, int value)
+{
+    const int was = *at;
+    *at = value < was ? value : was;
+    return was;
+}
+
+static inline int bit_count(unsigned bits)
+{
+    return __builtin_popcount(bits);
+}
+
+static inline int lowest_bit(unsigned bits)
+{
+    return __builtin_ctz(bits);
+}
+
 struct alignas(16) half8 {
     half at[8];
 };

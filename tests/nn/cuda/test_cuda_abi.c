@@ -76,6 +76,7 @@ static const struct {
     VERSION_OF(cuMemcpyDtoH),
     VERSION_OF(cuMemcpyHtoDAsync),
     VERSION_OF(cuMemcpyDtoHAsync),
+    VERSION_OF(cuMemcpyDtoDAsync),
     VERSION_OF(cuModuleLoadData),
     VERSION_OF(cuModuleUnload),
     VERSION_OF(cuModuleGetFunction),
