@@ -18,15 +18,20 @@ enum {
     MAX_RECORDS = 100000, /* waiting for the store; more of requests without a job are dropped */
     MAX_FILES = 256,      /* of pictures to be kept among those */
     RECORDS_AT_ONCE = 256,
+    GATHER_MOST = 64, /* records that wait for others */
     RETRY_MS = 1000,
     IDLE_MS = 60000
 };
 
 static const int64_t end_limit_ns = 5000000000, forget_every_ns = 3600000000000;
+static const int64_t second_ns = 1000000000;
+/* How long a record may wait for others: a transaction costs about as much as a small picture. */
+static const int64_t gather_ns = 50000000;
 
 struct record {
     struct record *next;
     int64_t id;
+    int64_t since_ns; /* of clock_now_ns */
     int position;
     char job[STORE_ID_SIZE]; /* "": none */
     char client[WORK_CLIENT_SIZE];
@@ -53,6 +58,7 @@ struct keeper {
     pthread_cond_t changed;
     struct record *records, *records_last;
     size_t record_count;
+    bool urgent; /* one of them is of a job */
     struct keeper_errand *errands, *errands_last;
     struct job_run *runs;
     int run_count;
@@ -87,6 +93,7 @@ static struct record *make_record(struct keeper *keeper, int64_t id, const char 
     if (!record)
         return NULL;
     record->id = id;
+    record->since_ns = clock_now_ns();
     record->position = position;
     snprintf(record->job, sizeof(record->job), "%s", job ? job : "");
     snprintf(record->client, sizeof(record->client), "%s", client);
@@ -102,6 +109,18 @@ static struct record *make_record(struct keeper *keeper, int64_t id, const char 
     return record;
 }
 
+/* When the records are to be written: at once when one is of a job, for which somebody waits; else
+ * when there are many or the first has waited long enough. INT64_MAX: there are none. The mutex is
+ * held. */
+static int64_t write_at(const struct keeper *keeper)
+{
+    if (!keeper->records)
+        return INT64_MAX;
+    if (keeper->urgent || keeper->record_count >= GATHER_MOST)
+        return 0;
+    return keeper->records->since_ns + gather_ns;
+}
+
 /* What a request without a job came to may be lost when there is no memory; a job's picture is read
  * again after the next start. */
 static void add_record(struct keeper *keeper, struct record *record)
@@ -115,7 +134,10 @@ static void add_record(struct keeper *keeper, struct record *record)
             keeper->records = record;
         keeper->records_last = record;
         keeper->record_count++;
-        pthread_cond_signal(&keeper->changed);
+        keeper->urgent |= *record->job != '\0';
+        /* The keeper knows already how long to wait for those after the first. */
+        if (keeper->record_count == 1 || write_at(keeper) == 0)
+            pthread_cond_signal(&keeper->changed);
     }
     pthread_mutex_unlock(&keeper->mutex);
     if (full || !record) {
@@ -140,8 +162,10 @@ static size_t take_records(struct keeper *keeper, struct record *taken[RECORDS_A
         keeper->records = taken[count++]->next;
         keeper->record_count--;
     }
-    if (!keeper->records)
+    if (!keeper->records) {
         keeper->records_last = NULL;
+        keeper->urgent = false;
+    }
     pthread_mutex_unlock(&keeper->mutex);
     return count;
 }
@@ -427,14 +451,16 @@ static void forget_old(struct keeper *keeper)
 /* Waits for something to do; false at the end. `ms`: at most. */
 static bool wait_for_work(struct keeper *keeper, int ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
+    const int64_t end = clock_now_ns() + (int64_t)ms * 1000000;
     pthread_mutex_lock(&keeper->mutex);
-    int timed_out = 0;
-    while (!keeper->stop && !keeper->errands && !keeper->kicked &&
-           (!keeper->records || keeper->store_fails) && !timed_out)
-        timed_out = pthread_cond_timedwait(&keeper->changed, &keeper->mutex, &until);
+    while (!keeper->stop && !keeper->errands && !keeper->kicked) {
+        const int64_t write = keeper->store_fails ? INT64_MAX : write_at(keeper);
+        const int64_t until = write < end ? write : end;
+        if (clock_now_ns() >= until)
+            break;
+        const struct timespec time = {.tv_sec = until / second_ns, .tv_nsec = until % second_ns};
+        pthread_cond_timedwait(&keeper->changed, &keeper->mutex, &time);
+    }
     keeper->kicked = false;
     const bool stop = keeper->stop;
     pthread_mutex_unlock(&keeper->mutex);
@@ -475,6 +501,16 @@ static void *keeper_thread(void *argument)
     return NULL;
 }
 
+/* Its waits are measured by the clock of clock_now_ns, which nobody sets. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 int keeper_start(struct keeper **out, struct service *service, se_error *err)
 {
     *out = NULL;
@@ -483,7 +519,7 @@ int keeper_start(struct keeper **out, struct service *service, se_error *err)
         return se_fail_memory(err, "the keeper", sizeof(*keeper));
     keeper->service = service;
     pthread_mutex_init(&keeper->mutex, NULL);
-    pthread_cond_init(&keeper->changed, NULL);
+    init_condition(&keeper->changed);
     if (pthread_create(&keeper->thread, NULL, keeper_thread, keeper) != 0) {
         keeper->ended = true;
         keeper_free(keeper);

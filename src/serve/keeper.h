@@ -5,9 +5,9 @@
  *   HTTP ──── keeper_errand ──> errands ─┼── keeper's thread ── store
  *             keeper_kick ─── a new job ─┘        └── jobs that are next ──> engine
  *
- * Records are written many at a time and tried again until the store takes them. A job's pictures
- * are loaded when its turn comes; what is not read when the service ends is read after the next
- * start.
+ * Records are written many at a time, those without a job after 50 ms at the latest, and tried
+ * again until the store takes them; an errand finds all of them written. A job's pictures are
+ * loaded when its turn comes; what is not read when the service ends is read after the next start.
  */
 #ifndef SE_SERVE_KEEPER_H
 #define SE_SERVE_KEEPER_H

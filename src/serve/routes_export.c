@@ -204,22 +204,39 @@ static void make_xlsx(struct request *request)
 
 /* ---- route ---------------------------------------------------------------------------------- */
 
+static void begin_csv(struct request *request)
+{
+    struct store_filter filter;
+    if (query_filter(request, &filter))
+        stream(request, &filter, append_csv, csv_header, "text/csv; charset=utf-8");
+}
+
+static void begin_json_lines(struct request *request)
+{
+    struct store_filter filter;
+    if (query_filter(request, &filter))
+        stream(request, &filter, append_json_line, "", "application/jsonl");
+}
+
+/* All begin as errands: what was read before is in the table. */
 void routes_export(struct request *request)
 {
+    static const struct {
+        const char *name, *file;
+        void (*begin)(struct request *request);
+    } formats[] = {{"xlsx", "readings.xlsx", make_xlsx},
+                   {"csv", "readings.csv", begin_csv},
+                   {"jsonl", "readings.jsonl", begin_json_lines}};
     struct store_filter filter;
     if (!query_check(request, QUERY_FILTER_NAMES " format") || !query_filter(request, &filter))
         return;
     const char *format = query_text(request, "format");
-    if (!format || strcmp(format, "xlsx") == 0) {
-        request->reply.file_name = "readings.xlsx";
-        request_errand(request, make_xlsx);
-    } else if (strcmp(format, "csv") == 0) {
-        request->reply.file_name = "readings.csv";
-        stream(request, &filter, append_csv, csv_header, "text/csv; charset=utf-8");
-    } else if (strcmp(format, "jsonl") == 0) {
-        request->reply.file_name = "readings.jsonl";
-        stream(request, &filter, append_json_line, "", "application/jsonl");
-    } else {
-        request_fail(request, "parameter", "format takes xlsx, csv or jsonl");
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (strcmp(format ? format : "xlsx", formats[i].name) != 0)
+            continue;
+        request->reply.file_name = formats[i].file;
+        request_errand(request, formats[i].begin);
+        return;
     }
+    request_fail(request, "parameter", "format takes xlsx, csv or jsonl");
 }

@@ -196,10 +196,7 @@ void store_close(struct store *store)
 
 int64_t store_next_id(struct store *store)
 {
-    pthread_mutex_lock(&store->mutex);
-    const int64_t id = store->next_id++;
-    pthread_mutex_unlock(&store->mutex);
-    return id;
+    return atomic_fetch_add(&store->next_id, 1);
 }
 
 /* ---- retention ------------------------------------------------------------------------------ */

@@ -395,6 +395,7 @@ int store_open_postgres(struct store *store, const char *place, se_error *err)
     static const char *const names[] = {"connect_timeout", "tcp_user_timeout", "client_encoding",
                                         "dbname", NULL};
     const char *const values[] = {"2", "5000", "UTF8", place, NULL};
+    int64_t next_id;
     struct postgres *postgres = calloc(1, sizeof(*postgres));
     if (!postgres)
         return se_fail_memory(err, "the store", sizeof(*postgres));
@@ -408,7 +409,8 @@ int store_open_postgres(struct store *store, const char *place, se_error *err)
     FORWARD_IF_ERROR(number_of(postgres,
                                "SELECT greatest((SELECT coalesce(max(id), 0) FROM readings),"
                                " (SELECT last_value FROM reading_ids)) + 1",
-                               &store->next_id, err));
+                               &next_id, err));
+    atomic_store(&store->next_id, next_id);
     postgres->ready = true;
     return SE_OK;
 }

@@ -6,6 +6,7 @@
 #define SE_SERVE_STORE_SQL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "serve/store.h"
 
@@ -50,9 +51,9 @@ struct store {
     const struct store_backend *backend;
     void *connection; /* the backend's */
     pthread_mutex_t mutex;
-    int lock;        /* file that says that a service uses the store; -1 */
-    int64_t last_ms; /* of store_now */
-    int64_t next_id; /* of store_next_id */
+    int lock;                /* file that says that a service uses the store; -1 */
+    int64_t last_ms;         /* of store_now */
+    _Atomic int64_t next_id; /* of store_next_id, which does not wait for the lock */
 };
 
 /* Open `place` and fill `backend`, `connection`, `lock`, `next_id`. On failure store_close frees

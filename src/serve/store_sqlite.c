@@ -16,7 +16,7 @@
 #include "serve/store_sql.h"
 
 /* The mark in the file's header (SQLite's application_id): "SEye". */
-enum { APPLICATION_ID = 0x53457965, BUSY_MS = 500 };
+enum { APPLICATION_ID = 0x53457965, BUSY_MS = 500, IDLE_STATEMENTS = 24 };
 
 static const char schema[] =
     "CREATE TABLE jobs("
@@ -59,10 +59,18 @@ static const char *const upgrades[STORE_SCHEMA_VERSION] = {
     " reading INTEGER PRIMARY KEY REFERENCES readings(id) ON DELETE CASCADE, bytes BLOB NOT NULL);",
 };
 
+/* The connection, and statements that were prepared before, those used last in front. */
+struct sqlite {
+    sqlite3 *db;
+    sqlite3_stmt *idle[IDLE_STATEMENTS];
+    int idle_count;
+};
+
 struct sqlite_rows {
     struct store_rows rows;
-    struct store *store;
+    struct sqlite *sqlite;
     sqlite3_stmt *statement;
+    bool failed;
 };
 
 static sqlite3_stmt *statement_of(struct store_rows *rows)
@@ -71,11 +79,48 @@ static sqlite3_stmt *statement_of(struct store_rows *rows)
 }
 
 /* Says what SQLite says; returns SE_ERR_IO, or SE_ERR_MEMORY. */
-static int fail(const struct store *store, se_error *err)
+static int fail(const struct sqlite *sqlite, se_error *err)
 {
-    sqlite3 *db = store->connection;
-    return se_fail(err, sqlite3_errcode(db) == SQLITE_NOMEM ? SE_ERR_MEMORY : SE_ERR_IO,
-                   "store: %s", sqlite3_errmsg(db));
+    return se_fail(err, sqlite3_errcode(sqlite->db) == SQLITE_NOMEM ? SE_ERR_MEMORY : SE_ERR_IO,
+                   "store: %s", sqlite3_errmsg(sqlite->db));
+}
+
+/* ---- statements ----------------------------------------------------------------------------- */
+
+/* An idle statement of that text, which is idle no more; NULL: none. */
+static sqlite3_stmt *take_idle(struct sqlite *sqlite, const char *sql)
+{
+    for (int i = 0; i < sqlite->idle_count; i++) {
+        sqlite3_stmt *statement = sqlite->idle[i];
+        if (strcmp(sqlite3_sql(statement), sql) != 0)
+            continue;
+        sqlite->idle_count--;
+        memmove(&sqlite->idle[i], &sqlite->idle[i + 1],
+                (size_t)(sqlite->idle_count - i) * sizeof(sqlite->idle[0]));
+        return statement;
+    }
+    return NULL;
+}
+
+/* Keeps a statement for the next time; the one that was not used for longest goes. */
+static void make_idle(struct sqlite *sqlite, sqlite3_stmt *statement)
+{
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement); /* their texts are the caller's */
+    if (sqlite->idle_count == IDLE_STATEMENTS)
+        sqlite3_finalize(sqlite->idle[--sqlite->idle_count]);
+    memmove(&sqlite->idle[1], &sqlite->idle[0],
+            (size_t)sqlite->idle_count * sizeof(sqlite->idle[0]));
+    sqlite->idle[0] = statement;
+    sqlite->idle_count++;
+}
+
+/* *out goes to make_idle or sqlite3_finalize. Returns SQLite's code. */
+static int prepare(struct sqlite *sqlite, const char *sql, sqlite3_stmt **out)
+{
+    *out = take_idle(sqlite, sql);
+    return *out ? SQLITE_OK
+                : sqlite3_prepare_v3(sqlite->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
 }
 
 /* ---- the backend ---------------------------------------------------------------------------- */
@@ -96,7 +141,11 @@ static int bind(sqlite3_stmt *statement, int index, const struct store_value *va
 
 static void end(struct store_rows *rows)
 {
-    sqlite3_finalize(statement_of(rows));
+    struct sqlite_rows *own = (struct sqlite_rows *)rows;
+    if (own->statement && !own->failed)
+        make_idle(own->sqlite, own->statement);
+    else
+        sqlite3_finalize(own->statement);
     free(rows);
 }
 
@@ -109,15 +158,16 @@ static int begin(struct store *store, struct store_rows **out, const char *sql,
     if (!rows)
         return se_fail_memory(err, "a statement", sizeof(*rows));
     rows->rows.backend = &backend;
-    rows->store = store;
+    rows->sqlite = store->connection;
     /* Its plain BEGIN locks nothing yet, and fails in the middle of a transaction. */
     if (strcmp(sql, "BEGIN") == 0)
         sql = "BEGIN IMMEDIATE";
-    int code = sqlite3_prepare_v2(store->connection, sql, -1, &rows->statement, NULL);
+    int code = prepare(rows->sqlite, sql, &rows->statement);
     for (size_t i = 0; i < count && code == SQLITE_OK; i++)
         code = bind(rows->statement, (int)i + 1, &values[i]);
     if (code != SQLITE_OK) {
-        const int status = fail(store, err);
+        const int status = fail(rows->sqlite, err);
+        rows->failed = true;
         end(&rows->rows);
         return status;
     }
@@ -127,11 +177,11 @@ static int begin(struct store *store, struct store_rows **out, const char *sql,
 
 static int step(struct store_rows *rows, bool *row, se_error *err)
 {
-    const int code = sqlite3_step(statement_of(rows));
+    struct sqlite_rows *own = (struct sqlite_rows *)rows;
+    const int code = sqlite3_step(own->statement);
     *row = code == SQLITE_ROW;
-    return code == SQLITE_ROW || code == SQLITE_DONE
-               ? SE_OK
-               : fail(((struct sqlite_rows *)rows)->store, err);
+    own->failed = code != SQLITE_ROW && code != SQLITE_DONE;
+    return own->failed ? fail(own->sqlite, err) : SE_OK;
 }
 
 static bool is_null(struct store_rows *rows, int column)
@@ -163,14 +213,15 @@ static const void *bytes(struct store_rows *rows, int column, size_t *size)
 
 static int64_t changes(const struct store *store)
 {
-    return sqlite3_changes64(store->connection);
+    return sqlite3_changes64(((const struct sqlite *)store->connection)->db);
 }
 
 static void take_back(struct store *store)
 {
+    const struct sqlite *sqlite = store->connection;
     /* Some failures end the transaction by themselves. */
-    if (!sqlite3_get_autocommit(store->connection))
-        sqlite3_exec(store->connection, "ROLLBACK", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(sqlite->db))
+        sqlite3_exec(sqlite->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 /* AUTOINCREMENT does that. */
@@ -184,7 +235,11 @@ static int remember_id(struct store *store, int64_t id, se_error *err)
 
 static void close_file(struct store *store)
 {
-    sqlite3_close(store->connection);
+    struct sqlite *sqlite = store->connection;
+    while (sqlite->idle_count > 0)
+        sqlite3_finalize(sqlite->idle[--sqlite->idle_count]);
+    sqlite3_close(sqlite->db);
+    free(sqlite);
 }
 
 static const struct store_backend backend = {close_file, begin,   step,      end,
@@ -206,9 +261,9 @@ static int number_of(struct store *store, const char *sql, int64_t *out, se_erro
 
 static int run_script(struct store *store, const char *script, se_error *err)
 {
-    return sqlite3_exec(store->connection, script, NULL, NULL, NULL) == SQLITE_OK
-               ? SE_OK
-               : fail(store, err);
+    const struct sqlite *sqlite = store->connection;
+    return sqlite3_exec(sqlite->db, script, NULL, NULL, NULL) == SQLITE_OK ? SE_OK
+                                                                           : fail(sqlite, err);
 }
 
 static int upgrade(struct store *store, int64_t version, se_error *err)
@@ -268,23 +323,29 @@ static int take_lock(struct store *store, const char *path, se_error *err)
 
 int store_open_sqlite(struct store *store, const char *path, se_error *err)
 {
-    sqlite3 *db;
+    int64_t next_id = 0;
     FORWARD_IF_ERROR(take_lock(store, path, err));
     /* The journal's files get the mode of the database. */
     const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     RETURN_ERROR_IF(file < 0, err, SE_ERR_IO, "store: %s: %s", path, strerror(errno));
     close(file);
-    const int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    store->connection = db;
+    struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
+    if (!sqlite)
+        return se_fail_memory(err, "the store", sizeof(*sqlite));
+    store->connection = sqlite;
     store->backend = &backend;
+    const int code =
+        sqlite3_open_v2(path, &sqlite->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK)
-        return db ? fail(store, err) : se_fail_memory(err, "the store", 0);
-    sqlite3_busy_timeout(db, BUSY_MS);
+        return sqlite->db ? fail(sqlite, err) : se_fail_memory(err, "the store", 0);
+    sqlite3_busy_timeout(sqlite->db, BUSY_MS);
     FORWARD_IF_ERROR(settle_schema(store, path, err));
     /* Without FULL, a commit may be lost when the machine (not the program) stops. */
     FORWARD_IF_ERROR(run_script(store, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", err));
-    return number_of(store,
-                     "SELECT max(coalesce((SELECT max(id) FROM readings), 0),"
-                     " coalesce((SELECT seq FROM sqlite_sequence), 0)) + 1",
-                     &store->next_id, err);
+    const int status = number_of(store,
+                                 "SELECT max(coalesce((SELECT max(id) FROM readings), 0),"
+                                 " coalesce((SELECT seq FROM sqlite_sequence), 0)) + 1",
+                                 &next_id, err);
+    atomic_store(&store->next_id, next_id);
+    return status;
 }

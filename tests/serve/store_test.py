@@ -128,6 +128,47 @@ class Kept(WithServer):
         self.assertEqual(self.server.request("GET", f"/v1/readings/{id_}/picture?x=1").code(), "parameter")
 
 
+class Gathered(unittest.TestCase):
+    """Readings of requests are written several at a time."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="serialeye-serve-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.server = Server(folder=self.folder)
+        self.addCleanup(self.server.stop)
+
+    def names(self):
+        """What another process finds in the database."""
+        with contextlib.closing(sqlite3.connect(self.folder + "/service.db")) as store:
+            return [name for name, in store.execute("SELECT file FROM readings ORDER BY id")]
+
+    def read(self, count, what):
+        names = [f"{what}-{i}" for i in range(count)]
+        for name in names:
+            self.assertEqual(self.server.read(b"text", "?name=" + name).code(), "unknown_type")
+        return names
+
+    def test_written_though_nobody_asks(self):
+        names = self.read(3, "alone")
+        until(lambda: self.names() == names, "three readings")
+
+    def test_whoever_asks_finds_them(self):
+        for i in range(5):
+            for format_ in ("csv", "jsonl"):
+                name, = self.read(1, f"{format_}-{i}")
+                self.assertIn(name, self.server.get("/v1/export?format=" + format_).body.decode())
+        self.read(2, "counted")
+        self.assertEqual(self.server.get("/v1/stats").json()["readings"], 12)
+        self.read(1, "metric")
+        self.assertIn('serialeye_pictures_total{result="unknown_type"} 13\n',
+                      self.server.get("/metrics").body.decode())
+
+    def test_written_at_the_end(self):
+        names = self.read(20, "end")
+        self.assertEqual(self.server.stop(), 0)
+        self.assertEqual(self.names(), names)
+
+
 class Once(WithServer):
     def test_one_key_makes_one_job_at_the_same_time(self):
         answers = []
