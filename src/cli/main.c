@@ -54,18 +54,21 @@ static int run_help(int argc, char **argv)
 }
 
 /* Pictures and tensors come and go: what is as large as they are goes back to the system when it is
- * freed, whatever was freed before. Over the photographs that saves 36 of 245 MB. */
-static void give_large_blocks_back(void)
+ * freed, whatever was freed before. Over the photographs that saves 36 of 245 MB. Of what is
+ * smaller a little is kept for the next picture: to have its pages cleared anew takes 8 % of the
+ * time of docs/example.jpg. */
+static void settle_memory(void)
 {
 #ifdef __GLIBC__
-    enum { LARGE = 2 << 20 };
+    enum { LARGE = 2 << 20, KEPT = 8 << 20 };
     mallopt(M_MMAP_THRESHOLD, LARGE);
+    mallopt(M_TRIM_THRESHOLD, KEPT);
 #endif
 }
 
 int main(int argc, char **argv)
 {
-    give_large_blocks_back();
+    settle_memory();
     if (argc < 2) {
         print_overview(stderr);
         return STATUS_WRONG_USE;
