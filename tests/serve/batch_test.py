@@ -4,7 +4,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from running_service import PICTURE, TEXT, Answer, Server, WithServer, main, until
+from running_service import PICTURE, TEXT, Answer, Server, WithServer, batches, main, until
 
 CLIENTS = 16
 
@@ -15,13 +15,6 @@ def what_was_read(answer):
     for name in ("ms", "request_id", "reading_id"):
         result.pop(name, None)
     return answer.status, result
-
-
-def batches(server):
-    """How many batches there were, by how many pictures they held at most."""
-    lines = server.get("/metrics").body.decode().splitlines()
-    begin = "serialeye_batch_pictures_bucket{le=\""
-    return {line[len(begin):].split('"')[0]: int(line.split()[-1]) for line in lines if line.startswith(begin)}
 
 
 class Batches(WithServer):

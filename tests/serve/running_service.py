@@ -140,6 +140,13 @@ def multipart(parts, boundary="b0unda-ry"):
     return body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
+def batches(server):
+    """How many batches there were, by how many pictures they held at most."""
+    lines = server.get("/metrics").body.decode().splitlines()
+    begin = "serialeye_batch_pictures_bucket{le=\""
+    return {line[len(begin):].split('"')[0]: int(line.split()[-1]) for line in lines if line.startswith(begin)}
+
+
 class WithServer(unittest.TestCase):
     settings = ()
     workers = 1

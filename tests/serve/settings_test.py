@@ -18,7 +18,7 @@ import tempfile
 import time
 import unittest
 
-from running_service import PATIENCE, PICTURE, PROGRAM, TEXT, Answer, Server, main, until
+from running_service import PATIENCE, PICTURE, PROGRAM, TEXT, Answer, Server, batches, main, until
 
 
 class WithFolder(unittest.TestCase):
@@ -255,6 +255,34 @@ class Reload(WithFolder):
         self.assertEqual(server.read(bytes(2 << 20)).code(), "too_large")
         self.assertTrue(server.get("/health").json()["keeps_pictures"])
         self.reload(server, "body_mb = 2\nconnections = 100\n", "until the next start")
+
+    def batches_of_four(self, server):
+        """How many batches one picture makes, and three that come while it is read: of one at most, of three, all."""
+        before = batches(server)
+        pid = server.signal_worker(signal.SIGSTOP)
+        connections = []
+        for i in range(4):
+            connections.append(server.send(b"text %d" % i))
+            until(lambda: sum((health := server.get("/health").json())[name] for name in
+                              ("pictures_running", "pictures_waiting")) == len(connections)
+                  and health["pictures_running"] == 1, "the pictures sent")
+        os.kill(pid, signal.SIGCONT)
+        for connection in connections:
+            self.assertEqual(Answer(connection.getresponse()).code(), "unknown_type")
+            connection.close()
+        after = batches(server)
+        return [after[most] - before[most] for most in ("1", "3", "+Inf")]
+
+    def test_pictures_at_once(self):
+        server = self.start("")
+        self.assertEqual(self.batches_of_four(server), [4, 4, 4])
+        self.reload(server, "batch_pictures = 3\n", "all workers have the new settings")
+        self.assertEqual(self.batches_of_four(server), [1, 2, 2])
+        self.reload(server, "batch_pictures = 2\n", "all workers have the new settings")
+        self.assertEqual(self.batches_of_four(server), [2, 3, 3])
+        self.reload(server, "", "all workers have the new settings")
+        self.assertEqual(self.batches_of_four(server), [4, 4, 4])
+        self.assertEqual(server.read().json()["readings"][0]["text"], TEXT)
 
     def test_no_request_is_lost(self):
         server = self.start("", workers=2)

@@ -9,6 +9,7 @@
  *   "limit"    answers with the time limit that it was told
  *   "hold"     answers when it is cancelled
  *   "keep"     answers when one that is held is cancelled
+ *   "ask N"    the same as "want", without waiting: others are read meanwhile
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,7 +33,7 @@
 #include "serve/engine.h"
 #include "serve/link.h"
 
-enum { MAX_WORKS = 8, MAX_HELD = 8 };
+enum { MAX_WORKS = 8, MAX_HELD = 8, ASK_MS = 30 };
 
 /* ---- a worker ------------------------------------------------------------------------------- */
 
@@ -80,10 +82,46 @@ static void answer_kept(uint64_t cancelled)
     kept_count = 0;
 }
 
+/* Ids of those that asked for memory and got it. */
+static uint64_t granted[MAX_HELD];
+static size_t granted_count;
+
+static void ask_for_memory(uint64_t id, const char *text)
+{
+    const struct link_message want = {
+        .kind = LINK_WANT, .id = id, .size = (uint64_t)atoi(text) << 20};
+    if (link_send(LINK_FD, &want, -1, NULL) != SE_OK)
+        _exit(4);
+}
+
+static void take_grant(uint64_t id)
+{
+    if (granted_count == MAX_HELD)
+        _exit(9);
+    note("(");
+    granted[granted_count++] = id;
+}
+
+static void answer_granted(void)
+{
+    for (size_t i = 0; i < granted_count; i++) {
+        const struct link_message done = {.kind = LINK_DONE, .id = granted[i], .size = 2};
+        int file;
+        note(")");
+        if (link_memory_file(&file, "{}", 2, NULL) != SE_OK)
+            _exit(7);
+        link_send(LINK_FD, &done, file, NULL);
+        close(file);
+    }
+    granted_count = 0;
+}
+
 /* Is it one that is not answered now? */
 static bool put_by(const char *text, uint64_t id)
 {
-    if (strcmp(text, "hold") == 0)
+    if (strncmp(text, "ask ", 4) == 0)
+        ask_for_memory(id, text + 4);
+    else if (strcmp(text, "hold") == 0)
         held = id;
     else if (strcmp(text, "keep") == 0 && kept_count < MAX_HELD)
         kept[kept_count++] = id;
@@ -125,14 +163,25 @@ static void do_as_told(const struct link_message *task, int file)
         close(answer);
 }
 
+/* Waits for a message; those that got memory are answered when none has come for a while. */
+static void wait_for_message(void)
+{
+    struct pollfd front = {.fd = LINK_FD, .events = POLLIN};
+    while (granted_count > 0 && poll(&front, 1, ASK_MS) == 0)
+        answer_granted();
+}
+
 static int worker(void)
 {
     struct link_message message = {.kind = LINK_READY};
     int file;
     link_send(LINK_FD, &message, -1, NULL);
-    while (link_receive(LINK_FD, &message, &file, NULL) == SE_OK) {
+    for (wait_for_message(); link_receive(LINK_FD, &message, &file, NULL) == SE_OK;
+         wait_for_message()) {
         if (message.kind == LINK_READ)
             do_as_told(&message, file);
+        else if (message.kind == LINK_GRANT)
+            take_grant(message.id);
         else if (message.kind == LINK_CANCEL)
             answer_kept(message.id);
         if (file >= 0)
@@ -195,8 +244,10 @@ static void stop(struct fixture *fixture)
     free(fixture);
 }
 
-/* A work of so many pictures of one device, or, when `parts` is 0, of one. */
-static void submit_parts(struct fixture *fixture, int index, const char *text, int parts)
+/* A work with a deadline (0: none) of so many pictures of one device, or, when `parts` is 0, of
+ * one. */
+static void submit_work(struct fixture *fixture, int index, const char *text, int parts,
+                        int64_t deadline_ns)
 {
     struct work *work = &fixture->works[index];
     struct work_picture *picture = &fixture->pictures[index];
@@ -205,6 +256,7 @@ static void submit_parts(struct fixture *fixture, int index, const char *text, i
     *work = (struct work){.pictures = picture,
                           .count = 1,
                           .client = "test",
+                          .deadline_ns = deadline_ns,
                           .socket = -1,
                           .context = fixture,
                           .done = on_done,
@@ -212,9 +264,19 @@ static void submit_parts(struct fixture *fixture, int index, const char *text, i
     engine_submit(fixture->engine, work);
 }
 
+static void submit_parts(struct fixture *fixture, int index, const char *text, int parts)
+{
+    submit_work(fixture, index, text, parts, 0);
+}
+
+static void submit_until(struct fixture *fixture, int index, const char *text, int64_t deadline_ns)
+{
+    submit_work(fixture, index, text, 0, deadline_ns);
+}
+
 static void submit(struct fixture *fixture, int index, const char *text)
 {
-    submit_parts(fixture, index, text, 0);
+    submit_work(fixture, index, text, 0, 0);
 }
 
 /* Waits for a work and tells its code. */
@@ -372,6 +434,38 @@ static void test_batch_cancel(void **state)
     stop(fixture);
 }
 
+/* One of a batch has a deadline, which passes: the others are not touched, nor is the process. True
+ * when all four were in one batch, which they are unless the machine is slower than the deadline.
+ */
+static bool miss_deadline(int64_t deadline_ns)
+{
+    static const char *const texts[] = {"read", "hold", "read", "read"}, *const codes[] = {
+                                                                             "", "deadline", "",
+                                                                             ""};
+    struct fixture *fixture = start_batches(1, 4, deadline_ns / 4);
+    expect(fixture, "read", ""); /* the worker is there */
+    for (int i = 0; i < 4; i++)
+        submit_until(fixture, i, texts[i], i == 1 ? clock_now_ns() + deadline_ns : 0);
+    for (int i = 0; i < 4; i++)
+        sem_wait(&fixture->done);
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(fixture->pictures[i].code, codes[i]);
+        work_picture_free(&fixture->pictures[i]);
+    }
+    assert_int_equal(restarts(fixture), 0);
+    const bool together = batches(fixture).counts[3] == 1;
+    stop(fixture);
+    return together;
+}
+
+static void test_batch_deadline(void **state)
+{
+    int64_t deadline_ns = 200000000;
+    (void)state;
+    while (!miss_deadline(deadline_ns))
+        deadline_ns *= 2;
+}
+
 /* A GPU fails with a batch: all are tried again, and the one that fails again is not refused. */
 static void test_batch_device(void **state)
 {
@@ -494,15 +588,16 @@ static void test_device(void **state)
     stop(fixture);
 }
 
-/* What the workers noted, after works of `text` by four of them at once. */
-static void run_together(const char *text, char *log, size_t size)
+/* What the workers noted, after works of `text`: so many workers at once, each with up to `most`.
+ */
+static void run_together(int workers, int most, const char *text, char *log, size_t size)
 {
     char path[] = "/tmp/serialeye-engine-XXXXXX";
     const int file = mkstemp(path);
     assert_true(file >= 0);
     /* Before the engine: its thread hands the environment to the workers. */
     setenv("TEST_ENGINE_LOG", path, 1);
-    struct fixture *fixture = start(4);
+    struct fixture *fixture = start_batches(workers, most, 0);
     for (int i = 0; i < MAX_WORKS; i++)
         submit(fixture, i, text);
     for (int i = 0; i < MAX_WORKS; i++)
@@ -533,25 +628,42 @@ static void test_memory(void **state)
 {
     char log[64];
     (void)state;
-    run_together("want 60", log, sizeof(log));
+    run_together(4, 1, "want 60", log, sizeof(log));
     assert_int_equal(most_at_once(log), 1);
-    run_together("want 40", log, sizeof(log));
+    run_together(4, 1, "want 40", log, sizeof(log));
     assert_in_range(most_at_once(log), 1, 2);
     /* Larger than the budget: alone. */
-    run_together("want 500", log, sizeof(log));
+    run_together(4, 1, "want 500", log, sizeof(log));
     assert_int_equal(most_at_once(log), 1);
+}
+
+/* Those of a batch count one by one, as those of several workers do. */
+static void test_batch_memory(void **state)
+{
+    static const int workers[] = {1, 2};
+    char log[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof(workers) / sizeof(workers[0]); i++) {
+        run_together(workers[i], 8, "ask 60", log, sizeof(log));
+        assert_int_equal(most_at_once(log), 1);
+        run_together(workers[i], 8, "ask 30", log, sizeof(log));
+        assert_in_range(most_at_once(log), 1, 3);
+        run_together(workers[i], 8, "ask 500", log, sizeof(log));
+        assert_int_equal(most_at_once(log), 1);
+    }
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),        cmocka_unit_test(test_crash),
-        cmocka_unit_test(test_stuck),        cmocka_unit_test(test_stages),
-        cmocka_unit_test(test_time_limit),   cmocka_unit_test(test_device),
-        cmocka_unit_test(test_memory),       cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_batch_delay),  cmocka_unit_test(test_batch_crash),
-        cmocka_unit_test(test_batch_stuck),  cmocka_unit_test(test_batch_delay_is_exact),
-        cmocka_unit_test(test_batch_cancel), cmocka_unit_test(test_batch_device),
+        cmocka_unit_test(test_reads),          cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_stuck),          cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_time_limit),     cmocka_unit_test(test_device),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_batch_delay),    cmocka_unit_test(test_batch_crash),
+        cmocka_unit_test(test_batch_stuck),    cmocka_unit_test(test_batch_delay_is_exact),
+        cmocka_unit_test(test_batch_cancel),   cmocka_unit_test(test_batch_device),
+        cmocka_unit_test(test_batch_deadline), cmocka_unit_test(test_batch_memory),
     };
     if (argc > 1 && strcmp(argv[1], "worker") == 0)
         return worker();
