@@ -80,15 +80,16 @@ def ready(options, _pictures):
 
 
 def throughput(options, pictures):
-    rates, costs = {"service": [], "read": []}, {"service": [], "read": []}
+    rates, costs, client = {"service": [], "read": []}, {"service": [], "read": []}, []
     service = Service(options.program, *options.settings, workers=CORES)
     flags = [flag for one in options.settings for flag in ("--set", one)]
     closed(service, pictures, 3)
     for _ in range(3):
-        before = service.cpu_seconds()
+        before, own = service.cpu_seconds(), time.process_time()
         rate, run = closed(service, pictures, options.seconds)
         rates["service"].append(rate)
         costs["service"].append((service.cpu_seconds() - before) / len(run.times))
+        client.append((time.process_time() - own) / len(run.times))
         paths = list(itertools.islice(itertools.cycle(options.files), int(rates["service"][-1] * options.seconds) + 1))
         # Its start, models included, is taken off: the service has that behind it.
         alone, all_ = run_read(options.program, flags, paths[:1]), run_read(options.program, flags, paths)
@@ -98,6 +99,7 @@ def throughput(options, pictures):
     for name, values in rates.items():
         print(f"{name}: " + ", ".join(f"{one:.2f}" for one in values) + " pictures/s; processor time "
               + ", ".join(f"{one * 1e3:.1f}" for one in costs[name]) + " ms a picture")
+    print(f"the client: {sorted(client)[1] * 1e3:.2f} ms a picture")
     ratio = sorted(a / b for a, b in zip(rates["service"], rates["read"]))[1]
     check(ratio >= 0.9, f"at least 0.9 of serialeye read --jobs {CORES} (median of 3 pairs: {ratio:.2f})")
 

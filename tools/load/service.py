@@ -3,6 +3,8 @@ import http.client
 import json
 import os
 import pathlib
+import re
+import select
 import shutil
 import signal
 import socket
@@ -10,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.parse
 
 PATIENCE = 120  # seconds after which something will never happen
 
@@ -129,45 +132,113 @@ def multipart(pictures):
     return body, {"Content-Type": "multipart/form-data; boundary=b"}
 
 
-class Clients:
-    """`count` clients, one request after the other each, over connections that are kept."""
+class Connection:
+    """A connection that is kept, with one request under way. It does not block."""
 
-    def __init__(self, service, count, next_picture, seconds=None, total=None, query=""):
-        self.service, self.next_picture, self.query = service, next_picture, query
-        self.end = time.monotonic() + seconds if seconds else None
-        self.left = total
-        self.lock = threading.Lock()
-        self.times, self.statuses, self.bodies = [], {}, []
-        self.threads = [threading.Thread(target=self.run) for _ in range(count)]
+    def __init__(self, service):
+        self.socket = socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE)
+        self.socket.setblocking(False)
+        self.left, self.reply = memoryview(b""), b""
+
+    def send(self, request):
+        self.left, self.reply = memoryview(request), b""
+        self.go_on()
+
+    def go_on(self):
+        """Sends what the socket takes."""
+        try:
+            while self.left:
+                self.left = self.left[self.socket.send(self.left):]
+        except BlockingIOError:
+            pass
 
     def take(self):
-        with self.lock:
-            if self.end and time.monotonic() >= self.end or self.left == 0:
-                return None
-            if self.left:
-                self.left -= 1
-            return self.next_picture()
+        """Receives what is there; the status, the body and whether the connection stays, or None."""
+        chunk = self.socket.recv(1 << 18)
+        self.reply = self.reply + chunk if self.reply else chunk
+        if not chunk:
+            raise SystemExit("the service has closed a connection without a reply")
+        end = self.reply.find(b"\r\n\r\n")
+        if end < 0:
+            return None
+        head = self.reply[:end + 2]
+        length = int(re.search(rb"\r\nContent-Length: (\d+)\r\n", head)[1])
+        if len(self.reply) < end + 4 + length:
+            return None
+        stays = not self.left and b"\r\nConnection: close\r\n" not in head
+        return int(head[9:12]), self.reply[end + 4:], stays
 
-    def run(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=PATIENCE)
-        while (picture := self.take()) is not None:
-            name, data = picture
-            begin = time.monotonic()
-            status, body = self.service.request("POST", "/v1/read?name=" + name + self.query, data,
-                                                connection=connection)
-            took = time.monotonic() - begin
-            with self.lock:
-                self.times.append(took)
-                self.statuses[status] = self.statuses.get(status, 0) + 1
-                self.bodies.append((name, status, body))
-        connection.close()
+
+class Clients:
+    """`count` clients, one request after the other each, over connections that are kept. All of them
+    are this thread, which takes as little of the processor as it can: it is the service that is to
+    be measured."""
+
+    def __init__(self, service, count, next_picture, seconds=None, total=None):
+        self.service, self.count, self.next_picture = service, count, next_picture
+        self.seconds, self.left = seconds, total
+        self.times, self.statuses, self.bodies = [], {}, []
+        self.requests = {}  # name → bytes
+
+    def next_request(self):
+        """The picture's name and its request; None at the end."""
+        if self.left == 0 or (self.end and time.monotonic() >= self.end):
+            return None
+        if self.left:
+            self.left -= 1
+        name, data = self.next_picture()
+        if name not in self.requests:
+            self.requests[name] = (f"POST /v1/read?name={urllib.parse.quote(name)} HTTP/1.1\r\nHost: localhost\r\n"
+                                   f"Content-Length: {len(data)}\r\n\r\n").encode() + data
+        return name, self.requests[name]
+
+    def start(self, connection=None):
+        """The next request, over a connection of its own unless there is one."""
+        request = self.next_request()
+        if request is None:
+            if connection:
+                connection.socket.close()
+            return
+        if connection is None:
+            connection = Connection(self.service)
+            self.epoll.register(connection.socket, select.EPOLLIN)
+            self.connections[connection.socket.fileno()] = connection
+        connection.name, connection.begin = request[0], time.monotonic()
+        connection.send(request[1])
+        self.open += 1
+        if connection.left:
+            self.epoll.modify(connection.socket, select.EPOLLIN | select.EPOLLOUT)
+
+    def on_event(self, connection, event):
+        if event & select.EPOLLOUT:
+            connection.go_on()
+            if not connection.left:
+                self.epoll.modify(connection.socket, select.EPOLLIN)
+        reply = connection.take() if event & ~select.EPOLLOUT else None
+        if reply is None:
+            return
+        status, body, stays = reply
+        self.times.append(time.monotonic() - connection.begin)
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        self.bodies.append((connection.name, status, body))
+        self.open -= 1
+        if not stays:
+            connection.socket.close()
+        self.start(connection if stays else None)
 
     def go(self):
         begin = time.monotonic()
-        for thread in self.threads:
-            thread.start()
-        for thread in self.threads:
-            thread.join()
+        self.end = begin + self.seconds if self.seconds else None
+        self.connections, self.open = {}, 0
+        with select.epoll() as self.epoll:
+            for _ in range(self.count):
+                self.start()
+            while self.open:
+                events = self.epoll.poll(PATIENCE)
+                if not events:
+                    raise SystemExit("the service does not answer")
+                for descriptor, event in events:
+                    self.on_event(self.connections[descriptor], event)
         self.seconds = time.monotonic() - begin
         return self
 
