@@ -36,12 +36,14 @@ int bench_jobs(const se_settings *settings)
 
 /* ---- peak ----------------------------------------------------------------------------------- */
 
-/* Those of the fastest tier that the setting `cpu` allows and the machine has. */
+/* Those of a tier that the machine has, AUTO: of the fastest. */
 static const struct cpu_kernels *kernels_of(enum nn_cpu_tier limit)
 {
 #if defined(__x86_64__)
     const char *missing;
 #if defined(SE_HAVE_AMX)
+    if (limit == NN_CPU_BF16)
+        return &cpu_kernels_amx_bf16;
     if ((limit == NN_CPU_AUTO || limit == NN_CPU_AMX) && cpu_has_tier(NN_CPU_AMX, &missing))
         return &cpu_kernels_amx;
 #endif
@@ -69,7 +71,8 @@ static void peak_piece(void *context, size_t piece, int thread)
 
 int bench_peak(const se_settings *settings, int threads, double *gflops, se_error *err)
 {
-    const enum nn_cpu_tier tier = settings_values_of(settings)->cpu;
+    enum nn_cpu_tier tier;
+    FORWARD_IF_ERROR(precision_tier(settings_values_of(settings), &tier, err));
     /* Refuses a tier that the machine lacks. */
     if (!nn_cpu_backend(tier, err))
         return SE_ERR_UNSUPPORTED;
@@ -153,7 +156,8 @@ static int network_options(const struct settings_values *values, const struct mo
                            const struct bench_network *bench, struct nn_model_options *out,
                            se_error *err)
 {
-    *out = (struct nn_model_options){.backend = values->backend, .cpu = values->cpu};
+    *out = (struct nn_model_options){.backend = values->backend};
+    FORWARD_IF_ERROR(precision_tier(values, &out->cpu, err));
     if (bench->gpu) {
         out->backend = NN_BACKEND_GPU;
         out->device = values->device;

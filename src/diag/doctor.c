@@ -62,7 +62,7 @@ static int add_model_file(struct doctor_report *report, const se_settings *setti
 
 /* What runs the networks; static storage. backend NULL: nothing can. */
 struct doctor_networks {
-    const char *backend, *precision;
+    const char *backend, *precision, *recognizer_precision;
     bool on_gpu, refused; /* use_gpu = true could not be done */
     se_error why_not;
 };
@@ -83,6 +83,8 @@ static void add_loading(struct doctor_report *report, const struct settings_valu
     if (status == SE_OK) {
         networks->backend = nn_model_backend_name(opened.detector);
         networks->precision = nn_model_precision_name(opened.detector);
+        networks->recognizer_precision =
+            nn_model_precision_name(recognizer_model(opened.recognizer));
         networks->on_gpu = opened.on_gpu;
         networks->why_not = opened.why_not;
         networks_close(&opened);
@@ -141,8 +143,8 @@ static void add_use(struct doctor_report *report, const struct settings_values *
         doctor_add(report, DOCTOR_OK, "use", "networks", "%s: %s", networks->backend,
                    values->cpu == NN_CPU_AUTO ? "the fastest that this processor runs"
                                               : "by the setting cpu");
-        doctor_add(report, DOCTOR_OK, "use", "precision", "detector %s, recognizer fp32",
-                   networks->precision);
+        doctor_add(report, DOCTOR_OK, "use", "precision", "detector %s, recognizer %s",
+                   networks->precision, networks->recognizer_precision);
     }
     doctor_add(report, DOCTOR_OK, "use", "one picture", "%d threads (%s)",
                values->threads ? values->threads : cpus,

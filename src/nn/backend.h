@@ -180,6 +180,7 @@ struct nn_backend {
                se_error *err);
     /* As nn_model_peak_gflops says; NULL: not known. */
     double (*peak_gflops)(void);
+    const char *precision; /* of its products, for people: "fp16"; NULL: fp32 */
     /* What runs nodes in 8 bits, for people: "int8 avx2". NULL: the backend has float32 alone. */
     const char *(*int8_name)(void);
     const struct nn_remote *remote; /* NULL: tensors are in the host's memory */

@@ -228,7 +228,7 @@ const char *nn_model_precision_name(const struct nn_model *model)
 {
     if (model->int8)
         return model->backend->int8_name();
-    return model->backend && model->backend->remote ? "fp16" : "fp32";
+    return model->backend && model->backend->precision ? model->backend->precision : "fp32";
 }
 
 double nn_model_peak_gflops(const struct nn_model *model)

@@ -21,8 +21,16 @@
 enum nn_backend_kind { NN_BACKEND_CPU, NN_BACKEND_REF, NN_BACKEND_GPU };
 
 /* Highest instruction set the CPU backend may use. */
-enum nn_cpu_tier { NN_CPU_AUTO, NN_CPU_PORTABLE, NN_CPU_AVX2, NN_CPU_AVX512, NN_CPU_AMX };
-enum { NN_CPU_TIERS = NN_CPU_AMX + 1 };
+/* NN_CPU_BF16: as NN_CPU_AMX, with matrix products in bfloat16; never what AUTO takes. */
+enum nn_cpu_tier {
+    NN_CPU_AUTO,
+    NN_CPU_PORTABLE,
+    NN_CPU_AVX2,
+    NN_CPU_AVX512,
+    NN_CPU_AMX,
+    NN_CPU_BF16
+};
+enum { NN_CPU_TIERS = NN_CPU_BF16 + 1 };
 
 /* "auto", "avx2"; static storage. */
 const char *nn_cpu_tier_name(enum nn_cpu_tier tier);
@@ -102,7 +110,7 @@ struct nn_shape nn_model_input_shape(const struct nn_model *model);
 int64_t nn_model_output_columns(const struct nn_model *model);
 /* What runs it, for people: "cpu avx2", "ref", "gpu 0"; "none" of a description. Static storage. */
 const char *nn_model_backend_name(const struct nn_model *model);
-/* "fp32"; of a GPU "fp16"; or what runs the nodes in 8 bits: "int8 avx512vnni". Static storage. */
+/* "fp32", "bf16"; of a GPU "fp16"; or what runs the nodes in 8 bits: "int8 avx512vnni". Static storage. */
 const char *nn_model_precision_name(const struct nn_model *model);
 /* GFLOP/s at which one core does the fused multiply-adds of the model's kernels and nothing else:
  * what no step can pass. Measured here, in about 50 ms of processor time. Of a GPU, all of it: what

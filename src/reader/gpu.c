@@ -11,15 +11,15 @@ static int load(const struct settings_values *values, const struct model_paths *
 {
     struct nn_model_options options;
     const size_t most = (size_t)values->gpu_memory_mb << 20;
-    const struct recognizer_options recognizer = {
+    struct recognizer_options recognizer = {
         .model = paths->recognizer,
         .dictionary = values->dictionary[0] ? values->dictionary : NULL,
         .backend = gpu ? NN_BACKEND_GPU : values->backend,
-        .cpu = values->cpu,
         .device = values->device,
         .device_max_bytes = most,
         .spare = gpu,
     };
+    FORWARD_IF_ERROR(precision_tier(values, &recognizer.cpu, err));
     FORWARD_IF_ERROR(precision_detector(values, paths->detector, &options, err));
     if (gpu) {
         options.backend = NN_BACKEND_GPU;

@@ -17,19 +17,30 @@ static int detector_hash(const struct settings_values *values, const char *path,
     return sha256_of_file(path, own, &size, err);
 }
 
-/* Without VNNI 8 bits are no faster than float32 (docs/SPEED.md). */
-static bool is_faster(const struct settings_values *values)
+int precision_tier(const struct settings_values *values, enum nn_cpu_tier *out, se_error *err)
 {
-    return values->backend == NN_BACKEND_CPU && cpu_has_vnni() &&
-           (values->cpu == NN_CPU_AUTO || values->cpu >= NN_CPU_AVX512);
+    const bool asked = values->precision == SETTING_BF16;
+    const char *missing = NULL;
+    *out = values->cpu;
+    if (!asked && values->precision != SETTING_PRECISION_AUTO)
+        return SE_OK;
+    if (values->backend == NN_BACKEND_REF)
+        missing = "bfloat16: the backend ref computes in fp32 alone";
+    else if (values->cpu != NN_CPU_AUTO && values->cpu != NN_CPU_AMX)
+        missing = "bfloat16: only cpu = amx has it";
+    else if (cpu_has_tier(NN_CPU_BF16, &missing))
+        *out = NN_CPU_BF16;
+    RETURN_ERROR_IF(missing && asked, err, SE_ERR_UNSUPPORTED,
+                    "precision = bf16: this machine, as set, lacks %s", missing);
+    return SE_OK;
 }
 
 int precision_detector(const struct settings_values *values, const char *path,
                        struct nn_model_options *out, se_error *err)
 {
-    *out = (struct nn_model_options){.backend = values->backend, .cpu = values->cpu};
-    const bool asked = values->precision == SETTING_INT8;
-    if (values->precision == SETTING_FP32 || (!asked && !is_faster(values)))
+    *out = (struct nn_model_options){.backend = values->backend};
+    FORWARD_IF_ERROR(precision_tier(values, &out->cpu, err));
+    if (values->precision != SETTING_INT8)
         return SE_OK;
     RETURN_ERROR_IF(values->backend == NN_BACKEND_REF, err, SE_ERR_UNSUPPORTED,
                     "precision = int8: the backend ref computes in fp32 alone");
@@ -37,13 +48,11 @@ int precision_detector(const struct settings_values *values, const char *path,
     const char *sha256;
     FORWARD_IF_ERROR(detector_hash(values, path, own, &sha256, err));
     const struct int8_model *model = int8_model_find(sha256);
-    RETURN_ERROR_IF(!model && asked, err, SE_ERR_MODEL,
+    RETURN_ERROR_IF(!model, err, SE_ERR_MODEL,
                     "%s: precision = int8, but there are no 8-bit ranges for this model (SHA-256 "
                     "%s): use fp32, or make some with tools/calibrate/int8.py",
                     path, sha256);
-    if (model) {
-        out->ranges = model->ranges;
-        out->range_count = model->range_count;
-    }
+    out->ranges = model->ranges;
+    out->range_count = model->range_count;
     return SE_OK;
 }

@@ -40,8 +40,8 @@ enum setting_preset {
     PRESET_SCREEN_GLARE
 };
 
-/* SETTING_PRECISION_AUTO: int8 where that is faster and possible, see reader/precision.h. */
-enum setting_precision { SETTING_PRECISION_AUTO, SETTING_FP32, SETTING_INT8 };
+/* See reader/precision.h. */
+enum setting_precision { SETTING_PRECISION_AUTO, SETTING_FP32, SETTING_BF16, SETTING_INT8 };
 
 enum setting_gpu { SETTING_AUTO, SETTING_TRUE, SETTING_FALSE };
 

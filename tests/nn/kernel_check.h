@@ -55,7 +55,10 @@ void check_bench_run(const struct check_bench *bench);
 CPU_KERNELS(X)
 #undef X
 
-/* gemm over views and `split`, of tiers with tile.split; called by check_gemm. */
+/* Error of a product on tiles, in parts of the root of the sum of squares of its terms; 0 without
+ * them. */
+double check_split_error(const struct cpu_tile *tile);
+/* gemm over views and `split`, of tiers with tile.parts; called by check_gemm. */
 void check_split_products(const struct cpu_kernels *kernels, const char *name);
 
 /* Rows of --bench for the 8-bit kernels whose name contains `pattern`. */

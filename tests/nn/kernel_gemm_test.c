@@ -85,7 +85,7 @@ static void gemm_make(const struct cpu_kernels *kernels, const struct gemm_case 
         d->g.ldr = (ptrdiff_t)ldc;
         d->g.residual = check_random((t->m - 1) * ldc + t->n, outliers);
     }
-    if (kernels->tile.split)
+    if (kernels->tile.parts)
         d->g.split = check_area(cpu_split_floats(&kernels->tile, t->m, rows));
 }
 
@@ -96,6 +96,15 @@ static void gemm_make(const struct cpu_kernels *kernels, const struct gemm_case 
  * Denormal operands count as 0; of these tests they are at most 1e-41, and meet at most 1e4.
  */
 static const double SPLIT_ERROR = 3.0 / 65536, DENORMAL_PRODUCT = 64 * 1e-37;
+
+/* With one part |x - hi| of both operands is all there is: 2^-7 of a product, and half as much
+ * again where many terms add up by squares: four times their standard deviation. */
+static const double BF16_ERROR = 3.0 / 256;
+
+double check_split_error(const struct cpu_tile *tile)
+{
+    return tile->parts == 0 ? 0 : tile->parts == 1 ? BF16_ERROR : SPLIT_ERROR;
+}
 
 /* Want and limit of one element. */
 static double gemm_want(const struct cpu_tile *tile, const struct gemm_case *t,
@@ -119,8 +128,8 @@ static double gemm_want(const struct cpu_tile *tile, const struct gemm_case *t,
         y += residual;
     /* Rounding of a sum of k terms: at most k half-units of the sum of sizes; √k in practice. */
     *limit = gain * size * 1e-7 * (2 + sqrt((double)t->k)) + extra + 1e-38;
-    if (tile->split)
-        *limit += gain * SPLIT_ERROR * sqrt(squares) + DENORMAL_PRODUCT;
+    if (tile->parts)
+        *limit += gain * check_split_error(tile) * sqrt(squares) + DENORMAL_PRODUCT;
     return y;
 }
 
@@ -194,12 +203,14 @@ static void check_chains(const struct cpu_kernels *kernels, const char *name)
 }
 
 /* A number that is none, an infinite one and the largest there are stay what they are: they must
- * not meet inf - inf or 0·inf inside a product. */
+ * not meet inf - inf or 0·inf inside a product. Those past the largest of bfloat16 are infinite
+ * where products have it alone. */
 static void check_extremes(const struct cpu_kernels *kernels, const char *name)
 {
     static const float extremes[] = {INFINITY, -INFINITY, NAN, FLT_MAX, -FLT_MAX, 3.395e38f};
     enum { EXTREMES = sizeof(extremes) / sizeof(extremes[0]) };
     const struct gemm_case t = {.m = EXTREMES, .k = 40, .n = 20, .segments = 1};
+    const struct cpu_tile *tile = &kernels->tile;
     for (int of_weights = 0; of_weights < 2; of_weights++) {
         struct gemm_data d;
         gemm_make(kernels, &t, false, &d);
@@ -220,10 +231,14 @@ static void check_extremes(const struct cpu_kernels *kernels, const char *name)
         for (size_t i = 0; i < t.m; i++) {
             for (size_t j = 0; j < t.n; j++) {
                 const float x = a[i * t.k + 7], w = d.weight[7 * t.n + j];
-                const double want = (double)x * (double)w + (double)d.bias[j];
+                const float over = tile->parts == 1 ? 3.3961e38f : INFINITY;
+                const double from = fabsf(x) > over ? copysign(INFINITY, (double)x) : (double)x;
+                const double by = fabsf(w) > over ? copysign(INFINITY, (double)w) : (double)w;
+                const double want = from * by + (double)d.bias[j];
                 const float got = d.g.c[i * t.n + j];
                 if (isfinite(want))
-                    check_near(name, i * t.n + j, got, want, 1e-4 * fabs(want) + 1e-6);
+                    check_near(name, i * t.n + j, got, want,
+                               (1e-4 + check_split_error(tile)) * fabs(want) + 1e-6);
                 else if (isnan(want) ? !isnan(got) : (double)got != want)
                     check_near(name, i * t.n + j, got, want, 0); /* fails, and says so */
             }
@@ -234,7 +249,7 @@ static void check_extremes(const struct cpu_kernels *kernels, const char *name)
 
 void check_gemm(const struct cpu_kernels *kernels, const char *name)
 {
-    if (kernels->tile.split) {
+    if (kernels->tile.parts) {
         check_chains(kernels, name);
         check_split_products(kernels, name);
     }

@@ -22,7 +22,8 @@ static uint16_t *half_area(size_t count)
     return (uint16_t *)(void *)check_area(floats) + 2 * floats - count;
 }
 
-/* hi + lo is the number, up to what two times 8 bits cannot hold. */
+/* hi + lo is the number, up to what two times 8 bits cannot hold, or hi up to what 8 bits cannot.
+ */
 static void check_split(const struct cpu_kernels *kernels, const char *name, size_t rows,
                         size_t count)
 {
@@ -37,12 +38,15 @@ static void check_split(const struct cpu_kernels *kernels, const char *name, siz
                                       .hi = hi,
                                       .lo = lo,
                                       .step = (ptrdiff_t)step};
+    const double part = kernels->tile.parts > 1 ? 1.0 / 65536 : 1.0 / 256;
     kernels->split(&run);
     for (size_t r = 0; r < rows; r++) {
         for (size_t i = 0; i < count; i++) {
             const double want = (double)x[r * x_step + i];
-            const double sum = bf16(hi[r * step + i]) + bf16(lo[r * step + i]);
-            check_near(name, r * count + i, (float)sum, want, fabs(want) / 65536 + 1e-37);
+            double sum = bf16(hi[r * step + i]);
+            if (kernels->tile.parts > 1)
+                sum += bf16(lo[r * step + i]);
+            check_near(name, r * count + i, (float)sum, want, fabs(want) * part + 1e-37);
         }
     }
     if (rows > 1 && (hi[count] != between || lo[count + 1] != between_lo))
@@ -54,7 +58,8 @@ struct view_case {
     size_t m, ci, kh, kw, stride, n; /* outputs of a row; channels; the kernel; columns */
 };
 
-/* Rows of a picture in split form, [kh][hi, lo][half], and weights [kh][kw·ci rounded up][n]. */
+/* Rows of a picture in split form, [kh][hi, lo, if there is one][half], and weights [kh][kw·ci
+ * rounded up][n]. */
 struct view_data {
     size_t run, half;
     float *x, *weight;
@@ -68,9 +73,9 @@ static struct view_data view_make(const struct cpu_kernels *kernels, const struc
     const size_t whole = (t->m + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
     d.half = (whole - 1) * t->stride * t->ci + d.run;
     d.x = check_random(t->kh * d.half, true);
-    d.split = half_area(t->kh * 2 * d.half);
+    d.split = half_area(t->kh * kernels->tile.parts * d.half);
     for (size_t r = 0; r < t->kh; r++) {
-        uint16_t *hi = d.split + 2 * r * d.half;
+        uint16_t *hi = d.split + kernels->tile.parts * r * d.half;
         const struct cpu_split_run run = {
             .x = d.x + r * d.half, .rows = 1, .count = d.half, .hi = hi, .lo = hi + d.half};
         kernels->split(&run);
@@ -96,7 +101,7 @@ static void check_view(const struct cpu_kernels *kernels, const char *name,
     const struct cpu_split_view view = {.hi = d.split,
                                         .lo = (ptrdiff_t)d.half,
                                         .pixel = (ptrdiff_t)(t->stride * t->ci),
-                                        .run = 2 * (ptrdiff_t)d.half,
+                                        .run = (ptrdiff_t)(kernels->tile.parts * d.half),
                                         .runs = t->kh,
                                         .steps = d.run / CPU_SPLIT_STEP};
     const struct cpu_gemm g = {.rows = t->m,
@@ -118,8 +123,8 @@ static void check_view(const struct cpu_kernels *kernels, const char *name,
                 size += fabs(product);
             }
             /* As in kernel_gemm_test.c. */
-            const double limit =
-                3.0 / 65536 * sqrt(squares) + size * 1e-7 * (2 + sqrt((double)k)) + 1e-35;
+            const double limit = check_split_error(&kernels->tile) * sqrt(squares) +
+                                 size * 1e-7 * (2 + sqrt((double)k)) + 1e-35;
             check_near(name, i * t->n + j, g.c[i * t->n + j], sum > 0 ? sum : 0, limit);
         }
     }

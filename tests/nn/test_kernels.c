@@ -36,6 +36,7 @@ static const struct {
 #endif
 #if defined(SE_HAVE_AMX)
     {&cpu_kernels_amx, NN_CPU_AMX},
+    {&cpu_kernels_amx_bf16, NN_CPU_BF16},
 #endif
 };
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };

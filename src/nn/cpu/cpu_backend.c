@@ -143,7 +143,7 @@ static double cpu_peak(const struct cpu_kernels *kernels)
 }
 
 /* A backend of a tier: the same functions with the tier's kernels. */
-#define CPU_BACKEND(tier)                                                                          \
+#define CPU_BACKEND(tier, label, products)                                                         \
     static int pack_##tier(const struct nn_node *node, void **packed, size_t *bytes,               \
                            se_error *err)                                                          \
     {                                                                                              \
@@ -167,7 +167,8 @@ static double cpu_peak(const struct cpu_kernels *kernels)
         return cpu_int8_kernels_for(&cpu_kernels_##tier)->precision;                               \
     }                                                                                              \
     static const struct nn_backend backend_##tier = {                                              \
-        .name = "cpu " #tier,                                                                      \
+        .name = "cpu " label,                                                                      \
+        .precision = products,                                                                     \
         .owns_weights = true,                                                                      \
         .supports = cpu_supports,                                                                  \
         .pack = pack_##tier,                                                                       \
@@ -178,23 +179,28 @@ static double cpu_peak(const struct cpu_kernels *kernels)
         .int8_name = int8_name_##tier,                                                             \
     };
 
-CPU_BACKEND(portable)
+CPU_BACKEND(portable, "portable", NULL)
 #if defined(__x86_64__)
-CPU_BACKEND(avx2)
-CPU_BACKEND(avx512)
+CPU_BACKEND(avx2, "avx2", NULL)
+CPU_BACKEND(avx512, "avx512", NULL)
 #endif
 #if defined(SE_HAVE_AMX)
-CPU_BACKEND(amx)
+CPU_BACKEND(amx, "amx", NULL)
+CPU_BACKEND(amx_bf16, "amx", "bf16")
 #endif
 
 /* NULL: not in this program. */
 static const struct nn_backend *backend_of(enum nn_cpu_tier tier)
 {
     switch (tier) {
-    case NN_CPU_AMX:
 #if defined(SE_HAVE_AMX)
+    case NN_CPU_AMX:
         return &backend_amx;
+    case NN_CPU_BF16:
+        return &backend_amx_bf16;
 #else
+    case NN_CPU_AMX:
+    case NN_CPU_BF16:
         return NULL;
 #endif
 #if defined(__x86_64__)
@@ -216,7 +222,7 @@ static const struct nn_backend *backend_of(enum nn_cpu_tier tier)
 
 const char *nn_cpu_tier_name(enum nn_cpu_tier tier)
 {
-    static const char *const names[] = {"auto", "portable", "avx2", "avx512", "amx"};
+    static const char *const names[] = {"auto", "portable", "avx2", "avx512", "amx", "amx bf16"};
     return names[tier];
 }
 

@@ -342,7 +342,7 @@ static void deconv_work(const struct cpu_job *job, size_t piece, float *scratch)
             .ldc = (ptrdiff_t)panels->n,
             .split = split,
         };
-        if (part > 0 && job->kernels->tile.split)
+        if (part > 0 && job->kernels->tile.parts)
             g.a = NULL; /* as the first part has left it */
         if (direct)
             g.act = step->attr.act;

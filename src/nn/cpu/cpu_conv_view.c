@@ -1,11 +1,13 @@
 /*
- * Convolutions where products take split numbers (tile.split). The rows of the input that a piece
+ * Convolutions where products take split numbers (tile.parts). The rows of the input that a piece
  * sees are split once, with zeros round them, and the products then read them in place: what the
  * taps of a row see of it, kw·ci numbers, lies there in one run.
  *
  *   scratch of a thread, a row of input after the other:
  *
  *     [hi: zeros │ w·ci numbers │ zeros][lo: the same]      `half` numbers of 2 bytes each
+ *
+ * With one part there is no lo.
  *
  * A run is taken in whole steps of 32, and rows of pixels in whole tiles. What the last step of a
  * run holds too much meets weights of 0; it is the input of pixels further right, or the zeros
@@ -25,6 +27,7 @@ enum {
 struct view_layout {
     size_t left;  /* zeros before a row, in numbers */
     size_t half;  /* numbers of a row's hi */
+    size_t parts; /* hi and lo, or hi alone */
     int64_t rows; /* of input, for the outputs of a piece */
 };
 
@@ -34,7 +37,8 @@ static int64_t rows_seen(const struct nn_attr *attr, int64_t outputs)
     return (outputs - 1) * attr->stride[0] + (attr->kernel[0] - 1) * attr->dilation[0] + 1;
 }
 
-static struct view_layout layout_of(const struct nn_step *step, int64_t outputs)
+static struct view_layout layout_of(const struct cpu_kernels *kernels, const struct nn_step *step,
+                                    int64_t outputs)
 {
     enum { WHOLE = 4 * CPU_SPLIT_ROWS, LINE = 32 };
     const struct nn_attr *attr = &step->attr;
@@ -47,29 +51,35 @@ static struct view_layout layout_of(const struct nn_step *step, int64_t outputs)
     const size_t held = left + w * ci;
     return (struct view_layout){.left = left,
                                 .half = ((seen > held ? seen : held) + LINE - 1) / LINE * LINE,
+                                .parts = kernels->tile.parts,
                                 .rows = rows_seen(attr, outputs)};
 }
 
-/* Floats of all rows; a number's hi and lo are as large as a float. */
+/* Numbers of a row of input. */
+static size_t row_of(const struct view_layout *l)
+{
+    return l->parts * l->half;
+}
+
+/* Floats of all rows. */
 static size_t floats_of(const struct view_layout *l)
 {
-    return (size_t)l->rows * l->half;
+    return (size_t)l->rows * row_of(l) / 2;
 }
 
 void cpu_view_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                    struct cpu_need *need)
 {
     const int64_t height = step->out.dims[1];
-    (void)kernels;
     int64_t rows = 1;
     /* More rows at once: fewer of the input are split twice. */
     while (rows < cpu_least(VIEW_ROWS, height / VIEW_LEAST_PIECES)) {
-        const struct view_layout more = layout_of(step, rows + 1);
+        const struct view_layout more = layout_of(kernels, step, rows + 1);
         if (floats_of(&more) > VIEW_FLOATS)
             break;
         rows++;
     }
-    const struct view_layout l = layout_of(step, rows);
+    const struct view_layout l = layout_of(kernels, step, rows);
     need->rows = rows;
     need->pieces = (size_t)step->out.dims[0] * cpu_pieces_of(height, rows);
     need->per_thread = floats_of(&l);
@@ -83,7 +93,7 @@ static void split_row(const struct cpu_job *job, const struct view_layout *l, in
     const size_t c = (size_t)x->dims[3], w = (size_t)x->dims[2];
     uint16_t *lo = hi + l->half;
     if (iy < 0 || iy >= x->dims[1]) {
-        memset(hi, 0, 2 * l->half * sizeof(*hi));
+        memset(hi, 0, row_of(l) * sizeof(*hi));
         return;
     }
     const bool dense = x->strides[2] == x->dims[3];
@@ -96,11 +106,11 @@ static void split_row(const struct cpu_job *job, const struct view_layout *l, in
         .lo = lo + l->left,
         .step = (ptrdiff_t)c,
     };
-    const size_t end = l->left + w * c, rest = (l->half - end) * sizeof(*hi);
-    memset(hi, 0, l->left * sizeof(*hi));
-    memset(lo, 0, l->left * sizeof(*lo));
-    memset(hi + end, 0, rest);
-    memset(lo + end, 0, rest);
+    const size_t end = l->left + w * c;
+    for (uint16_t *half = hi; half < hi + row_of(l); half += l->half) {
+        memset(half, 0, l->left * sizeof(*half));
+        memset(half + end, 0, (l->half - end) * sizeof(*half));
+    }
     job->kernels->split(&run);
 }
 
@@ -113,8 +123,8 @@ void cpu_view_work(const struct cpu_job *job, size_t piece, float *scratch)
     const int64_t per_image = (out->dims[1] + most - 1) / most;
     const int64_t image = (int64_t)piece / per_image, y = (int64_t)piece % per_image * most;
     const int64_t rows = cpu_least(most, out->dims[1] - y);
-    const struct view_layout l = layout_of(step, rows);
-    const ptrdiff_t row = 2 * (ptrdiff_t)l.half;
+    const struct view_layout l = layout_of(job->kernels, step, rows);
+    const ptrdiff_t row = (ptrdiff_t)row_of(&l);
     uint16_t *hi = (uint16_t *)(void *)scratch;
     for (int64_t i = 0; i < l.rows; i++)
         split_row(job, &l, image, y * attr->stride[0] - attr->pad[0] + i, hi + i * row);

@@ -106,7 +106,7 @@ bool cpu_has_tier(enum nn_cpu_tier tier, const char **missing)
         *missing = avx2_missing();
     else if (tier == NN_CPU_AVX512)
         *missing = avx512_missing();
-    else if (tier == NN_CPU_AMX)
+    else if (tier == NN_CPU_AMX || tier == NN_CPU_BF16)
         *missing = amx_missing();
 #else
     if (tier != NN_CPU_AUTO && tier != NN_CPU_PORTABLE)

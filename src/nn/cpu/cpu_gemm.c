@@ -47,12 +47,12 @@ static void plan_blocks(const struct nn_step *step, const struct cpu_tile *tile,
 {
     const struct cpu_packed *packed = step->packed;
     const int64_t m = step->in[NN_IN_X].dims[1];
-    const int64_t usual = tile->split ? SPLIT_BLOCK : GEMM_BLOCK;
+    const int64_t usual = tile->parts ? SPLIT_BLOCK : GEMM_BLOCK;
     const int64_t about = weight_floats > LARGE_WEIGHTS ? 2 * usual : usual;
     const int64_t unit =
         (int64_t)tile->rows[cpu_panel_vectors(tile, packed->panels[0].vectors) - 1];
     int64_t blocks = cpu_most((m + about) / (2 * about) * 2, 1);
-    if (tile->split && blocks * step->in[NN_IN_X].dims[0] < SPLIT_LEAST_BLOCKS)
+    if (tile->parts && blocks * step->in[NN_IN_X].dims[0] < SPLIT_LEAST_BLOCKS)
         blocks = cpu_least((int64_t)cpu_pieces_of(SPLIT_LEAST_BLOCKS, step->in[NN_IN_X].dims[0]),
                            cpu_most(m / unit, 1));
     need->rows = cpu_most((m / blocks + unit / 2) / unit * unit, cpu_least(unit, m));
@@ -206,7 +206,7 @@ static void ffn_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
     const struct cpu_block b = block_of_piece(step, piece);
     const struct ffn_layout layout = ffn_layout(job->kernels, step, (size_t)b.rows);
-    const bool split = job->kernels->tile.split;
+    const bool split = job->kernels->tile.parts > 0;
     int64_t lda;
     const float *a = cpu_block_scaled(job, &b, scratch, &lda);
     float *hidden = scratch + layout.hidden;

@@ -14,7 +14,8 @@ size_t cpu_panels_bias_floats(const struct cpu_tile *tile, size_t n)
 
 size_t cpu_panels_floats(const struct cpu_tile *tile, size_t k, size_t n)
 {
-    return (tile->split ? cpu_split_depth(k) : k) * cpu_panels_bias_floats(tile, n);
+    const size_t columns = cpu_panels_bias_floats(tile, n);
+    return tile->parts ? cpu_split_depth(k) * columns * tile->parts / 2 : k * columns;
 }
 
 static const size_t NO_ROW = SIZE_MAX; /* among rows: zeros */
@@ -36,45 +37,48 @@ static float panels_element(const struct panels_source *s, size_t i, size_t j)
     return s->source[row + (s->columns ? s->columns[j] : (ptrdiff_t)j) * s->n_step];
 }
 
-/* The nearest number of bfloat16, halves to even; its bits are the upper half of a float's. As in
- * kernel_amx.h it is never infinite. */
+/* The nearest number of bfloat16, halves to even; its bits are the upper half of a float's. */
+static uint16_t bf16_of(float x)
+{
+    uint32_t bits;
+    if (isnan(x))
+        return 0x7fc0;
+    memcpy(&bits, &x, sizeof(bits));
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/* Where a lo follows, hi is never infinite, as in kernel_amx.h. */
 static uint16_t split_hi(float x)
 {
     const uint32_t largest = 0x7f7f0000, sign = 0x80000000;
     uint32_t bits;
     memcpy(&bits, &x, sizeof(bits));
     if ((bits & ~sign) > largest)
-        bits = (bits & sign) | largest;
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+        return (uint16_t)(((bits & sign) | largest) >> 16);
+    return bf16_of(x);
 }
 
 /* What is left, which may be infinite or no number. */
 static uint16_t split_lo(float x, uint16_t hi)
 {
     const uint32_t hi_bits = (uint32_t)hi << 16;
-    uint32_t bits;
     float part;
     memcpy(&part, &hi_bits, sizeof(part));
-    part = x - part;
-    memcpy(&bits, &part, sizeof(bits));
-    if (isfinite(part))
-        bits += 0x7fff + (bits >> 16 & 1);
-    else if (isnan(part))
-        bits = 0x7fc00000;
-    return (uint16_t)(bits >> 16);
+    return bf16_of(x - part);
 }
 
-static void panels_fill_split(float *b, const struct panels_source *s)
+static void panels_fill_split(float *b, const struct panels_source *s, size_t parts)
 {
     enum { COLUMNS = 16, TILE = CPU_SPLIT_STEP * COLUMNS };
     uint16_t *tile = (uint16_t *)(void *)b;
     for (size_t v = 0; v < s->n; v += COLUMNS) {
-        for (size_t k = 0; k < s->k; k += CPU_SPLIT_STEP, tile += 2 * TILE) {
+        for (size_t k = 0; k < s->k; k += CPU_SPLIT_STEP, tile += parts * TILE) {
             for (size_t at = 0; at < TILE; at++) {
                 const size_t i = k + at / (2 * COLUMNS) * 2 + at % 2, j = v + at / 2 % COLUMNS;
                 const float x = panels_element(s, i, j);
-                tile[at] = split_hi(x);
-                tile[at + TILE] = split_lo(x, tile[at]);
+                tile[at] = parts == 1 ? bf16_of(x) : split_hi(x);
+                if (parts > 1)
+                    tile[at + TILE] = split_lo(x, tile[at]);
             }
         }
     }
@@ -84,9 +88,9 @@ void cpu_panels_fill(const struct cpu_tile *tile, float *b, const float *source,
                      ptrdiff_t k_step, ptrdiff_t n_step, const size_t *rows, const int32_t *columns)
 {
     const size_t all = (n + tile->vl - 1) / tile->vl;
-    if (tile->split) {
+    if (tile->parts) {
         const struct panels_source s = {source, k, n, k_step, n_step, rows, columns};
-        panels_fill_split(b, &s);
+        panels_fill_split(b, &s, tile->parts);
         return;
     }
     for (size_t v = 0, vectors; v < all; v += vectors) {
@@ -186,7 +190,7 @@ bool cpu_pack_is_wino(const struct cpu_tile *tile, const struct nn_attr *attr, i
 {
     /* With fewer channels the transforms cost what the products save. */
     enum { WINO_LEAST_IN = 32, WINO_LEAST_OUT = 16 };
-    bool fits = !tile->split && attr->groups == 1 && ci >= WINO_LEAST_IN && co >= WINO_LEAST_OUT;
+    bool fits = !tile->parts && attr->groups == 1 && ci >= WINO_LEAST_IN && co >= WINO_LEAST_OUT;
     for (int i = 0; i < 2; i++)
         fits = fits && attr->kernel[i] == 3 && attr->stride[i] == 1 && attr->dilation[i] == 1;
     return fits;
@@ -246,7 +250,7 @@ static void pack_wino(struct pack_context *c)
 
 bool cpu_pack_is_view(const struct cpu_tile *tile, const struct nn_attr *attr)
 {
-    return tile->split && attr->groups == 1 && attr->dilation[1] == 1;
+    return tile->parts && attr->groups == 1 && attr->dilation[1] == 1;
 }
 
 static void pack_view(struct pack_context *c)

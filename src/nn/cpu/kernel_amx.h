@@ -1,5 +1,6 @@
 /*
- * Matrix product on tiles (AMX), in place of kernel_gemm.h; included by tier_amx.c.
+ * Matrix product on tiles (AMX), in place of kernel_gemm.h; included by tier_amx.c and
+ * tier_amx_bf16.c, which define AMX_PARTS: of how many numbers of bfloat16 one is made.
  *
  * A tile register holds 16 rows of 64 bytes. TDPBF16PS multiplies 16 × 32 numbers of bfloat16 with
  * 32 × 16 and adds to 16 × 16 sums of float32. So a float32 number x is split in two:
@@ -22,6 +23,9 @@
  *   │ tile 5  │   │         │         │
  *   └─────────┘   └─────────┴─────────┘
  *
+ * With AMX_PARTS = 1 numbers are bfloat16 themselves: no lo, one product in place of three, half
+ * of the memory. What is larger than bfloat16's largest is then infinite.
+ *
  * The sums pass through 4 KB of the stack to the bias, the activation, the residual and the output.
  *
  * The compilers' own intrinsics of tiles do not tell GCC 12 that they touch memory, so the few
@@ -40,7 +44,7 @@ enum {
 
 #define GEMM_SIZES                                                                                 \
     {                                                                                              \
-        .vl = VL, .vectors = 2, .rows = {64, 32, 64}, .split = true                                \
+        .vl = VL, .vectors = 2, .rows = {64, 32, 64}, .parts = AMX_PARTS                           \
     }
 
 /* ---- instructions --------------------------------------------------------------------------- */
@@ -101,11 +105,12 @@ static struct amx_rows amx_rows_at(float *split, size_t k)
     return (struct amx_rows){(uint16_t *)(void *)split, cpu_split_depth(k)};
 }
 
-/* hi of (row, k), k a multiple of 32; lo is AMX_TILE behind, the next 32 of k 2·AMX_TILE. */
+/* hi of (row, k), k a multiple of 32; lo is AMX_TILE behind, the next 32 of k AMX_PARTS times that.
+ */
 INLINE uint16_t *amx_row_at(const struct amx_rows *rows, size_t row, size_t k)
 {
-    return rows->tiles + row / AMX_SIDE * AMX_SIDE * 2 * rows->depth + 2 * AMX_SIDE * k +
-           row % AMX_SIDE * AMX_STEP;
+    return rows->tiles + row / AMX_SIDE * AMX_SIDE * AMX_PARTS * rows->depth +
+           AMX_PARTS * AMX_SIDE * k + row % AMX_SIDE * AMX_STEP;
 }
 
 /*
@@ -121,6 +126,10 @@ INLINE __m512 amx_bounded(__m512 x)
 /* Two vectors of 16 numbers → hi and lo of all 32. */
 INLINE void amx_split(__m512 x0, __m512 x1, __m512i *hi, __m512i *lo)
 {
+    if (AMX_PARTS == 1) {
+        *lo = *hi = (__m512i)_mm512_cvtne2ps_pbh(x1, x0);
+        return;
+    }
     const __m512i low = _mm512_set_epi16(15, 0, 14, 0, 13, 0, 12, 0, 11, 0, 10, 0, 9, 0, 8, 0, 7, 0,
                                          6, 0, 5, 0, 4, 0, 3, 0, 2, 0, 1, 0, 0, 0);
     const __m512i high = _mm512_or_si512(low, _mm512_set1_epi16(16));
@@ -136,19 +145,22 @@ INLINE void amx_split(__m512 x0, __m512 x1, __m512i *hi, __m512i *lo)
 INLINE void amx_store(uint16_t *row, size_t k, size_t room, __m512i hi, __m512i lo)
 {
     const size_t inside = k % AMX_STEP, here = AMX_STEP - inside;
-    uint16_t *at = row + k / AMX_STEP * 2 * AMX_TILE;
+    uint16_t *at = row + k / AMX_STEP * AMX_PARTS * AMX_TILE;
     if (inside == 0) {
         _mm512_storeu_si512(at, hi);
-        _mm512_storeu_si512(at + AMX_TILE, lo);
+        if (AMX_PARTS > 1)
+            _mm512_storeu_si512(at + AMX_TILE, lo);
         return;
     }
     const __mmask32 first = (__mmask32)((1u << here) - 1);
     _mm512_mask_storeu_epi16(at + inside, first, hi);
-    _mm512_mask_storeu_epi16(at + inside + AMX_TILE, first, lo);
+    if (AMX_PARTS > 1)
+        _mm512_mask_storeu_epi16(at + inside + AMX_TILE, first, lo);
     if (room > here) {
-        at += 2 * AMX_TILE - (ptrdiff_t)here;
+        at += AMX_PARTS * AMX_TILE - (ptrdiff_t)here;
         _mm512_mask_storeu_epi16(at, ~first, hi);
-        _mm512_mask_storeu_epi16(at + AMX_TILE, ~first, lo);
+        if (AMX_PARTS > 1)
+            _mm512_mask_storeu_epi16(at + AMX_TILE, ~first, lo);
     }
 }
 
@@ -188,7 +200,8 @@ INLINE void amx_split_tile(const float *x, ptrdiff_t lda, size_t rows, const siz
         __m512i hi, lo;
         amx_split((__m512)vf_load_some(x, left), (__m512)second, &hi, &lo);
         _mm512_storeu_si512(tile, hi);
-        _mm512_storeu_si512(tile + AMX_TILE, lo);
+        if (AMX_PARTS > 1)
+            _mm512_storeu_si512(tile + AMX_TILE, lo);
     }
 }
 
@@ -200,7 +213,7 @@ static void amx_split_tiles(const struct cpu_gemm *g, const struct amx_rows *to)
         const size_t rows = g->rows - row < AMX_SIDE ? g->rows - row : AMX_SIDE;
         uint16_t *tile = amx_row_at(to, row, 0);
         size_t k = 0;
-        for (; k + AMX_STEP <= g->depth; k += AMX_STEP, tile += 2 * AMX_TILE)
+        for (; k + AMX_STEP <= g->depth; k += AMX_STEP, tile += AMX_PARTS * AMX_TILE)
             amx_split_tile(x + k, g->lda, rows, AMX_STEP, tile);
         if (k == g->depth)
             continue;
@@ -378,7 +391,7 @@ struct amx_turn {
     size_t row, each;              /* the first that is not done; how many a turn */
 };
 
-enum { AMX_TURNS = 3 }; /* a step of the depth */
+enum { AMX_TURNS = AMX_PARTS == 1 ? 1 : 3 }; /* a step of the depth */
 
 INLINE void amx_take_turn(struct amx_turn *t)
 {
@@ -407,6 +420,61 @@ INLINE void amx_take_turn(struct amx_turn *t)
     } while (0)
 
 enum { AMX_LINE = 64 }; /* bytes of a row of a tile */
+
+#if AMX_PARTS == 1
+
+/* One step of 32 rows, 32 columns. */
+INLINE void amx_step_2x2(const struct amx_source *s, const uint16_t *a, const float *b,
+                         struct amx_turn *turn)
+{
+    TILE_LOAD(6, b, AMX_LINE);
+    TILE_LOAD(4, a, s->line);
+    TILE_LOAD(7, b + s->vector, AMX_LINE);
+    TILE_LOAD(5, a + s->below, s->line);
+    AMX_DOTS_2X2();
+    amx_take_turn(turn);
+}
+
+/* 16 rows, 32 columns */
+INLINE void amx_step_1x2(const struct amx_source *s, const uint16_t *a, const float *b,
+                         struct amx_turn *turn)
+{
+    TILE_LOAD(6, b, AMX_LINE);
+    TILE_LOAD(4, a, s->line);
+    TILE_LOAD(7, b + s->vector, AMX_LINE);
+    TILE_DOT(0, 4, 6);
+    TILE_DOT(1, 4, 7);
+    amx_take_turn(turn);
+}
+
+/* 64 rows, 16 columns */
+INLINE void amx_step_4x1(const struct amx_source *s, const uint16_t *a, const float *b,
+                         struct amx_turn *turn)
+{
+    const uint16_t *a1 = a + s->below, *a2 = a1 + s->below, *a3 = a2 + s->below;
+    TILE_LOAD(6, b, AMX_LINE);
+    TILE_LOAD(4, a, s->line);
+    TILE_LOAD(5, a1, s->line);
+    TILE_DOT(0, 4, 6);
+    TILE_DOT(1, 5, 6);
+    TILE_LOAD(4, a2, s->line);
+    TILE_LOAD(5, a3, s->line);
+    TILE_DOT(2, 4, 6);
+    TILE_DOT(3, 5, 6);
+    amx_take_turn(turn);
+}
+
+/* 16 rows, 16 columns */
+INLINE void amx_step_1x1(const struct amx_source *s, const uint16_t *a, const float *b,
+                         struct amx_turn *turn)
+{
+    TILE_LOAD(6, b, AMX_LINE);
+    TILE_LOAD(4, a, s->line);
+    TILE_DOT(0, 4, 6);
+    amx_take_turn(turn);
+}
+
+#else
 
 /* One step of 32 rows, 32 columns. */
 INLINE void amx_step_2x2(const struct amx_source *s, const uint16_t *a, const float *b,
@@ -499,6 +567,8 @@ INLINE void amx_step_1x1(const struct amx_source *s, const uint16_t *a, const fl
         amx_take_turn(turn);
 }
 
+#endif
+
 /* All steps of a block. */
 #define AMX_STEPS(shape)                                                                           \
     do {                                                                                           \
@@ -506,7 +576,7 @@ INLINE void amx_step_1x1(const struct amx_source *s, const uint16_t *a, const fl
         AMX_ZERO_4();                                                                              \
         for (size_t r = 0; r < s->runs; r++) {                                                     \
             const uint16_t *a = s->a + (ptrdiff_t)r * s->run;                                      \
-            for (size_t i = 0; i < s->steps; i++, a += s->step, b += 2 * AMX_TILE_FLOATS)          \
+            for (size_t i = 0; i < s->steps; i++, a += s->step, b += AMX_PARTS * AMX_TILE_FLOATS)  \
                 amx_step_##shape(s, a, b, turn);                                                   \
         }                                                                                          \
     } while (0)
@@ -564,9 +634,9 @@ static struct amx_source amx_source_of_rows(const struct cpu_gemm *g)
     const size_t depth = cpu_split_depth(g->b->k);
     return (struct amx_source){.a = (const uint16_t *)(const void *)g->split,
                                .lo = AMX_TILE,
-                               .below = (ptrdiff_t)(2 * AMX_SIDE * depth),
+                               .below = (ptrdiff_t)(AMX_PARTS * AMX_SIDE * depth),
                                .line = AMX_LINE,
-                               .step = 2 * AMX_TILE,
+                               .step = AMX_PARTS * AMX_TILE,
                                .runs = 1,
                                .steps = depth / AMX_STEP};
 }
@@ -624,7 +694,7 @@ static void gemm(const struct cpu_gemm *g)
     w.any = false;
     w.first = g->view ? amx_source_of_view(g->view) : amx_source_of_rows(g);
     w.first.b = g->b->b;
-    w.first.vector = (ptrdiff_t)(VL * w.first.runs * w.first.steps * AMX_STEP);
+    w.first.vector = (ptrdiff_t)(VL * w.first.runs * w.first.steps * AMX_STEP * AMX_PARTS / 2);
     if (g->a) {
         const struct amx_rows a = amx_rows_at(g->split, g->b->k);
         amx_split_rows(g, &a);
@@ -654,7 +724,8 @@ static void split(const struct cpu_split_run *r)
         for (; k + 2 * VL <= r->count; k += 2 * VL) {
             amx_split((__m512)vf_load(x + k), (__m512)vf_load(x + k + VL), &h, &l);
             _mm512_storeu_si512(hi + k, h);
-            _mm512_storeu_si512(lo + k, l);
+            if (AMX_PARTS > 1)
+                _mm512_storeu_si512(lo + k, l);
         }
         if (k == r->count)
             continue;
@@ -663,14 +734,19 @@ static void split(const struct cpu_split_run *r)
         const vf second = left > VL ? vf_load_part(x + k + VL, left - VL) : vf_set1(0);
         amx_split((__m512)vf_load_some(x + k, left), (__m512)second, &h, &l);
         _mm512_mask_storeu_epi16(hi + k, mask, h);
-        _mm512_mask_storeu_epi16(lo + k, mask, l);
+        if (AMX_PARTS > 1)
+            _mm512_mask_storeu_epi16(lo + k, mask, l);
     }
 }
 
-/* As many as products by three tiles make of float32. */
+/* As many as make the products of float32: three where numbers are hi and lo. */
 static float peak(size_t rounds)
 {
-    enum { VECTORS_A_DOT = AMX_SIDE * AMX_SIDE * AMX_STEP / VL, PRODUCTS = 3, AT_ONCE = 4 };
+    enum {
+        VECTORS_A_DOT = AMX_SIDE * AMX_SIDE * AMX_STEP / VL,
+        PRODUCTS = AMX_PARTS == 1 ? 1 : 3,
+        AT_ONCE = 4
+    };
     const size_t dots = rounds * CPU_PEAK_FMAS * PRODUCTS / VECTORS_A_DOT;
     amx_begin();
     AMX_ZERO_4();

@@ -27,7 +27,7 @@ enum { CPU_MAX_TAPS = 7 * 7, CPU_PEAK_FMAS = 12 };
  * [vectors·vl]
  *
  * Columns past n are zero. Panels have tile.vectors vectors each, but for the last one or two
- * (cpu_panel_vectors). Where tile.split is set, b is in split form instead.
+ * (cpu_panel_vectors). Where tile.parts is not 0, b is in split form instead.
  */
 struct cpu_panels {
     size_t k, n;
@@ -41,12 +41,14 @@ struct cpu_tile {
     size_t vl;      /* floats in a vector */
     size_t vectors; /* in a usual panel: 2 or 3 */
     size_t rows[3]; /* of a GEMM tile with 1, 2, 3 vectors */
-    bool split;     /* products take matrices in split form (below) */
+    /* Products take matrices in split form (below), where a number is so many of bfloat16: 2, hi
+     * and lo, or hi alone. 0: in float32. */
+    size_t parts;
 };
 
 /*
- * Split form, for tiers with tile.split: each number as two of bfloat16, hi and lo (kernel_amx.h),
- * in tiles of 1 KB:
+ * Split form, for tiers with tile.parts: each number as two of bfloat16, hi and lo (kernel_amx.h),
+ * in tiles of 1 KB, or, with one part, as hi alone, without the tiles of lo:
  *
  *   rows:     for each 16 rows, for each 32 of k:     [hi: 16 × 32][lo: 16 × 32]
  *   weights:  for each 16 columns, for each 32 of k:  [hi: 16 pairs of k × 16 columns × 2][lo: …]
@@ -65,7 +67,7 @@ static inline size_t cpu_split_depth(size_t k)
 static inline size_t cpu_split_floats(const struct cpu_tile *tile, size_t rows, size_t k)
 {
     const size_t whole = (rows + CPU_SPLIT_ROWS - 1) / CPU_SPLIT_ROWS * CPU_SPLIT_ROWS;
-    return tile->split ? whole * cpu_split_depth(k) : 0;
+    return whole * cpu_split_depth(k) * tile->parts / 2;
 }
 
 /* Vectors in the panel that comes when `left` > 0 vectors are left: never 1 behind others. */
@@ -81,7 +83,7 @@ static inline size_t cpu_panel_vectors(const struct cpu_tile *tile, size_t left)
  * i < rows, j < b->n. Row i of a is made of `segments` runs of `depth` floats: run s begins at
  * a[s] + i·lda and meets rows k_first + s·depth … of b.
  *
- * With tile.split, `split` is memory of cpu_split_floats(rows, b->k) floats at a 64-byte boundary
+ * With tile.parts, `split` is memory of cpu_split_floats(rows, b->k) floats at a 64-byte boundary
  * for a in split form: written where `a` is given, read where that is NULL. The result may then be
  * wanted in split form too, as rows [rows, b->n] at split_c; it has no residual then, and c is not
  * written. Other tiers look at neither.
@@ -106,8 +108,8 @@ struct cpu_gemm {
 /*
  * Rows of a product that overlap, as in a convolution over a picture whose numbers were split row
  * by row (cpu_split_run): row i is `runs` runs of 32·steps numbers, run r of them from hi + i·pixel
- * + r·run on, the same of lo `lo` numbers behind. b->k = runs·steps·32; what a run holds more than
- * it should meets weights of 0, so it must be finite.
+ * + r·run on, the same of lo, if there is one, `lo` numbers behind. b->k = runs·steps·32; what a
+ * run holds more than it should meets weights of 0, so it must be finite.
  */
 struct cpu_split_view {
     const uint16_t *hi;
@@ -116,7 +118,7 @@ struct cpu_split_view {
 };
 
 /* hi[r][i], lo[r][i] of x[r][i], r < rows, i < count; rows of x are x_step apart, of hi and lo
- * `step`. */
+ * `step`. With one part lo is not looked at. */
 struct cpu_split_run {
     const float *x;
     ptrdiff_t x_step;
@@ -271,7 +273,7 @@ struct cpu_kernels {
 #define X(name, type) void (*name)(const type *);
     CPU_KERNELS(X)
 #undef X
-    void (*split)(const struct cpu_split_run *); /* NULL without tile.split */
+    void (*split)(const struct cpu_split_run *); /* NULL without tile.parts */
     /* Does rounds·CPU_PEAK_FMAS fused multiply-adds of whole vectors and nothing else: the speed
      * that no kernel can pass. The result only keeps the compiler from dropping the work. */
     float (*peak)(size_t rounds);
@@ -294,6 +296,7 @@ extern const struct cpu_kernels cpu_kernels_avx512;
 #endif
 #ifdef SE_HAVE_AMX
 extern const struct cpu_kernels cpu_kernels_amx;
+extern const struct cpu_kernels cpu_kernels_amx_bf16;
 #endif
 
 #endif

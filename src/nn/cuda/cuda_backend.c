@@ -81,6 +81,7 @@ static int pack_node(int index, const struct nn_node *node, void **packed, size_
         .release = cuda_plan_release,                                                              \
         .run = run_plan,                                                                           \
         .peak_gflops = peak_##i,                                                                   \
+        .precision = "fp16",                                                                       \
         .remote = &remote_##i,                                                                     \
         .close = close_##i,                                                                        \
     };
