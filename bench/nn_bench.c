@@ -216,7 +216,7 @@ int main(int argc, char **argv)
     se_error err;
     if (!parse(&settings, argc, argv)) {
         fprintf(stderr,
-                "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512|amx] [--gpu] [--int8] "
+                "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512|amx|amx_bf16] [--gpu] [--int8] "
                 "[--threads N] [--runs N] [--steps] [--check]\n");
         return 2;
     }

@@ -58,7 +58,7 @@ static void test_tiers(void **state)
         json_t *all = cli_json(0, "bench", "--network", "rec", "--shape", "48x64", "--threads", "1",
                                "--iterations", "1", "--json", "--set", setting, NULL);
         assert_string_equal(cli_string(all, "backend"), backend);
-        assert_string_equal(cli_string(all, "precision"), "fp32");
+        assert_string_equal(cli_string(all, "precision"), tier == NN_CPU_AMX ? "bf16" : "fp32");
         assert_true(cli_number(all, "percent_of_peak") < 100);
         json_decref(all);
     }
@@ -128,15 +128,34 @@ static void test_precision(void **state)
         assert_memory_equal(cli_string(all, "detector_precision"), want, strlen(want));
         json_decref(all);
     }
-    /* auto: as fast as it can be; on AVX2 8 bits are not faster. */
+    /* auto: bfloat16 with AMX. */
     json_t *all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1",
                            "--json", "--set", "precision=auto", "--set", "cpu=portable", NULL);
     assert_string_equal(cli_string(all, "precision"), "fp32");
     json_decref(all);
     all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1",
                    "--json", "--set", "precision=auto", NULL);
-    assert_string_equal(cli_string(all, "precision"), cpu_has_vnni() ? "int8 avx512vnni" : "fp32");
+    const char *missing;
+    const bool has_bf16 = cpu_has_tier(NN_CPU_BF16, &missing);
+    assert_string_equal(cli_string(all, "precision"), has_bf16 ? "bf16" : "fp32");
     json_decref(all);
+    if (has_bf16) {
+        all = cli_json(0, "bench", "--network", "rec", "--shape", "48x32", "--iterations", "1",
+                       "--json", "--set", "precision=bf16", NULL);
+        assert_string_equal(cli_string(all, "precision"), "bf16");
+        json_decref(all);
+        struct program_run run = cli_run(0, "doctor", NULL);
+        assert_non_null(strstr(run.out, "detector bf16, recognizer bf16"));
+        program_run_free(&run);
+    } else {
+        print_message("SKIP precision = bf16: this machine lacks %s\n", missing);
+        CLI_EXPECT_FAILURE(2, "precision = bf16: this machine, as set, lacks ", "bench",
+                           "--network", "rec", "--set", "precision=bf16");
+    }
+    CLI_EXPECT_FAILURE(2, "only cpu = amx has it", "bench", "--network", "det", "--set",
+                       "precision=bf16", "--set", "cpu=avx2");
+    CLI_EXPECT_FAILURE(2, "the backend ref computes in fp32 alone", "bench", "--network", "det",
+                       "--set", "precision=bf16", "--backend", "ref");
     /* Each tier has 8-bit kernels of its own. */
     all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1",
                    "--json", "--set", "precision=int8", "--set", "cpu=portable", NULL);
@@ -159,6 +178,7 @@ static void test_precision(void **state)
                        "--set", own);
     struct program_run run = cli_run(0, "doctor", "--set", "precision=int8", NULL);
     assert_non_null(strstr(run.out, "detector int8 "));
+    assert_non_null(strstr(run.out, ", recognizer fp32"));
     program_run_free(&run);
 }
 

@@ -48,7 +48,7 @@ static void test_defaults(void **state)
     assert_string_equal(v->dictionary, "");
     assert_int_equal(v->backend, NN_BACKEND_CPU);
     assert_int_equal(v->cpu, NN_CPU_AUTO);
-    assert_int_equal(v->precision, SETTING_FP32);
+    assert_int_equal(v->precision, SETTING_PRECISION_AUTO);
     assert_int_equal(v->use_gpu, SETTING_AUTO);
     assert_int_equal(v->threads, 0);
     assert_int_equal(v->batch_size, 4);
@@ -102,6 +102,8 @@ static void test_values_are_parsed(void **state)
     assert_int_equal(v->cpu, NN_CPU_AVX512);
     assert_int_equal(se_settings_set(settings, "precision", "int8", NULL, NULL), SE_OK);
     assert_int_equal(v->precision, SETTING_INT8);
+    assert_int_equal(se_settings_set(settings, "precision", "bf16", NULL, NULL), SE_OK);
+    assert_int_equal(v->precision, SETTING_BF16);
     assert_int_equal(se_settings_set(settings, "precision", "auto", NULL, NULL), SE_OK);
     assert_int_equal(v->precision, SETTING_PRECISION_AUTO);
     assert_int_equal(se_settings_set(settings, "backend", "ref", NULL, NULL), SE_OK);

@@ -35,8 +35,7 @@ static const struct {
     {&cpu_kernels_avx512, NN_CPU_AVX512},
 #endif
 #if defined(SE_HAVE_AMX)
-    {&cpu_kernels_amx, NN_CPU_AMX},
-    {&cpu_kernels_amx_bf16, NN_CPU_BF16},
+    {&cpu_kernels_amx, NN_CPU_AMX},           {&cpu_kernels_amx_bf16, NN_CPU_BF16},
 #endif
 };
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };

@@ -23,6 +23,7 @@ static const struct case_variant variants[] = {
     {"cpu portable, all kept", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_PORTABLE}, true},
     {"cpu portable", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_PORTABLE}, false},
     {"cpu avx512", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AVX512}, false},
+    {"cpu bf16", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_BF16}, false},
     {"cpu, unfused", {.backend = NN_BACKEND_CPU, .no_fusion = true}, true},
     {"cpu", {.backend = NN_BACKEND_CPU}, false},
 };
@@ -35,9 +36,12 @@ static bool may_be_refused(const char *name, const struct case_variant *variant)
            (strstr(name, "convtranspose") || strcmp(name, "deconv_general") == 0);
 }
 
-/* Products of the tier amx have errors of up to 3·2^-16 = 4.6e-5, in sums about a quarter. */
+/* Products of the tier amx have errors of up to 3·2^-16 = 4.6e-5, in sums about a quarter; those of
+ * bfloat16 of up to 2^-7 = 8e-3. */
 static double limit(const struct nn_model *model)
 {
+    if (strcmp(nn_model_precision_name(model), "bf16") == 0)
+        return 5e-3;
     return strcmp(nn_model_backend_name(model), "cpu amx") == 0 ? 1.2e-5 : 5e-6;
 }
 

@@ -222,7 +222,7 @@ static const struct nn_backend *backend_of(enum nn_cpu_tier tier)
 
 const char *nn_cpu_tier_name(enum nn_cpu_tier tier)
 {
-    static const char *const names[] = {"auto", "portable", "avx2", "avx512", "amx", "amx bf16"};
+    static const char *const names[] = {"auto", "portable", "avx2", "avx512", "amx", "amx_bf16"};
     return names[tier];
 }
 
