@@ -110,7 +110,8 @@ struct nn_shape nn_model_input_shape(const struct nn_model *model);
 int64_t nn_model_output_columns(const struct nn_model *model);
 /* What runs it, for people: "cpu avx2", "ref", "gpu 0"; "none" of a description. Static storage. */
 const char *nn_model_backend_name(const struct nn_model *model);
-/* "fp32", "bf16"; of a GPU "fp16"; or what runs the nodes in 8 bits: "int8 avx512vnni". Static storage. */
+/* "fp32", "bf16"; of a GPU "fp16"; or what runs the nodes in 8 bits: "int8 avx512vnni". Static
+ * storage. */
 const char *nn_model_precision_name(const struct nn_model *model);
 /* GFLOP/s at which one core does the fused multiply-adds of the model's kernels and nothing else:
  * what no step can pass. Measured here, in about 50 ms of processor time. Of a GPU, all of it: what
