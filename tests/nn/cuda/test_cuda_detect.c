@@ -329,6 +329,8 @@ static void join_of(int launches_until_error)
 static void test_together(void **state)
 {
     (void)state;
+    if (fake_is_real())
+        skip();
     join_of(0);
 }
 
@@ -374,6 +376,8 @@ static void test_every_call(void **state)
     static const int results[] = {OUT_OF_MEMORY, ILLEGAL_ADDRESS, UNKNOWN};
     struct image image = draw(LINES, 320, 160, 0);
     (void)state;
+    if (fake_is_real())
+        skip();
     open_model(false);
     struct text_boxes want = find_whole(&image);
     close_model();
@@ -392,6 +396,8 @@ static void test_every_call(void **state)
 static void test_failure_together(void **state)
 {
     (void)state;
+    if (fake_is_real())
+        skip();
     join_of(2);
 }
 
