@@ -161,7 +161,7 @@ static void print_pairs(const struct results *results)
 {
     printf("\n%-4s %-9s %6s %10s %9s %8s", "", "shape", "batch", "CPU ms", "GFLOP/s", "of peak");
     if (results->gpu[0])
-        printf(" %10s %9s %8s %9s", "GPU ms", "GFLOP/s", "of peak", "speed-up");
+        printf(" %10s %9s %8s %9s %10s", "GPU ms", "GFLOP/s", "of peak", "speed-up", "steps ms");
     putchar('\n');
     for (int i = 0; i < results->pair_count; i++) {
         const struct bench_pair *pair = &results->pairs[i];
@@ -172,7 +172,7 @@ static void print_pairs(const struct results *results)
         if (pair->has_gpu) {
             putchar(' ');
             print_time(&pair->gpu);
-            printf(" %8.1fx", pair->cpu.ms_min / pair->gpu.ms_min);
+            printf(" %8.1fx %10.3f", pair->cpu.ms_min / pair->gpu.ms_min, pair->gpu.ms_device);
         } else if (results->gpu[0]) {
             printf(" %s", pair->why_not.message);
         }
@@ -235,6 +235,8 @@ static json_t *network_json(const struct bench_network *bench, int *failed)
     *failed |= json_object_set_new(one, "precision", json_string(bench->precision));
     *failed |= json_object_set_new(one, "ms_min", json_real(bench->ms_min));
     *failed |= json_object_set_new(one, "ms_median", json_real(bench->ms_median));
+    if (bench->gpu)
+        *failed |= json_object_set_new(one, "ms_device", json_real(bench->ms_device));
     *failed |= json_object_set_new(one, "gflops", json_real(bench->gflops));
     *failed |= json_object_set_new(one, "peak_gflops", json_real(bench->peak_gflops));
     *failed |= json_object_set_new(one, "percent_of_peak", json_real(bench->percent_of_peak));

@@ -128,7 +128,7 @@ static int time_runs(struct nn_exec *exec, struct bench_network *bench,
     bench->ms_median = (ms[(count - 1) / 2] + ms[count / 2]) / 2;
     bench->gflop = 1e-9 * nn_exec_flop(exec);
     bench->gflops = 1e3 * bench->gflop / bench->ms_min;
-    return SE_OK;
+    return nn_exec_device_ms(exec, &bench->ms_device, err);
 }
 
 static int time_model(const struct nn_model *model, const struct settings_values *values,

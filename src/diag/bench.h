@@ -39,6 +39,7 @@ struct bench_network {
     char precision[64]; /* "fp32", "int8 avx2" */
     int threads;        /* of the CPU; 0 on a GPU */
     double ms_min, ms_median;
+    double ms_device;       /* of a GPU: its own, input and output being in its memory; else 0 */
     double gflop;           /* of one run */
     double gflops;          /* GFLOP/s of the shortest run */
     double peak_gflops;     /* CPU: measured, of as many threads; GPU: nn_model_peak_gflops */
@@ -46,8 +47,8 @@ struct bench_network {
 };
 
 /* Times a network, with all its classes, on noise [batch, height, width, 3]. On a GPU a run begins
- * and ends in the host's memory. SE_ERR_CANCELLED, and the errors of models_find, nn_model_load and
- * nn_exec_prepare. */
+ * and ends in the host's memory (but for ms_device). SE_ERR_CANCELLED, and the errors of
+ * models_find, nn_model_load and nn_exec_prepare. */
 int bench_network(const se_settings *settings, struct bench_network *bench,
                   const struct se_cancel *cancel, se_error *err);
 

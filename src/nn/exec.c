@@ -656,6 +656,16 @@ int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows
     return remote_of(exec) ? run(exec, NULL, err) : SE_OK;
 }
 
+int nn_exec_device_ms(struct nn_exec *exec, double *ms, se_error *err)
+{
+    *ms = 0;
+    if (!remote_of(exec) || exec->on_spare)
+        return SE_OK;
+    RETURN_ERROR_IF(!is_current(exec), err, SE_ERR_ARGUMENT, "%s: timed without prepare",
+                    exec->model->name);
+    return remote_of(exec)->time_steps(&exec->plans[0]->plan, ms, err);
+}
+
 /* ---- looking inside ------------------------------------------------------------------------- */
 
 const struct nn_planned *nn_exec_planned(const struct nn_exec *exec)

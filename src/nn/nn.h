@@ -297,5 +297,9 @@ size_t nn_exec_step_count(const struct nn_exec *exec);
  * nn_exec_step_count. Afterwards the output is that of a usual run. Errors as nn_exec_run. */
 int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows, size_t *count,
                     se_error *err);
+/* Milliseconds that all steps of the current plan take a GPU, in one graph, input and output being
+ * in its memory: the mean of many goes. 0 where there is no GPU. The output is spoilt: run again.
+ * SE_ERR_DEVICE. */
+int nn_exec_device_ms(struct nn_exec *exec, double *ms, se_error *err);
 
 #endif

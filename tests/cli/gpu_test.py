@@ -188,6 +188,7 @@ def test_bench():
     assert result["gpu"] == "Fake 0", out
     for batch, row in zip((1, 2), result["networks"], strict=True):
         assert row["batch"] == batch and row["gpu"]["precision"] == "fp16", row
+        assert row["gpu"]["ms_device"] > 0 and "ms_device" not in row["cpu"], row
         # 4 multiprocessors at 1 GHz, 4096 operations each.
         assert abs(row["gpu"]["peak_gflops"] - 16384) < 1, row
         assert abs(row["speed_up"] - row["cpu"]["ms_min"] / row["gpu"]["ms_min"]) < 1e-9, row
@@ -214,6 +215,32 @@ def test_bench():
     assert result["gpu"] is None and "failed at its first run" in result["why_not"], out
 
 
+def test_measure():
+    """Every part of tools/gpu/measure, on little: each finds the programs it needs and understands what they print."""
+    tool = pathlib.Path(__file__).resolve().parents[2] / "tools/gpu/measure"
+    environment = {**os.environ, "FAKE_CUDA": "", "LD_LIBRARY_PATH": str(pathlib.Path(DRIVER).parent)}
+    with tempfile.TemporaryDirectory() as folder:
+        photos, out = pathlib.Path(folder) / "photos", pathlib.Path(folder) / "out"
+        photos.mkdir()
+        (photos / "line.png").write_bytes(one_line_png())
+        done = subprocess.run([sys.executable, str(tool), "--dry-run", "--program", PROGRAM, "--photos", str(photos),
+                               "--out", str(out), "--pictures", "3", "--seconds", "500"],
+                              capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        results = json.loads((out / "measure.json").read_text(encoding="utf-8"))
+    assert results["problems"] == {}, results["problems"]
+    skipped = {name for name, part in results.items() if isinstance(part, dict) and "skipped" in part}
+    assert skipped <= {"largest", "torch", "sanitizer", "two_cores", "tests"}, skipped
+    measured = {row["bar"] for row in results["bars"] if row["measured"] is not None}
+    for bar in ("detector 736x736, floats to floats in the host, ms", "photographs, median ms", "photographs a second",
+                "same text of the same crops, share", "lines of whole pictures as on the CPU, share",
+                "readings that differ from the CPU's", "first result, s", "GPU memory above the context, MiB"):
+        assert bar in measured or bar.startswith("detector"), (bar, measured)
+    assert results["growth"]["pictures"] == 3 and results["growth"]["all"], results["growth"]
+    assert results["crops"]["lines"] >= 1 and results["crops"]["share"] == 1, results["crops"]
+    assert "steps" in results["profiles"]["det 64x64"] or results["profiles"]["det 64x64"], results["profiles"]
+
+
 def main():
     if run("models", "verify")[0] != 0:
         print("SKIP: the models are not there: run serialeye models fetch")
@@ -222,7 +249,7 @@ def main():
         print("SKIP: this machine has a driver of its own")
         sys.exit(77)
     for test in (test_doctor, test_bench, test_several_gpus, test_refusals, test_reading, test_company,
-                 test_short_of_memory):
+                 test_short_of_memory, test_measure):
         test()
         print(f"{test.__name__}: passed")
 

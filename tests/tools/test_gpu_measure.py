@@ -25,6 +25,8 @@ LOADER = importlib.machinery.SourceFileLoader("measure", str(GPU / "measure"))
 measure = importlib.util.module_from_spec(importlib.util.spec_from_loader("measure", LOADER))
 LOADER.exec_module(measure)
 
+import measure_parts  # noqa: E402
+
 LOADER = importlib.machinery.SourceFileLoader("registers", str(GPU / "registers"))
 registers = importlib.util.module_from_spec(importlib.util.spec_from_loader("registers", LOADER))
 LOADER.exec_module(registers)
@@ -42,20 +44,24 @@ class Recorded:
 
     def __init__(self, findings=None, faults=(), torch=True, factor=1.0):
         self.findings, self.faults, self.has_torch, self.factor = findings or GOOD, faults, torch, factor
-        self.used, self.left, self.megapixels = 1000, 540, 12.2
+        self.used, self.left, self.dry, self.program, self.program_grows = 1000, 540, False, "serialeye", 0
 
     def seconds_left(self):
         return self.left
 
+    def begin_part(self, seconds):
+        assert seconds > 0
+
     def memory_mb(self):
-        self.used = min(self.used + 100, 1400)
         return self.used
 
     def network(self, name, batch):
         ms = {"det": 0.3, "rec": 0.1}[name] * batch ** 0.5 * self.factor
-        return {"name": name, "batch": batch, "gpu": {"ms_min": ms}, "cpu": {"ms_min": 100 * ms}}
+        return {"name": name, "batch": batch, "gpu": {"ms_min": 2 * ms, "ms_device": ms}, "cpu": {"ms_min": 100 * ms}}
 
-    def serialeye(self, *args):
+    def serialeye(self, *args, cores=None):
+        if cores:
+            return 0, json.dumps({"pictures": {"jobs": 2, "cpu": {"pictures_per_s": 16}}}), "", 1
         if args[0] in self.faults or (args[0] == "bench" and "--network" in args and "networks" in self.faults):
             return 2, "", "it broke", 0.1
         if args[0] == "doctor":
@@ -74,7 +80,7 @@ class Recorded:
             row = {"file": "a.jpg", "lines": [{"text": "A"}, {"text": "B"}], "readings": [{"text": "A"}]}
             Path(out).write_text(json.dumps(row) + "\n", encoding="utf-8")
             return 0, "", "", 1
-        row = {"device": "gpu", "width": 4000, "height": self.megapixels * 250}
+        row = {"device": "gpu"}
         return 0, json.dumps(row), "", 0.8 * self.factor
 
     def profile(self, model, shape):
@@ -82,6 +88,24 @@ class Recorded:
 
     def sanitizer(self):
         return 0, "ERROR SUMMARY: 0 errors", "", 1
+
+    def tests(self):
+        return 0, "Ok: 9", "", 1
+
+    def crops(self, *_):
+        lines = {"pictures": 1, "lines": 1000, "same": 998, "failed": 0, "gpu_runs": 7, "different": [
+            {"file": "a.jpg", "line": 3, "cpu": "O1", "gpu": "01"}] * 2}
+        return 0, json.dumps(lines), "", 1
+
+    def watch(self, command, seconds, sample):
+        assert seconds > 0
+        self.watched = command
+        out = Path(command[command.index("--out") + 1])
+        out.write_text("file,text\n" + "a.jpg,A\n" * 5000, encoding="utf-8")
+        for spent in range(0, 101, 5):
+            self.used = 1000 + (300 if spent > 10 else 0) + (self.program_grows if spent > 60 else 0)
+            sample(1, spent)
+        return None
 
     def torch(self, *_):
         if not self.has_torch:
@@ -91,14 +115,24 @@ class Recorded:
         return 0, json.dumps({"torch": "2", "device": "Made Up 1", "rows": rows}), "", 1
 
 
-def run(tools, photos=True):
+def jpeg(width, height):
+    """The beginning of one."""
+    return (b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc4\x00\x03x\xff\xc2\x00\x11\x08" + height.to_bytes(2, "big")
+            + width.to_bytes(2, "big") + bytes(10))
+
+
+def run(tools, photos=True, size=(4000, 3000), args=(), before=None):
     """(exit status, printed, JSON or None)"""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "photos").mkdir()
-        (Path(folder) / "photos" / "a.jpg").write_bytes(b"x")
+        (Path(folder) / "photos" / "a.jpg").write_bytes(jpeg(*size))
+        if before is not None:
+            (Path(folder) / "out").mkdir()
+            (Path(folder) / "out" / "measure.json").write_text(json.dumps(before), encoding="utf-8")
         out, log = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(log):
-            status = measure.main(["--out", folder + "/out", "--photos", folder + "/photos" if photos else ""], tools)
+            status = measure.main(["--out", folder + "/out", "--photos", folder + "/photos" if photos else "",
+                                   *args], tools)
         found = Path(folder) / "out" / "measure.json"
         results = json.loads(found.read_text(encoding="utf-8")) if found.exists() else None
     return status, out.getvalue(), results
@@ -110,18 +144,52 @@ class Measure(unittest.TestCase):
 
     def test_all_bars_met(self):
         status, text, results = run(Recorded())
-        self.assertEqual((status, results["problems"]), (0, []))
-        self.assertEqual([row for row in results["bars"] if row["met"] is not True], [])
+        self.assertEqual((status, results["problems"]), (0, {}))
+        self.assertEqual([row for row in results["bars"] if row["met"] is not True and row["limit"] is not None and
+                          not row["bar"].startswith("the process")], [])
         self.assertAlmostEqual(self.bar(results, "detector 736")["measured"], 0.3)
         self.assertAlmostEqual(self.bar(results, "recognizer 8x")["measured"], 0.1 * 8 ** 0.5, 6)
         self.assertAlmostEqual(self.bar(results, "detector beside PyTorch, batch 1")["measured"], 1 / 0.3)
-        # 400 pictures/s beside 2 of 16 cores that read 8 each.
+        self.assertAlmostEqual(self.bar(results, "detector 736x736, floats")["measured"], 0.6)
+        # 400 pictures/s beside two cores that read 16.
         self.assertAlmostEqual(self.bar(results, "photographs beside")["measured"], 25)
-        self.assertEqual(self.bar(results, "lines as")["measured"], 1)
+        self.assertEqual(self.bar(results, "lines of whole")["measured"], 1)
+        self.assertEqual(self.bar(results, "same text of the same")["measured"], 0.998)
+        self.assertEqual(self.bar(results, "readings that differ")["measured"], 0)
+        self.assertEqual(self.bar(results, "GPU memory grown")["measured"], 0)
         self.assertIn("met", text)
         self.assertIn("bottleneck of a picture alone: decode, 75 % of its time", text)
-        self.assertIn("PP-OCRv6_rec_small.onnx 8x48x320: 3 steps", text)
+        self.assertIn("rec 8x48x320:\nPP-OCRv6_rec_small.onnx 8x48x320: 3 steps", text)
+        self.assertIn("growth was looked for over 5000 pictures, not 100000", text)
+        self.assertIn("crop differs: a.jpg, line 3: CPU O1, GPU 01", text)
         self.assertNotIn("MISSED", text)
+
+    def test_growth(self):
+        tools = Recorded()
+        tools.program_grows = 40
+        status, text, results = run(tools)
+        self.assertEqual((status, self.bar(results, "GPU memory grown")["met"]), (1, False))
+        self.assertEqual(tools.watched.count(tools.watched[-1]), 100000)
+        self.assertTrue(results["growth"]["resident_mb"] is None or results["growth"]["resident_mb"] >= 0)
+        samples = [{"s": s, "gpu": 5 if s < 20 else 3 + (s >= 75)} for s in range(101)]
+        self.assertEqual(measure_parts.grown(samples, "gpu", 100), 1)
+        self.assertIsNone(measure_parts.grown([{"s": 1, "gpu": None}], "gpu", 1))
+
+    def test_parts_and_going_on(self):
+        status, _, results = run(Recorded(), args=("--parts", "networks,start"))
+        self.assertEqual((status, sorted(results["problems"])), (0, []))
+        self.assertNotIn("pictures", results)
+        before = {**results, "problems": {"start": "start: out of time"}, "networks": []}
+        broken = Recorded(faults=("networks",))
+        status, _, results = run(broken, args=("--resume", "--parts", "networks,start"), before=before)
+        self.assertEqual((results["networks"], results["problems"], "median_s" in results["start"]), ([], {}, True))
+        with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+            measure.parse(["--parts", "nonsense"])
+
+    def test_dry_run(self):
+        status, text, results = run(Recorded(factor=9), args=("--dry-run",))
+        self.assertEqual((status, [row["met"] for row in results["bars"] if row["met"] is not None]), (0, []))
+        self.assertIn("a dry run: no bar is judged", text)
 
     def test_a_missed_bar_is_said(self):
         status, text, results = run(Recorded(factor=3))
@@ -139,7 +207,7 @@ class Measure(unittest.TestCase):
     def test_a_part_that_fails_is_a_problem(self):
         status, text, results = run(Recorded(faults=("networks",)))
         self.assertEqual(status, 1)
-        self.assertIn("it broke", results["problems"][0])
+        self.assertIn("it broke", results["problems"]["networks"])
         self.assertIsNone(self.bar(results, "detector 736")["met"])
         self.assertIs(self.bar(results, "photographs, median")["met"], True)
         self.assertIn("not measured", text)
@@ -147,38 +215,47 @@ class Measure(unittest.TestCase):
     def test_without_torch_or_photographs(self):
         status, text, results = run(Recorded(torch=False))
         self.assertEqual(status, 0)
-        self.assertIn("PyTorch: skipped: no PyTorch", text)
+        self.assertIn("torch: skipped: no PyTorch", text)
         self.assertIsNone(self.bar(results, "detector beside PyTorch, batch 1")["met"])
         status, text, results = run(Recorded(), photos=False)
         self.assertEqual(status, 0)
-        self.assertIn("the example alone", results["problems"][0])
+        self.assertIn("note: no photographs (--photos): the example alone", text)
 
-    def test_small_photographs(self):
-        tools = Recorded()
-        tools.megapixels = 8
-        _, _, results = run(tools)
+    def test_largest_photograph(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.jpg"
+            for data, pixels in ((jpeg(4000, 3001), 4000 * 3001), (b"", 0), (b"\xff\xd8\xff", 0),
+                                 (b"\xff\xd8\xff\xe0\x00\x00" * 9, 0), (b"GIF89a" + bytes(40), 0)):
+                path.write_bytes(data)
+                self.assertEqual(measure_parts.jpeg_pixels(path), pixels)
+        # Smaller ones are put together, where Pillow is there and can read them: not these.
+        _, text, results = run(Recorded(), size=(800, 600))
         self.assertIsNone(self.bar(results, "JPEG of 12")["measured"])
+        self.assertRegex(text, "largest: ")
 
     def test_out_of_time(self):
         tools = Recorded()
         begun = tools.serialeye
 
-        def serialeye(*args):
+        def serialeye(*args, cores=None):
             tools.left -= 200
-            return begun(*args)
+            return begun(*args, cores=cores)
         tools.serialeye = serialeye
         status, text, results = run(tools)
         self.assertEqual(status, 1)
-        self.assertIn("networks: out of time before it began", results["problems"])
+        self.assertIn("networks: out of time before it began", results["problems"].values())
         self.assertIn("not measured", text)
         with self.assertRaisesRegex(RuntimeError, "out of time: sleep 60"):
             measure.Tools("sleep", "python3", 0.2).serialeye("60")
 
     def test_optional_tools(self):
         tools = Recorded()
-        tools.profile, tools.sanitizer = (lambda *_: None), (lambda: None)
+        tools.profile = tools.crops = lambda *_: None
+        tools.sanitizer = tools.tests = lambda: None
         status, text, results = run(tools)
         self.assertEqual(status, 0)
+        self.assertIn("crops: skipped", text)
+        self.assertIn("tests: skipped", text)
         self.assertIn("profiles: skipped", text)
         self.assertIsNone(self.bar(results, "kernels clean")["met"])
         tools.sanitizer = lambda: (9, "ERROR SUMMARY: 2 errors", "", 1)
