@@ -416,7 +416,8 @@ static int run_joined(struct nn_exec *exec, const struct budget *budget, se_erro
     return nn_gather_run(exec->gather, &part, err);
 }
 
-/* The GPU failed: the spare runs the input that is still there. Only then does a run allocate. */
+/* The GPU failed, or lacks memory to run: the spare runs the input that is still there. Only then
+ * does a run allocate. */
 static int run_spare(struct nn_exec *exec, const struct budget *budget, se_error *err)
 {
     const struct nn_planned *planned = exec->plans[0];
@@ -444,8 +445,9 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
     const int status = run_joined(exec, budget, err);
     if (status == SE_OK && remote_of(exec))
         exec->runs.gpu++;
-    if (status != SE_ERR_DEVICE || !exec->spare)
+    if ((status != SE_ERR_DEVICE && status != SE_ERR_LIMIT) || !exec->spare)
         return status;
+    exec->runs.short_image += status == SE_ERR_LIMIT;
     se_error_clear(err);
     return run_spare(exec, budget, err);
 }

@@ -140,7 +140,8 @@ int nn_exec_warm(struct nn_exec *exec, const int64_t nhwc[4], se_error *err);
 /* The current plan's input, to be filled before each run. */
 float *nn_exec_input(struct nn_exec *exec);
 /* Runs the current plan; allocates nothing. SE_ERR_CANCELLED between steps (on a GPU: before it
- * begins). A GPU that fails is no error where there is a spare: the CPU then runs the same input.
+ * begins). A GPU that fails, or has no memory to run, is no error where there is a spare: the CPU
+ * then runs the same input.
  */
 int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err);
 /* The current plan's output and its shape, valid until the next prepare or run. Contiguous:

@@ -19,13 +19,14 @@ enum {
     FAKE_NOT_FOUND = 500,
     FAKE_ILLEGAL_ADDRESS = 700,
     MAX_ALLOCATIONS = 65536,
+    MAX_PINNED = 4096,
     MAX_PARAMETERS = 4096
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct fake_controls controls = {
     .version = 12090, .devices = 1, .capability = 90, .multiprocessors = 4};
-static bool broken; /* by a sticky error, until the context goes */
+static _Atomic bool broken; /* by a sticky error, until the context goes */
 static _Thread_local bool has_context;
 
 static struct {
@@ -193,7 +194,8 @@ ENTRY(cuCtxSetCurrent, (void *context))
 /* What any call but the ones above answers first; the one that was ordered to fail does so. */
 static int state(void)
 {
-    if (controls.calls_until_error > 0 && --controls.calls_until_error == 0) {
+    if (__atomic_load_n(&controls.calls_until_error, __ATOMIC_SEQ_CST) > 0 &&
+        __atomic_sub_fetch(&controls.calls_until_error, 1, __ATOMIC_SEQ_CST) == 0) {
         if (controls.call_result != FAKE_ILLEGAL_ADDRESS)
             return controls.call_result;
         broken = true;
@@ -263,21 +265,60 @@ ENTRY(cuMemFree_v2, (uint64_t address))
     return result;
 }
 
+/* Pinned memory, so that a copy beside the stream can be told from one that only seems to be. */
+static struct {
+    unsigned char *memory;
+    size_t bytes;
+} pinned[MAX_PINNED];
+
+static void *note_pinned(size_t bytes)
+{
+    void *memory = NULL;
+    pthread_mutex_lock(&mutex);
+    for (int i = 0; i < MAX_PINNED && !memory; i++)
+        if (!pinned[i].memory) {
+            memory = pinned[i].memory = calloc(1, bytes);
+            pinned[i].bytes = bytes;
+            controls.pinned += memory != NULL;
+        }
+    pthread_mutex_unlock(&mutex);
+    return memory;
+}
+
+static bool is_pinned(const void *at, size_t bytes)
+{
+    bool inside = false;
+    pthread_mutex_lock(&mutex);
+    for (int i = 0; i < MAX_PINNED && !inside; i++) {
+        const uintptr_t begin = (uintptr_t)pinned[i].memory, from = (uintptr_t)at;
+        inside = begin && from >= begin && from + bytes <= begin + pinned[i].bytes;
+    }
+    pthread_mutex_unlock(&mutex);
+    return inside;
+}
+
 ENTRY(cuMemAllocHost_v2, (void **memory, size_t bytes))
 {
     const int refused = state();
     if (refused)
         return refused;
-    *memory = calloc(1, bytes);
-    controls.pinned += *memory != NULL;
+    *memory = note_pinned(bytes);
     return *memory ? CUDA_OK : CUDA_OUT_OF_MEMORY;
 }
 
 ENTRY(cuMemFreeHost, (void *memory))
 {
-    free(memory);
-    controls.pinned--;
-    return CUDA_OK;
+    int result = FAKE_INVALID_VALUE;
+    pthread_mutex_lock(&mutex);
+    for (int i = 0; i < MAX_PINNED && result; i++)
+        if (memory && pinned[i].memory == memory) {
+            free(memory);
+            pinned[i].memory = NULL;
+            controls.pinned--;
+            result = CUDA_OK;
+        }
+    pthread_mutex_unlock(&mutex);
+    return result;
 }
 
 /* A copy must lie inside one allocation, as under compute-sanitizer. */
@@ -303,7 +344,7 @@ static int copy(void *to, const void *from, uint64_t device, size_t bytes)
         return FAKE_ILLEGAL_ADDRESS;
     }
     memcpy(to, from, bytes);
-    controls.copies++;
+    __atomic_add_fetch(&controls.copies, 1, __ATOMIC_SEQ_CST);
     return CUDA_OK;
 }
 
@@ -368,7 +409,7 @@ ENTRY(cuModuleGetFunction, (void **function, void *module, const char *name))
 
 struct work {
     struct work *next;
-    int kernel; /* -1: a copy in, -2: a copy out */
+    int kernel; /* -1: a copy in, -2: a copy out, -3: one within */
     unsigned grid[3], threads;
     void *to;
     const void *from;
@@ -384,12 +425,15 @@ struct stream {
 
 static int do_work(const struct work *w)
 {
-    if (w->kernel < 0)
+    if (w->kernel < 0) {
+        if (w->kernel != -3 && !is_pinned(w->kernel == -1 ? w->from : w->to, w->bytes))
+            __atomic_add_fetch(&controls.unpinned, 1, __ATOMIC_SEQ_CST);
         return copy(w->to, w->from, w->device, w->bytes);
+    }
     const int refused = state();
     if (refused)
         return refused;
-    controls.kernel_launches++;
+    __atomic_add_fetch(&controls.kernel_launches, 1, __ATOMIC_SEQ_CST);
     emulation_set_backwards(controls.backwards);
     unsigned grid[2] = {w->grid[0], w->grid[1]};
     if (controls.wrong_kernel == w->kernel + 1)
@@ -504,7 +548,7 @@ ENTRY(cuGraphLaunch, (void *exec, void *stream))
         broken = true;
     if (broken)
         return CUDA_OK; /* such errors show when the stream is waited for */
-    controls.graph_launches++;
+    __atomic_add_fetch(&controls.graph_launches, 1, __ATOMIC_SEQ_CST);
     for (const struct work *w = ((struct stream *)exec)->first; w; w = w->next) {
         const int result = do_work(w);
         if (result)
@@ -550,7 +594,12 @@ ENTRY(cuMemcpyDtoDAsync_v2, (uint64_t to, uint64_t from, size_t bytes, void *str
         broken = true;
         return FAKE_ILLEGAL_ADDRESS;
     }
-    return cuMemcpyHtoDAsync_v2(to, (const void *)(uintptr_t)from, bytes, stream);
+    const struct work w = {.kernel = -3,
+                           .to = (void *)(uintptr_t)to,
+                           .from = (const void *)(uintptr_t)from,
+                           .device = to,
+                           .bytes = bytes};
+    return submit(stream, &w);
 }
 
 static const char *const names[] = {

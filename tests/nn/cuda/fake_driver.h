@@ -36,6 +36,8 @@ struct fake_controls {
     /* Counted: */
     int held; /* graphs that wait. Atomic */
     long long allocated_bytes, most_bytes, allocation_calls;
+    int unpinned; /* copies in a stream of memory that is not pinned: those do not overlap. Atomic
+                   */
     int allocations, contexts, modules, streams, graphs, pinned; /* alive */
     int opened[FAKE_DEVICES]; /* times that a context of each device was taken */
     long long kernel_launches, graph_launches, copies;

@@ -46,6 +46,7 @@ static void expect_nothing_left(void)
     assert_int_equal(fake->modules, 0);
     assert_int_equal(fake->streams, 0);
     assert_int_equal(fake->graphs, 0);
+    assert_int_equal(fake->unpinned, 0);
     assert_int_equal(fake->pinned, 0);
 }
 

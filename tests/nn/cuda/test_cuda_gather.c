@@ -78,6 +78,7 @@ static void close_all(void)
     nn_gather_free(gather);
     nn_model_free(model);
     assert_int_equal(fake->allocations, 0);
+    assert_int_equal(fake->unpinned, 0);
     assert_int_equal(fake->pinned, 0);
     assert_int_equal(fake->graphs, 0);
     assert_int_equal(fake->streams, 0);
@@ -350,6 +351,60 @@ static void test_memory_goes_back(void **state)
     close_all();
 }
 
+/* While one run computes, another picture is sent and begins to run, up to as many as there are
+ * lanes; who comes then has sent its picture before it waits. */
+static void test_overlap(void **state)
+{
+    enum { LANES = 2 };
+    const struct nn_model *const *models = (const struct nn_model *const *)&model;
+    (void)state;
+    open_all(false);
+    nn_gather_free(gather);
+    assert_int_equal(nn_gather_create(&gather, models, 1, LANES, 0, NULL), SE_OK);
+    for (int i = 0; i < PARTS; i++)
+        set_up(i, 1, i < LANES ? 24 : 40, true);
+    __atomic_store_n(&fake->hold, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < PARTS; i++) {
+        const long long copies = __atomic_load_n(&fake->copies, __ATOMIC_SEQ_CST);
+        start(i);
+        while (i < LANES ? __atomic_load_n(&fake->held, __ATOMIC_SEQ_CST) < i + 1
+                         : nn_gather_counts(gather).waiting < (size_t)(i + 1 - LANES))
+            usleep(200);
+        /* Its picture; and what is made of it, where it has a lane. */
+        assert_int_equal(__atomic_load_n(&fake->copies, __ATOMIC_SEQ_CST) - copies,
+                         i < LANES ? 2 : 1);
+    }
+    finish();
+    for (int i = 0; i < PARTS; i++)
+        expect_result(i, 0);
+    close_all();
+}
+
+/* In joined runs the n-th call of the driver fails: each has its result, the GPU's or the CPU's,
+ * and nothing is left behind. */
+static void test_every_call(void **state)
+{
+    static const int results[] = {2 /* out of memory */, 700 /* illegal address */};
+    (void)state;
+    for (size_t k = 0; k < sizeof(results) / sizeof(results[0]); k++) {
+        bool reached = true;
+        for (int n = 1; reached; n++) {
+            open_all(true);
+            for (int i = 0; i < PARTS; i++)
+                set_up(i, 1, 24, false);
+            queue_all();
+            fake->call_result = results[k];
+            __atomic_store_n(&fake->calls_until_error, n, __ATOMIC_SEQ_CST);
+            finish();
+            reached = __atomic_exchange_n(&fake->calls_until_error, 0, __ATOMIC_SEQ_CST) == 0;
+            assert_true(reached || n > 10);
+            for (int i = 0; i < PARTS; i++)
+                expect_result(i, 0.01);
+            close_all();
+        }
+    }
+}
+
 /* A model on the CPU needs none. */
 static void test_cpu(void **state)
 {
@@ -376,6 +431,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_cancelled, reset),
         cmocka_unit_test_setup(test_failure, reset),
         cmocka_unit_test_setup(test_memory_goes_back, reset),
+        cmocka_unit_test_setup(test_overlap, reset),
+        cmocka_unit_test_setup(test_every_call, reset),
         cmocka_unit_test_setup(test_cpu, reset),
     };
     model_path = argc > 1 ? argv[1] : "";

@@ -53,6 +53,7 @@ static void close_all(void)
     nn_exec_free(exec);
     nn_model_free(model);
     assert_int_equal(fake->allocations, 0);
+    assert_int_equal(fake->unpinned, 0);
     assert_int_equal(fake->pinned, 0);
     assert_int_equal(fake->graphs, 0);
 }
