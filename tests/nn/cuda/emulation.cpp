@@ -3,7 +3,7 @@
 #include "kernels.cu"
 
 thread_local struct emulation emulated;
-bool emulation_backwards;
+thread_local bool emulation_backwards;
 float emulated_halves[65536];
 
 /* Rounds to nearest even, by way of the exponent: x + 2^(e + 13) - 2^(e + 13) has 11 bits. */

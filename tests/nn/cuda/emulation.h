@@ -16,7 +16,8 @@ int emulation_find(const char *name, size_t *args_size);
 /* Runs a grid of blocks. False when `threads` is not what the kernel was compiled for. */
 bool emulation_run(int kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned threads,
                    const void *args);
-/* Whether threads of a phase run from the last to the first. */
+/* Whether threads of a phase run from the last to the first, in kernels that this thread of the
+ * host runs. */
 void emulation_set_backwards(bool backwards);
 
 #ifdef __cplusplus

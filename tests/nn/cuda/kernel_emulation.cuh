@@ -22,7 +22,7 @@ struct emulation {
     int x, y, z; /* the block */
 };
 extern thread_local struct emulation emulated;
-extern bool emulation_backwards;
+extern thread_local bool emulation_backwards;
 
 #define KERNEL(name, args, threads) void name(const struct args &p)
 #define DEVICE static inline

@@ -184,12 +184,58 @@ static void test_profile(void **state)
     model_run_end(&run);
 }
 
+/* Bytes of the device's memory that an exec takes for the largest of some inputs. */
+static double megabytes_for(struct nn_exec *exec, const int64_t (*inputs)[4], size_t count)
+{
+    const long long before = fake->allocated_bytes;
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(nn_exec_warm(exec, inputs[i], NULL), SE_OK);
+    return (double)(fake->allocated_bytes - before) / (1 << 20);
+}
+
+/* What a picture takes at the default batch of 4 lines: 500 MiB at most, all looks together. Only
+ * allocations count, so that nothing is computed. */
+static void test_memory(void **state)
+{
+    /* The first look; the largest that is not cut into bands; a square. */
+    static const int64_t maps[][4] = {{1, 480, 640, 3}, {1, 960, 1280, 3}, {1, 736, 736, 3}};
+    /* Short lines, and as long as there can be four of. */
+    static const int64_t lines[][4] = {{4, 48, 320, 3}, {4, 48, 640, 3}, {4, 48, 1600, 3}};
+    static const struct nn_map_params params = {0.3F, 1, 0.1F};
+    const struct nn_model_options head = selected(NN_BACKEND_GPU);
+    struct nn_model *detector, *recognizer;
+    struct nn_exec *det, *rec;
+    (void)state;
+    if (fake_is_real())
+        skip();
+    assert_int_equal(nn_model_load(&detector, model_detector, &gpu, NULL), SE_OK);
+    assert_int_equal(nn_model_load(&recognizer, model_recognizer, &head, NULL), SE_OK);
+    const double weights = (double)fake->allocated_bytes / (1 << 20);
+    assert_int_equal(nn_exec_create(&det, detector, NULL, 0, NULL), SE_OK);
+    assert_int_equal(nn_exec_create(&rec, recognizer, NULL, 0, NULL), SE_OK);
+    nn_exec_reduce(det, &params);
+    const double first = megabytes_for(det, maps, 1) + megabytes_for(rec, lines, 2);
+    const double rest = megabytes_for(det, maps, 3) + megabytes_for(rec, lines, 3);
+    /* A picture's bytes, 4000 x 3000 at most before it is cut into rows, for each network. */
+    const double pictures = 2.0 * 4000 * 3000 * 3 / (1 << 20);
+    print_message("weights %.1f MiB, a first look %.1f MiB more, all looks %.1f MiB more, pictures "
+                  "%.1f MiB at most\n",
+                  weights, first, rest, pictures);
+    assert_true(weights + first < 100);
+    assert_true(weights + first + rest + pictures < 500);
+    nn_exec_free(rec);
+    nn_exec_free(det);
+    nn_model_free(recognizer);
+    nn_model_free(detector);
+    assert_int_equal(fake->allocations, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_detector),      cmocka_unit_test(test_recognizer),
         cmocka_unit_test(test_selected_head), cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_profile),       cmocka_unit_test(test_memory),
     };
     if (!model_find())
         return MODEL_EXIT_SKIP;
