@@ -42,8 +42,9 @@ static const char usage[] =
     "of\n"
     "a network in its shortest run; GB/s what a stage makes: pixels, or a network's input. The\n"
     "peak of a GPU is that of its tensor cores in fp16 by NVIDIA's data sheets, at the clock that\n"
-    "the driver names; a run on it begins and ends in the host's memory, but for \"steps ms\": all\n"
-    "steps as one graph. With --gpu also how many pictures a second are read, \"jobs\" side by side.\n"
+    "the driver names; a run on it begins and ends in the host's memory, but for \"steps ms\":\n"
+    "all steps as one graph. With --gpu also how many pictures a second are read, \"jobs\" side\n"
+    "by side.\n"
     "Exit status 1 when a picture failed.\n";
 
 static const struct short_form short_forms[] = {
