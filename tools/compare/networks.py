@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Times the two networks alone, side by side: SerialEye, OpenVINO and ONNX Runtime, all in float32.
+"""Times the two networks alone, side by side: SerialEye, OpenVINO and ONNX Runtime, all in float32,
+and SerialEye and OpenVINO in bfloat16.
 
     python3 tools/compare/networks.py [--build build] [--venv build/peers/networks]
-        [--threads 1,2] [--tiers amx,avx512,avx2] [--rounds 8] [--json FILE]
+        [--threads 1,2] [--tiers amx,avx512,avx2,amx_bf16] [--rounds 8] [--json FILE]
 
 OpenVINO computes in f32 (INFERENCE_PRECISION_HINT; without it, it takes bfloat16 where the CPU has
 that) with the latency hint; SerialEye's tier amx, whose products are of numbers in two parts, stands
-beside that too. "avx2" is SerialEye with --tier avx2, and OpenVINO with
+beside that too. "amx_bf16" is precision = bf16 beside OpenVINO with the hint bf16. "avx2" is SerialEye with --tier avx2, and OpenVINO with
 ONEDNN_MAX_CPU_ISA=AVX2, which is looked up in the names of the kernels that it chose. A peer that
 does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
 
@@ -34,12 +35,12 @@ NETWORKS = {"detector": ("PP-OCRv6_det_small.onnx", 736, 736),
             "recognizer": ("PP-OCRv6_rec_small.onnx", 48, 320)}
 RUNS = {"detector": 5, "recognizer": 30}
 
-# Runs in the peers' own Python: argv = engine, model, height, width, threads; then one number of
-# runs a line, answered by the milliseconds of each.
+# Runs in the peers' own Python: argv = engine, model, height, width, threads, precision; then one
+# number of runs a line, answered by the milliseconds of each.
 WORKER = r'''
 import json, sys, time
 import numpy
-engine, model, height, width, threads = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
+engine, model, height, width, threads = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
 shape = (1, 3, height, width)
 picture = numpy.random.default_rng(1).uniform(-1, 1, shape).astype(numpy.float32)
 if engine == "onnxruntime":
@@ -55,7 +56,7 @@ else:
     network = core.read_model(model)
     network.reshape(shape)
     compiled = core.compile_model(network, "CPU", {
-        "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": sys.argv[6], "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1})
     request = compiled.create_infer_request()
     run = lambda: request.infer({0: picture})
@@ -101,7 +102,7 @@ class Peer(Entry):
         # pylint: disable-next=consider-using-with, attribute-defined-outside-init
         self.process = subprocess.Popen(
             [str(python), "-c", WORKER, self.name, str(model), str(height), str(width),
-             str(threads)],
+             str(threads), "bf16" if self.tier == "amx_bf16" else "f32"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         answer = self.process.stdout.readline()
         if not answer:
@@ -158,7 +159,8 @@ def own_tiers() -> list[str]:
     """SerialEye's tiers that this machine's processor has, the best first."""
     flags = Path("/proc/cpuinfo").read_text(encoding="ascii").split()
     wanted = {"amx": ("amx_tile", "amx_bf16", "avx512_bf16"),
-              "avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl"), "avx2": ()}
+              "avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl"), "avx2": (),
+              "amx_bf16": ("amx_tile", "amx_bf16", "avx512_bf16")}
     return [tier for tier, needs in wanted.items() if all(flag in flags for flag in needs)]
 
 
@@ -167,7 +169,8 @@ def measure(network: str, threads: int, options: argparse.Namespace, python: Pat
     tiers = [tier for tier in own_tiers() if tier in options.tiers.split(",")]
     entries: list[Own | Peer] = [Own("serialeye", tier) for tier in tiers]
     # Peers in float32 have no use for tiles: there is one of them for the tiers amx and avx512.
-    peers = [tier for tier in tiers if tier != "amx"] or ["avx512"]
+    peers = [tier for tier in tiers if tier != "amx"]
+    peers = peers if set(peers) - {"amx_bf16"} else ["avx512", *peers]
     entries += [Peer("openvino", tier) for tier in peers] + [Peer("onnxruntime", peers[0])]
     model = options.models / NETWORKS[network][0]
     os.sched_setaffinity(0, sorted(options.processors)[:threads])
@@ -214,7 +217,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path,
                         default=Path.home() / ".local/share/serialeye/models")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--tiers", default="amx,avx512,avx2", help="those of them that there are")
+    parser.add_argument("--tiers", default="amx,avx512,avx2,amx_bf16", help="those of them that there are")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
