@@ -91,6 +91,18 @@ class Rendering(unittest.TestCase):
         other = render.render(render.Job(6, 3, ("labels", "none"), "medium"))
         self.assertNotEqual(first.data, other.data)
 
+    def test_capitals_are_as_high_as_asked(self) -> None:
+        """In the truth, and the same picture when the range is the usual one."""
+        job = render.Job(5, 3, ("labels", "none"), "medium")
+        self.assertEqual(render.render(job), render.render(
+            render.Job(5, 3, ("labels", "none"), "medium", capitals=(8.0, 60.0))))
+        for index in range(3):
+            small = render.render(render.Job(10, index, ("labels",), "easy", capitals=(9.0, 11.0)))
+            self.assertTrue(9 <= small.truth["cap_height"] <= 11)
+        for wrong in ("5-9", "12-9", "9", "nan-12", "9-nan"):
+            with self.assertRaises(ValueError):
+                render.capitals(wrong)
+
     def test_truth_of_every_kind(self) -> None:
         for index, kind in enumerate((*render.KINDS, "none")):
             with self.subTest(kind=kind):

@@ -40,9 +40,12 @@ class Shot:
     exposure: float
 
 
-def cap_height(rng: Random) -> float:
-    """A height of capitals from 8 to 60 pixels; small ones are as frequent as large ones."""
-    return 8 * (60 / 8) ** rng.random()
+CAPITALS = (8.0, 60.0)
+
+
+def cap_height(rng: Random, low: float, high: float) -> float:
+    """A height of capitals in pixels; small ones are as frequent as large ones."""
+    return low * (high / low) ** rng.random()
 
 
 def take(rng: Random, difficulty: str, cap: float) -> Shot:

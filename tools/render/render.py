@@ -70,6 +70,7 @@ class Job:
     kinds: tuple[str, ...]
     difficulty: str | None
     damaged: bool = False
+    capitals: tuple[float, float] = camera.CAPITALS
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def render(job: Job) -> Picture:
     rng = Random(f"{job.seed}:{job.index}")
     kind, with_serial = choose_kind(rng, job.kinds)
     difficulty = job.difficulty or rng.choices(("easy", "medium", "hard"), (35, 40, 25))[0]
-    shot = camera.take(rng, difficulty, camera.cap_height(rng))
+    shot = camera.take(rng, difficulty, camera.cap_height(rng, *job.capitals))
     unit = min(max(1.3 * shot.cap, 18), 64)
     is_cut = not with_serial and rng.random() < SHARE_CUT
     subject = KINDS[kind][1](rng, unit, with_serial or is_cut)
@@ -203,6 +204,14 @@ def write_set(pictures: list[Picture], out: Path) -> None:
     (out / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
 
 
+def capitals(text: str) -> tuple[float, float]:
+    """The argument of --capitals."""
+    low, dash, high = text.partition("-")
+    if not dash or not camera.CAPITALS[0] <= float(low) <= float(high) <= camera.CAPITALS[1]:
+        raise ValueError(text)
+    return float(low), float(high)
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -216,6 +225,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
                         help="the same for all pictures (default: mixed)")
     parser.add_argument("--damaged", action="store_true",
                         help="hide some characters of every serial number and its bars")
+    parser.add_argument("--capitals", type=capitals, default=camera.CAPITALS, metavar="LOW-HIGH",
+                        help="heights of the serial number's capitals in pixels, within 8-60 "
+                        "(default)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", type=Path, metavar="DIR", help="folder for pictures and truth")
@@ -237,7 +249,8 @@ def main(arguments: list[str] | None = None) -> int:
               file=sys.stderr)
         return 2
     indices = range(options.first, options.first + options.count)
-    jobs = [Job(options.seed, i, options.kinds, options.difficulty, options.damaged) for i in indices]
+    jobs = [Job(options.seed, i, options.kinds, options.difficulty, options.damaged, options.capitals)
+            for i in indices]
     if options.single:
         picture = render(jobs[0])
         options.single.write_bytes(picture.data)
