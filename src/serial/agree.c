@@ -155,13 +155,12 @@ static void speak_for(struct hypothesis *h)
     rank_add(h, EVIDENCE_BARCODE, BARCODE_AGREES * 0.7F);
 }
 
-/* Does the code begin with two or three letters and go on with the one that stands right behind its
- * word: "NR122771193" and "Nr" 122771193? */
+/* Does the code begin with two or three letters and go on with this one: "NR122771193" and "Nr"
+ * 122771193, or "VA314168" and 314 168 with the "VA" before it not read? */
 static bool lacks_letters(const char *code, const struct hypothesis *h)
 {
     const size_t more = strlen(code) - h->repair.length;
-    return h->cand->link == LINK_BEHIND && (more == 2 || more == 3) &&
-           strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == more &&
+    return (more == 2 || more == 3) && strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == more &&
            strcmp(code + more, h->repair.key) == 0;
 }
 
@@ -173,10 +172,11 @@ static void hold_against(const struct work *work, struct hypothesis *barcode, st
         strstr(barcode->repair.key, h->repair.key)) {
         /* Barcodes hold more than the number beside its word. Without a word the print may be cut,
          * and two or three letters that the barcode has before it may be what was taken for it. */
-        if (announced && !lacks_letters(barcode->repair.key, h))
+        const bool lacking = lacks_letters(barcode->repair.key, h);
+        if (announced && !lacking)
             speak_for(h);
         else if (announced)
-            return;
+            h->cut_before = h->cand->link != LINK_BEHIND;
         else if (stands_at(work, h->cand, barcode->cand))
             h->same_as = barcode;
         return;

@@ -15,8 +15,11 @@ static const double SMALL_HEIGHT = 24;
 static const double SHORT_LENGTH = 8, SHORT_MEANT = 6;
 /* Evidence from which on a word announces a code, and is no vague one. */
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
-/* Log-odds between 0 and O from which on hardly any was wrong. */
-static const double ZERO_CLEAR = 6;
+/* Log-odds between a symbol and the one that it is taken for, from which on hardly any was wrong;
+ * those below are all alike, but for a step of 1. */
+static const double TWIN_CLEAR = 7;
+/* Heights of text in pixels up to which dots run together, and from which on they do not. */
+static const double DOTS_BLURRED = 32, DOTS_APART = 40;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */
 static const double CLEAR_OF_SERIAL = 3.5;
 /* Log-odds by which a competitor must be behind to be out of the race. */
@@ -140,7 +143,7 @@ static void measure_hidden(const struct work *work, const struct hypothesis *h,
     e[EVIDENCE_GAP] = within((pitch_gap(work, h->cand) - GAP_LEAST) / GAP_STEP, 0, 2);
     e[EVIDENCE_COVER] = within((pitch_cover(work, h->cand) - COVER_LEAST) / COVER_STEP, 0, 1);
     e[EVIDENCE_TORN] = pitch_is_torn(work, h->cand);
-    e[EVIDENCE_LACKS] = lacking_symbols(work, h);
+    e[EVIDENCE_LACKS] = h->cut_before || lacking_symbols(work, h);
 }
 
 static double bareness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
@@ -157,23 +160,45 @@ static bool is_digits(const struct hypothesis *h)
     return h->repair.key[strspn(h->repair.key, "0123456789")] == '\0';
 }
 
-/* Makers without a known format may write O as well as 0, and the recognizer's choice is swayed
- * towards 0 (ocr/glyph.c): by how much less than ZERO_CLEAR was the least clear one chosen? */
-static double zero_doubt(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+static bool is_taken_for(char c, uint32_t alt, const char *pairs)
+{
+    for (; *pairs; pairs += 3)
+        if (pairs[0] == c && (uint32_t)(unsigned char)pairs[1] == alt)
+            return true;
+    return false;
+}
+
+/* How narrowly was one of the code's symbols told from another, by `pairs` "AB CD " of what was
+ * read and what it may be? 0 … 1. */
+static double twin_doubt(const struct hypothesis *h, const char *pairs)
 {
     const struct work_cand *cand = h->cand;
     double doubt = 0;
-    if (e[EVIDENCE_KNOWN] > 0 || rank_is_proven(h) || h->agreed || is_digits(h) ||
-        h->sources == SER_FROM_BARCODE)
-        return 0;
     for (size_t i = 0; i < cand->key_length; i++) {
         const struct ser_char *c = &cand->chars[cand->place[i]];
-        if (cand->key[i] != '0' || c->alt >= 0x80 || c->alt == 0 || !strchr("ODQodq", (int)c->alt))
+        if (!is_taken_for(cand->key[i], c->alt, pairs))
             continue;
         const double lead = log(fmax((double)c->p, 1e-6) / fmax((double)c->alt_p, 1e-6));
-        doubt = fmax(doubt, within(ZERO_CLEAR - lead, 0, ZERO_CLEAR));
+        doubt = fmax(doubt, within(TWIN_CLEAR - lead, 0, 1));
     }
     return doubt;
+}
+
+/* Symbols of which three lattices and more agree on the wrong one. Makers without a known format
+ * may write O as well as 0, and the recognizer's choice is swayed towards 0 (ocr/glyph.c). In small
+ * print the dots of a 0 with a stroke make an 8, a G is but for one dot a 6, a V with a round foot
+ * a U. */
+static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
+{
+    e[EVIDENCE_ZERO] = e[EVIDENCE_TWIN] = 0;
+    if (rank_is_proven(h) || h->agreed || h->sources == SER_FROM_BARCODE)
+        return;
+    if (!(e[EVIDENCE_KNOWN] > 0) && !is_digits(h))
+        e[EVIDENCE_ZERO] = twin_doubt(h, "0O 0D 0Q 0o 0d 0q ");
+    const double height = 32 * exp2(e[EVIDENCE_HEIGHT]);
+    const double small = within((DOTS_APART - height) / (DOTS_APART - DOTS_BLURRED), 0, 1);
+    if (small > 0)
+        e[EVIDENCE_TWIN] = small * twin_doubt(h, "80 6G UV ");
 }
 
 static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
@@ -237,7 +262,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     if (!text->symbology && text->frame.valid)
         e[EVIDENCE_SMALL] = within(log2(SMALL_HEIGHT / (double)fmaxf(text->frame.h, 1)), 0, 3);
     e[EVIDENCE_EDGE] = nearness_of_edge(work, h->cand);
-    e[EVIDENCE_ZERO] = zero_doubt(h, e);
+    measure_twins(h, e);
     e[EVIDENCE_LOOKS] = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY ? within(e[EVIDENCE_SHAPE], -10, 10) : 0;
     e[EVIDENCE_DIGITS] = is_digits(h) && e[EVIDENCE_ANCHOR] <= SAID;
     e[EVIDENCE_ASKED] = is_asked_for_another(work, h);

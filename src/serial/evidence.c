@@ -36,7 +36,7 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_LACKS] = "lacks",     [EVIDENCE_COVER] = "cover",
     [EVIDENCE_TORN] = "torn",       [EVIDENCE_NEAR] = "near",
     [EVIDENCE_GLUED] = "glued",     [EVIDENCE_ZERO] = "zero",
-    [EVIDENCE_LOOKS] = "looks",
+    [EVIDENCE_LOOKS] = "looks",     [EVIDENCE_TWIN] = "twin",
 };
 
 const char *evidence_name(enum evidence_term term)

@@ -91,13 +91,16 @@ enum evidence_term {
     EVIDENCE_COVER, /* how much of the room of a character beside it something solid covers, 0 … 1
                      */
     EVIDENCE_TORN,  /* 1: beside it stands what may be another piece of it; see pitch.h */
-    EVIDENCE_LACKS, /* 1: all but a few symbols of a known format; see lacking.h */
+    EVIDENCE_LACKS, /* 1: all but a few symbols of a known format, see lacking.h, or all but two or
+                       three letters before it that a barcode has */
     EVIDENCE_NEAR, /* how near another place comes to one that names the device in other ways than a
                       serial number, from 3.5 behind on, 0 … 6; first answer alone */
     EVIDENCE_GLUED, /* 1: nothing stands between it and the word before it, which may be a part of
                        it */
-    EVIDENCE_ZERO,  /* how narrowly one of its zeros was told from an O, D or Q, by 6 or more in
-                       log-odds: 0, to 6; of a known format or proven: 0 */
+    EVIDENCE_ZERO,  /* how narrowly one of its zeros was told from an O, D or Q: 0 from 7 on in
+                       log-odds, 1 below 6; of a known format, proven, or digits alone: 0 */
+    EVIDENCE_TWIN, /* the same of an 8 that may be a 0, a 6 that may be a G and a U that may be a V,
+                      in small print: up to 32 pixels, from 40 on 0 */
     EVIDENCE_LOOKS, /* EVIDENCE_SHAPE where a word announces it, else 0 */
     EVIDENCE_SOLE,  /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,  /* what the doubt about the characters takes off the choice's log-odds */

@@ -26,11 +26,18 @@ enum {
     ASIDE_ROWS = 5
 };
 
+/* In its own heights, a text is shorter than the first where its box does not show its direction,
+ * and longer than the second where it does. */
+static const float SHORT_TEXT = 2.5F, LONG_TEXT = 4;
+/* Cosine of the most that a short text may be turned to stand as its neighbours. */
+static const float MOST_TURN = 0.966F;
+
 /* What an anchor has found so far. */
 struct holder {
-    struct work_box self; /* in the axes of its own line */
-    bool behind;          /* a value in its own line */
-    float beside, below;  /* gap to its nearest value, INFINITY: none */
+    struct work_frame axes; /* those of its line */
+    struct work_box self;   /* in these axes */
+    bool behind;            /* a value in its own line */
+    float beside, below;    /* gap to its nearest value, INFINITY: none */
 };
 
 struct proposal {
@@ -129,10 +136,49 @@ static struct proposal propose(const struct work_anchor *anchor, const struct wo
     return none;
 }
 
-static struct work_box anchor_box(const struct work *work, const struct work_anchor *anchor)
+static void centre_of(const struct work_frame *f, float *x, float *y)
+{
+    *x = f->ox + f->ux * f->w / 2 - f->uy * f->h / 2;
+    *y = f->oy + f->uy * f->w / 2 + f->ux * f->h / 2;
+}
+
+/* The axes of a text; those of the nearest long line of about its size where it is too short to
+ * have a direction of its own: the box round a tilted "SN" stands upright. */
+static struct work_frame axes_of(const struct work *work, const struct work_text *text)
+{
+    const struct work_frame *own = &text->frame;
+    struct work_frame axes = *own;
+    float x, y, least = INFINITY;
+    if (!own->valid || own->w >= SHORT_TEXT * own->h)
+        return axes;
+    centre_of(own, &x, &y);
+    for (size_t i = 0; i < work->text_count; i++) {
+        const struct work_frame *f = &work->texts[i].frame;
+        float cx, cy;
+        if (work->texts[i].symbology || !f->valid || f->w < LONG_TEXT * f->h || f->h > 2 * own->h ||
+            own->h > 2 * f->h || f->ux * own->ux + f->uy * own->uy < MOST_TURN)
+            continue;
+        centre_of(f, &cx, &cy);
+        const float away = hypotf(cx - x, cy - y);
+        if (away >= least)
+            continue;
+        least = away;
+        axes.ux = f->ux;
+        axes.uy = f->uy;
+    }
+    axes.ox = x - axes.ux * own->w / 2 + axes.uy * own->h / 2;
+    axes.oy = y - axes.uy * own->w / 2 - axes.ux * own->h / 2;
+    return axes;
+}
+
+static struct holder holder_of(const struct work *work, const struct work_anchor *anchor)
 {
     const struct work_text *text = &work->texts[anchor->line];
-    return work_box_in(&text->frame, text, anchor->begin, anchor->end);
+    struct holder holder = {.axes = axes_of(work, text), .beside = INFINITY, .below = INFINITY};
+    struct work_text turned = *text;
+    turned.frame = holder.axes;
+    holder.self = work_box_in(&holder.axes, &turned, anchor->begin, anchor->end);
+    return holder;
 }
 
 /* The anchor of another line that stands nearest to the candidate. */
@@ -147,7 +193,7 @@ static struct proposal nearest_anchor(const struct work *work, const struct hold
         const struct work_text *other = &work->texts[anchor->line];
         if (anchor->line == piece->line || !other->frame.valid || other->symbology)
             continue;
-        const struct work_box box = work_box_in(&other->frame, text, piece->begin, piece->end);
+        const struct work_box box = work_box_in(&holders[i].axes, text, piece->begin, piece->end);
         const struct proposal p = propose(anchor, &holders[i].self, &box);
         if (p.strength > best.strength)
             best = p;
@@ -195,11 +241,12 @@ static bool has_words(const struct work_text *text)
 }
 
 /* Does other text stand where a barcode would have to stand between the anchor and its value? */
-static bool is_blocked(const struct work *work, const struct work_box *self,
+static bool is_blocked(const struct work *work, const struct holder *holder,
                        const struct proposal *p, const struct work_cand *cand)
 {
     const struct work_piece *piece = &cand->pieces[0];
-    const struct work_frame *frame = &work->texts[p->anchor->line].frame;
+    const struct work_frame *frame = &holder->axes;
+    const struct work_box *self = &holder->self;
     const struct work_box value =
         work_box_in(frame, &work->texts[piece->line], piece->begin, piece->end);
     for (size_t i = 0; i < work->text_count; i++) {
@@ -226,8 +273,7 @@ int links_find(struct work *work, se_error *err)
     struct proposal *proposals = arena_alloc(work->arena, work->cand_count + 1, sizeof(*proposals));
     RETURN_ERROR_IF(!holders || !proposals, err, SE_ERR_MEMORY, "no memory for links of labels");
     for (size_t i = 0; i < work->anchor_count; i++)
-        holders[i] = (struct holder){
-            .self = anchor_box(work, &work->anchors[i]), .beside = INFINITY, .below = INFINITY};
+        holders[i] = holder_of(work, &work->anchors[i]);
     for (size_t i = 0; i < work->cand_count; i++) {
         struct work_cand *cand = work->cands[i];
         link_behind(work, cand);
@@ -251,7 +297,7 @@ int links_find(struct work *work, se_error *err)
         float strength = settle(work, holder, p);
         const bool far = p->link == LINK_ASIDE ||
                          (p->link == LINK_BELOW && p->gap > 1.5F * 2 * holder->self.high);
-        if (far && strength > 0.05F && is_blocked(work, &holder->self, p, cand))
+        if (far && strength > 0.05F && is_blocked(work, holder, p, cand))
             strength *= 0.2F;
         if (strength > cand->strength) {
             cand->anchor = p->anchor;

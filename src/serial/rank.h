@@ -28,8 +28,9 @@ struct hypothesis {
     bool fits_pattern;
     struct ser_unconstrained alone;
     enum ser_known known;
-    bool repeated; /* seen at two places */
-    bool agreed;   /* text and barcode say the same */
+    bool repeated;   /* seen at two places */
+    bool agreed;     /* text and barcode say the same */
+    bool cut_before; /* a barcode has two or three letters more before it */
     bool apart; /* a word asks for a serial number here that announces no better answer: of another
                    device; set by output.c */
     /* The barcode whose content this text shows, misread or in part; and what says nearly the same,

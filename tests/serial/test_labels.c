@@ -303,6 +303,63 @@ static void test_numbers_of_other_kinds(void **state)
     label_free(&label);
 }
 
+/* Letters that only the barcode has were printed, and not read, when they stand before the code:
+ * that the rest is the same is no agreement. */
+static void test_letters_not_read(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "Asset No.");
+    label_line(&label, 400, 100, "314 168");
+    label_barcode(&label, 100, 300, "qr", "VA314168");
+    assert_int_equal(label_find(&label), SE_OK);
+    for (size_t i = 0; i < label.found.count; i++)
+        if (strcmp(label.found.readings[i].text, "314168") == 0) {
+            assert_int_equal(label.found.readings[i].sources, SER_FROM_TEXT);
+            assert_true(label.found.readings[i].score < 0.998F);
+        }
+    label_free(&label);
+}
+
+static struct ser_line *upright_line(struct label *label, float x, float y, const char *text)
+{
+    struct ser_line *line = label_line(label, x, y, text);
+    float low[2] = {1e9F, 1e9F}, high[2] = {0, 0};
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 2; k++) {
+            low[k] = fminf(low[k], line->quad[i][k]);
+            high[k] = fmaxf(high[k], line->quad[i][k]);
+        }
+    for (int i = 0; i < 4; i++) {
+        line->quad[i][0] = i == 1 || i == 2 ? high[0] : low[0];
+        line->quad[i][1] = i >= 2 ? high[1] : low[1];
+    }
+    return line;
+}
+
+/* The box round a short word stands upright on a tilted label; its value is in its row, not where
+ * the box points to. */
+static void test_short_word_on_a_tilted_label(void **state)
+{
+    (void)state;
+    for (float degrees = -6; degrees <= 6; degrees += 3) {
+        struct label label;
+        label_init(&label, degrees);
+        label_line(&label, 100, 100, "Asset No.");
+        label_line(&label, 380, 100, "57291599");
+        upright_line(&label, 100, 127, "SN");
+        label_line(&label, 380, 127, "F17V8Z5CCP9V");
+        label_line(&label, 100, 154, "IT Services");
+        label_line(&label, 380, 154, "A4410");
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_string_equal(label_text(&label, 0), "F17V8Z5CCP9V");
+        assert_string_equal(label_kind(&label, 0), "serial");
+        assert_string_equal(label.found.readings[0].anchor, "sn");
+        label_free(&label);
+    }
+}
+
 /* Letters at the start of a barcode's code announce nothing. */
 static void test_letters_of_a_barcode(void **state)
 {
@@ -610,6 +667,8 @@ int main(void)
         cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_barcode_agrees),
+        cmocka_unit_test(test_letters_not_read),
+        cmocka_unit_test(test_short_word_on_a_tilted_label),
         cmocka_unit_test(test_part_of_a_barcode),
         cmocka_unit_test(test_imei_under_a_word),
         cmocka_unit_test(test_letters_of_a_barcode),

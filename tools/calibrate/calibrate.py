@@ -42,7 +42,8 @@ CHOICE = {
 SHARED = {"device": "serial"}
 # … and that its characters are those that are printed:
 READ = {
-    "clear": 1, "alike": -1, "odd": -1, "zero": -1, "small": -1, "known": 1, "proven": 1}
+    "clear": 1, "alike": -1, "odd": -1, "zero": -1, "twin": -1, "small": -1, "known": 1,
+    "proven": 1}
 # Of the choice, set by a second fit, over the readings that are not the first of their picture.
 LATER = ("later-1", "later-2", "later-3")
 # Taken off by hand, over what the fit says: what the pictures of the fit cannot tell. A network
