@@ -17,7 +17,7 @@ static const double SHORT_LENGTH = 8, SHORT_MEANT = 6;
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
 /* Log-odds between a symbol and the one that it is taken for, from which on hardly any was wrong;
  * those below are all alike, but for a step of 1. */
-static const double TWIN_CLEAR = 7;
+static const double TWIN_CLEAR = 7.5;
 /* Heights of text in pixels up to which dots run together, and from which on they do not. */
 static const double DOTS_BLURRED = 32, DOTS_APART = 40;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */
@@ -209,6 +209,17 @@ static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERM
     return within((meant ? SHORT_MEANT : SHORT_LENGTH) - (double)h->repair.length, 0, 4);
 }
 
+/* Is there nothing between the code and its word, where either may have a part of the other:
+ * letters of a vague word, or a colon that was read as a stroke, "S/N:48" as "S/N148"? */
+static bool is_glued(const struct hypothesis *h)
+{
+    const struct work_anchor *anchor = h->cand->anchor;
+    if (!anchor || h->cand->link != LINK_BEHIND || h->agreed)
+        return false;
+    const bool stroke = h->repair.key[0] == '1' || h->repair.key[0] == 'I';
+    return anchor->may_be_value || (stroke && h->cand->pieces[0].begin == anchor->end);
+}
+
 /* How the places of the picture compare. */
 static void measure_places(const struct hypothesis *h, size_t place, bool alone,
                            double e[EVIDENCE_TERMS])
@@ -219,6 +230,15 @@ static void measure_places(const struct hypothesis *h, size_t place, bool alone,
     e[EVIDENCE_NEAR] =
         place > 0 || !otherwise ? 0 : within(CLEAR_OF_SERIAL + e[EVIDENCE_RIVAL], 0, 6);
     e[EVIDENCE_SOLE] = place == 0 && alone;
+}
+
+/* A format or a pattern that allows nothing else makes a corrected code certain by itself, and its
+ * strip may hold another text for likelier. */
+static double forced(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+{
+    if (h->repair.changes == 0 || rank_is_proven(h) || h->agreed)
+        return 0;
+    return within(1 - e[EVIDENCE_LEAD], 0, 1);
 }
 
 /* Lines whose first reading is clear enough need not be read again, and where they were, it counts
@@ -244,6 +264,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
         e[EVIDENCE_CLEAR];
     if (place < STRIP_PLACES)
         FORWARD_IF_ERROR(strips_measure(work, h, e, err));
+    e[EVIDENCE_FORCED] = forced(h, e);
     take_as_read_again(e);
     e[EVIDENCE_KNOWN] = h->format != NULL && (serial || device);
     e[EVIDENCE_PROVEN] = rank_is_proven(h);
@@ -255,8 +276,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_ALONE] = h->sources == SER_FROM_BARCODE;
     e[EVIDENCE_TWICE] = h->repeated;
     e[EVIDENCE_SHORT] = shortness(h, e);
-    e[EVIDENCE_GLUED] = h->cand->anchor && h->cand->anchor->may_be_value &&
-                        h->cand->link == LINK_BEHIND && !h->agreed;
+    e[EVIDENCE_GLUED] = is_glued(h);
     e[EVIDENCE_ODD] = within((double)odd_letters(h), 0, 3);
     e[EVIDENCE_SMALL] = 0;
     if (!text->symbology && text->frame.valid)

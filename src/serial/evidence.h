@@ -96,15 +96,17 @@ enum evidence_term {
     EVIDENCE_NEAR, /* how near another place comes to one that names the device in other ways than a
                       serial number, from 3.5 behind on, 0 … 6; first answer alone */
     EVIDENCE_GLUED, /* 1: nothing stands between it and the word before it, which may be a part of
-                       it */
-    EVIDENCE_ZERO,  /* how narrowly one of its zeros was told from an O, D or Q: 0 from 7 on in
-                       log-odds, 1 below 6; of a known format, proven, or digits alone: 0 */
+                       it, or may have a colon that was read as its first symbol */
+    EVIDENCE_ZERO,  /* how narrowly one of its zeros was told from an O, D or Q: 0 from 7.5 on in
+                       log-odds, 1 below 6.5; of a known format, proven, or digits alone: 0 */
     EVIDENCE_TWIN, /* the same of an 8 that may be a 0, a 6 that may be a G and a U that may be a V,
                       in small print: up to 32 pixels, from 40 on 0 */
-    EVIDENCE_LOOKS, /* EVIDENCE_SHAPE where a word announces it, else 0 */
-    EVIDENCE_SOLE,  /* 1: no other code was read anywhere in the picture */
-    EVIDENCE_READ,  /* what the doubt about the characters takes off the choice's log-odds */
-    EVIDENCE_TOP,   /* what calibration_curve adds to the sum or takes off it */
+    EVIDENCE_FORCED, /* 1: corrected, nothing proves it, and its strip holds another text for as
+                        likely; 0 from 1 on in log-odds */
+    EVIDENCE_LOOKS,  /* EVIDENCE_SHAPE where a word announces it, else 0 */
+    EVIDENCE_SOLE,   /* 1: no other code was read anywhere in the picture */
+    EVIDENCE_READ,   /* what the doubt about the characters takes off the choice's log-odds */
+    EVIDENCE_TOP,    /* what calibration_curve adds to the sum or takes off it */
     EVIDENCE_TERMS
 };
 

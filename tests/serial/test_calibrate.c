@@ -43,7 +43,7 @@ static void test_weights_have_their_signs(void **state)
         EVIDENCE_KNOWN, EVIDENCE_PROVEN, EVIDENCE_TWICE,   EVIDENCE_REPAIR};
     static const enum evidence_term doubtful[] = {EVIDENCE_AGAINST, EVIDENCE_ALIKE,  EVIDENCE_ODD,
                                                   EVIDENCE_SMALL,   EVIDENCE_LENGTH, EVIDENCE_ZERO,
-                                                  EVIDENCE_TWIN};
+                                                  EVIDENCE_TWIN,    EVIDENCE_FORCED};
     for (size_t i = 0; i < sizeof(up) / sizeof(up[0]); i++)
         assert_true(calibration_weights[up[i]] >= 0);
     for (size_t i = 0; i < sizeof(down) / sizeof(down[0]); i++)
@@ -204,12 +204,12 @@ static void test_twins(void **state)
     } rows[] = {
         {"S/N: AB4W0T162", 9, 'O', 0.01F, 24, 1, 0},
         {"S/N: AB4W0T162", 9, 'O', 0.01F, 60, 1, 0},
-        {"S/N: AB4W0T162", 9, 'O', 0.0015F, 24, 7 - 6.492, 0},
-        {"S/N: AB4W0T162", 9, 'O', 0.0005F, 24, 0, 0},
+        {"S/N: AB4W0T162", 9, 'O', 0.001F, 24, 7.5 - 6.898, 0},
+        {"S/N: AB4W0T162", 9, 'O', 0.0003F, 24, 0, 0},
         {"S/N: AB4W0T162", 9, 'B', 0.01F, 24, 0, 0},
         {"S/N: 4807012345", 8, 'O', 0.01F, 24, 0, 0},
         {"S/N: 4807012345", 6, '0', 0.01F, 24, 0, 1},
-        {"S/N: 4807012345", 6, '0', 0.0015F, 24, 0, 7 - 6.492},
+        {"S/N: 4807012345", 6, '0', 0.001F, 24, 0, 7.5 - 6.898},
         {"S/N: 4807012345", 6, '0', 0.01F, 36, 0, 0.5},
         {"S/N: 4807012345", 6, '0', 0.01F, 48, 0, 0},
         {"S/N: 4807012345", 6, '6', 0.01F, 24, 0, 0},
@@ -237,6 +237,9 @@ static void test_glued(void **state)
     assert_float_equal((float)term_of("SN48071623", EVIDENCE_GLUED), 1.0F, 1e-6F);
     assert_float_equal((float)term_of("SN 48071623", EVIDENCE_GLUED), 0.0F, 1e-6F);
     assert_float_equal((float)term_of("S/N48071623", EVIDENCE_GLUED), 0.0F, 1e-6F);
+    assert_float_equal((float)term_of("S/N148071623", EVIDENCE_GLUED), 1.0F, 1e-6F);
+    assert_float_equal((float)term_of("S/N 148071623", EVIDENCE_GLUED), 0.0F, 1e-6F);
+    assert_float_equal((float)term_of("S/N:148071623", EVIDENCE_GLUED), 0.0F, 1e-6F);
 }
 
 /* Not read again is no evidence against what was clear, and none for what was not. */

@@ -105,7 +105,7 @@ def weights_of(table: Path) -> tuple[calibrate.Weights, calibrate.Curve]:
     text = table.read_text(encoding="utf-8")
     names = {"EVIDENCE_" + calibrate.SHORT.get(n, n.upper().replace("-", "")): n
              for n in (*calibrate.CHOICE, *calibrate.READ, *calibrate.SHARED, *calibrate.LATER,
-                       *calibrate.CHOICE_BY_HAND, *calibrate.READ_BY_HAND)}
+                       *calibrate.CHOICE_BY_HAND, *calibrate.READ_BY_HAND, *calibrate.READ_REMOVED)}
     number = {n: float(v) for n, v in re.findall(r"double calibration_(\w+) = ([-.\de]+);", text)}
     sums = [{names[n]: float(v) for n, v in re.findall(r"\[(\w+)\] = ([-.\de]+)", part) if n in names}
             for part in re.findall(r"weights\[EVIDENCE_TERMS\] = \{(.*?)\};", text, re.S)]
