@@ -38,13 +38,12 @@ static const char usage[] =
     "  --config FILE     settings from an INI file\n"
     "  -h, --help        print this\n\n"
     "Of a picture the fastest run counts, without a time limit; the stages are means over the\n"
-    "pictures. GFLOP/s and per cent of the peak count the products of the networks alone, those "
-    "of\n"
-    "a network in its shortest run; GB/s what a stage makes: pixels, or a network's input. The\n"
-    "peak of a GPU is that of its tensor cores in fp16 by NVIDIA's data sheets, at the clock that\n"
-    "the driver names; a run on it begins and ends in the host's memory, but for \"steps ms\":\n"
-    "all steps as one graph. With --gpu also how many pictures a second are read, \"jobs\" side\n"
-    "by side.\n"
+    "pictures. GFLOP/s and per cent of the peak count the products of the networks alone, those\n"
+    "of a network in its shortest run; GB/s what a stage makes: pixels, or a network's input.\n"
+    "The peak of a GPU is that of its tensor cores in fp16 by NVIDIA's data sheets, at the clock\n"
+    "that the driver names; a run on it begins and ends in the host's memory, but for \"steps\n"
+    "ms\": all steps as one graph. With --gpu also how many pictures a second are read, \"jobs\"\n"
+    "side by side.\n"
     "Exit status 1 when a picture failed.\n";
 
 static const struct short_form short_forms[] = {
