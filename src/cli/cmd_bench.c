@@ -80,7 +80,6 @@ static int take_iterations(struct bench_request *request, const char *text)
 static int take_option(struct bench_request *request, struct setting_options *settings, int option,
                        const char *argument)
 {
-    se_error err;
     switch (option) {
     case 'n':
         request->network = argument;
@@ -99,18 +98,9 @@ static int take_option(struct bench_request *request, struct setting_options *se
     case 'j':
         request->json = true;
         return -1;
-    case 'h':
-        return cli_print_usage(self);
-    case '?':
-        return cli_misuse(self, "option not understood");
     default:
-        break;
+        return setting_options_take(settings, self, short_forms, option, argument);
     }
-    if (option >= OPTION_SHORT_FORM) {
-        setting_options_take_short(settings, &short_forms[option - OPTION_SHORT_FORM], argument);
-        return -1;
-    }
-    return setting_options_take(settings, option, argument, &err) == SE_OK ? -1 : cli_fail(&err);
 }
 
 static int parse(int argc, char **argv, struct bench_request *request,

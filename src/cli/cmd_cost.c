@@ -144,7 +144,6 @@ static int take_cpu_rate(struct cost_request *request, const char *text)
 static int take_option(struct cost_request *request, struct setting_options *settings, int option,
                        const char *argument)
 {
-    se_error err;
     switch (option) {
     case 'c':
         return take_cpu_rate(request, argument);
@@ -158,13 +157,8 @@ static int take_option(struct cost_request *request, struct setting_options *set
     case 'j':
         request->json = true;
         return -1;
-    case 'h':
-        return cli_print_usage(self);
-    case '?':
-        return cli_misuse(self, "option not understood");
     default:
-        return setting_options_take(settings, option, argument, &err) == SE_OK ? -1
-                                                                               : cli_fail(&err);
+        return setting_options_take(settings, self, NULL, option, argument);
     }
 }
 

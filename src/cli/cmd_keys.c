@@ -176,12 +176,8 @@ static int run(int argc, char **argv)
             request.rate = optarg;
         else if (option == 'j')
             request.json = true;
-        else if (option == 'h')
-            status = cli_print_usage(&command_keys);
-        else if (option == '?')
-            status = cli_misuse(&command_keys, "option not understood");
-        else if (setting_options_take(&options, option, optarg, &err) != SE_OK)
-            status = cli_fail(&err);
+        else
+            status = setting_options_take(&options, &command_keys, NULL, option, optarg);
     }
     const int words = argc - optind;
     if (status < 0 && (words < 1 || words > 2))

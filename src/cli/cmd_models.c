@@ -210,12 +210,8 @@ static int run(int argc, char **argv)
             request.json = true;
         else if (option == 'f')
             request.force = true;
-        else if (option == 'h')
-            status = cli_print_usage(&command_models);
-        else if (option == '?')
-            status = cli_misuse(&command_models, "option not understood");
-        else if (setting_options_take(&options, option, optarg, &err) != SE_OK)
-            status = cli_fail(&err);
+        else
+            status = setting_options_take(&options, &command_models, NULL, option, optarg);
     }
     if (status < 0 && argc - optind != 1)
         status = cli_misuse(&command_models, "takes one of fetch, verify, list");

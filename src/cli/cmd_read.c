@@ -101,7 +101,6 @@ static int check_request(const struct read_request *request)
 static int take_option(struct read_request *request, struct setting_options *settings, int option,
                        char *argument)
 {
-    se_error err;
     switch (option) {
     case 'j':
         request->json = true;
@@ -127,18 +126,9 @@ static int take_option(struct read_request *request, struct setting_options *set
     case 'O':
         request->overlay = argument;
         return -1;
-    case 'h':
-        return cli_print_usage(&command_read);
-    case '?':
-        return cli_misuse(&command_read, "option not understood");
     default:
-        break;
+        return setting_options_take(settings, &command_read, short_forms, option, argument);
     }
-    if (option >= OPTION_SHORT_FORM) {
-        setting_options_take_short(settings, &short_forms[option - OPTION_SHORT_FORM], argument);
-        return -1;
-    }
-    return setting_options_take(settings, option, argument, &err) == SE_OK ? -1 : cli_fail(&err);
 }
 
 static int parse(int argc, char **argv, struct read_request *request,

@@ -53,16 +53,8 @@ static int parse(const struct command *self, int argc, char **argv, struct setti
     if (setting_options_init(options, argc, &err) != SE_OK)
         return cli_fail(&err);
     int option, status = -1;
-    while (status < 0 && (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        if (option == 'h')
-            status = cli_print_usage(self);
-        else if (option == '?')
-            status = cli_misuse(self, "option not understood");
-        else if (option >= OPTION_SHORT_FORM)
-            setting_options_take_short(options, &short_forms[option - OPTION_SHORT_FORM], optarg);
-        else if (setting_options_take(options, option, optarg, &err) != SE_OK)
-            status = cli_fail(&err);
-    }
+    while (status < 0 && (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
+        status = setting_options_take(options, self, short_forms, option, optarg);
     if (status < 0 && optind < argc)
         status = cli_misuse(self, "\"%s\" is one argument too many", argv[optind]);
     if (status >= 0)

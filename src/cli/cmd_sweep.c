@@ -517,7 +517,6 @@ static int take_option(struct sweep *sweep, struct setting_options *settings, in
                        const char *argument)
 {
     static const struct short_form jobs = {"--jobs", "jobs", NULL};
-    se_error err;
     switch (option) {
     case 't':
         sweep->tries[sweep->try_count++] = argument;
@@ -536,16 +535,8 @@ static int take_option(struct sweep *sweep, struct setting_options *settings, in
         return take_number(argument, 1e9, &sweep->max_seconds)
                    ? -1
                    : cli_misuse(self, "--max-time takes a number of seconds above 0");
-    case 'h':
-        return cli_print_usage(self);
-    case '?':
-        return cli_misuse(self, "option not understood");
-    case OPTION_SHORT_FORM:
-        setting_options_take_short(settings, &jobs, argument);
-        return -1;
     default:
-        return setting_options_take(settings, option, argument, &err) == SE_OK ? -1
-                                                                               : cli_fail(&err);
+        return setting_options_take(settings, self, &jobs, option, argument);
     }
 }
 

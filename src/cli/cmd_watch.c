@@ -329,7 +329,6 @@ static int check_use(struct watch *watch, int arguments)
 static int take_option(struct watch *watch, struct setting_options *settings, int option,
                        const char *argument)
 {
-    se_error err;
     switch (option) {
     case 'r':
         watch->renames = true;
@@ -343,13 +342,8 @@ static int take_option(struct watch *watch, struct setting_options *settings, in
     case 't':
         watch->table = argument;
         return -1;
-    case 'h':
-        return cli_print_usage(self);
-    case '?':
-        return cli_misuse(self, "option not understood");
     default:
-        return setting_options_take(settings, option, argument, &err) == SE_OK ? -1
-                                                                               : cli_fail(&err);
+        return setting_options_take(settings, self, NULL, option, argument);
     }
 }
 

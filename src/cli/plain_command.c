@@ -18,12 +18,8 @@ int plain_command_run(const struct command *command, int argc, char **argv,
     while (status < 0 && (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         if (option == 'j')
             json = true;
-        else if (option == 'h')
-            status = cli_print_usage(command);
-        else if (option == '?')
-            status = cli_misuse(command, "option not understood");
-        else if (setting_options_take(&options, option, optarg, &err) != SE_OK)
-            status = cli_fail(&err);
+        else
+            status = setting_options_take(&options, command, NULL, option, optarg);
     }
     if (status < 0 && optind < argc)
         status = cli_misuse(command, "\"%s\" is one argument too many", argv[optind]);

@@ -22,13 +22,8 @@ void setting_options_free(struct setting_options *options)
     options->items = NULL;
 }
 
-int setting_options_take(struct setting_options *options, int option, const char *argument,
-                         se_error *err)
+static int take_set(struct setting_options *options, const char *argument, se_error *err)
 {
-    if (option == OPTION_CONFIG) {
-        options->config = argument;
-        return SE_OK;
-    }
     const char *equals = strchr(argument, '=');
     RETURN_ERROR_IF(!equals || equals == argument, err, SE_ERR_SETTING,
                     "--set takes NAME=VALUE, not \"%.100s\"", argument);
@@ -37,11 +32,32 @@ int setting_options_take(struct setting_options *options, int option, const char
     return SE_OK;
 }
 
-void setting_options_take_short(struct setting_options *options, const struct short_form *form,
-                                const char *argument)
+static void take_short(struct setting_options *options, const struct short_form *form,
+                       const char *argument)
 {
     options->items[options->count++] = (struct setting_option){
         form->setting, form->value ? form->value : argument, strlen(form->setting), form->option};
+}
+
+int setting_options_take(struct setting_options *options, const struct command *command,
+                         const struct short_form *forms, int option, const char *argument)
+{
+    se_error err;
+    switch (option) {
+    case 'h':
+        return cli_print_usage(command);
+    case OPTION_CONFIG:
+        options->config = argument;
+        return -1;
+    case OPTION_SET:
+        return take_set(options, argument, &err) == SE_OK ? -1 : cli_fail(&err);
+    default:
+        break;
+    }
+    if (!forms || option < OPTION_SHORT_FORM)
+        return cli_misuse(command, "option not understood");
+    take_short(options, &forms[option - OPTION_SHORT_FORM], argument);
+    return -1;
 }
 
 static int apply_one(const struct setting_option *item, se_settings *settings, se_error *err)

@@ -41,13 +41,11 @@ struct setting_options {
 /* Makes an empty list for a command line of `argc` arguments. SE_ERR_MEMORY. */
 int setting_options_init(struct setting_options *options, int argc, se_error *err);
 void setting_options_free(struct setting_options *options);
-/* Takes OPTION_CONFIG or OPTION_SET with its argument; SE_ERR_SETTING when that of --set is not of
- * the form NAME=VALUE. */
-int setting_options_take(struct setting_options *options, int option, const char *argument,
-                         se_error *err);
-/* Takes a short form with its argument (which may be NULL where the form has a value). */
-void setting_options_take_short(struct setting_options *options, const struct short_form *form,
-                                const char *argument);
+/* Takes what getopt_long gave that is not the command's own: 'h' of --help, '?', OPTION_CONFIG,
+ * OPTION_SET, and OPTION_SHORT_FORM + i, which stands for forms[i] (NULL: there are none). Returns
+ * -1 to go on, else the exit status, after saying why. */
+int setting_options_take(struct setting_options *options, const struct command *command,
+                         const struct short_form *forms, int option, const char *argument);
 /* Makes the settings in force. Everything se_settings_set and the loaders refuse. */
 int setting_options_apply(const struct setting_options *options, se_settings **out, se_error *err);
 
