@@ -23,12 +23,6 @@ struct chains {
     se_error *err;
 };
 
-/* "kg", "Hz": what is printed over several places is in capitals; a letter may be misread. */
-static bool is_in_capitals(const struct work_atom *atom)
-{
-    return 2 * atom->lower < atom->letters || atom->letters == 0;
-}
-
 static void collect(struct chains *chains)
 {
     struct work *work = chains->work;
@@ -39,7 +33,7 @@ static void collect(struct chains *chains)
         const int first = chains->count;
         for (size_t i = 0; i < text->atom_count && chains->count < UNITS_MAX; i++) {
             const struct work_atom *a = &work->atoms[text->first_atom + i];
-            if (!a->code || a->end - a->begin > WORK_MAX_CODE || !is_in_capitals(a))
+            if (!a->code || a->end - a->begin > WORK_MAX_CODE)
                 continue;
             if (chains->count > first && a->gap == GAP_TIGHT) {
                 struct unit *unit = &chains->units[chains->count - 1];

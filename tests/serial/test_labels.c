@@ -338,27 +338,6 @@ static struct ser_line *upright_line(struct label *label, float x, float y, cons
     return line;
 }
 
-/* A container's number in pieces is in capitals: units beside their numbers are none. */
-static void test_units_are_no_container(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *owner[2];
-        bool container;
-    } rows[] = {{{"KG", "HZ"}, true}, {{"kg", "Hz"}, false}, {{"KG", "Hz"}, false}};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct label label;
-        label_init(&label, 0);
-        label_line(&label, 100, 100, rows[i].owner[0]);
-        label_line(&label, 140, 100, rows[i].owner[1]);
-        label_line(&label, 180, 100, "50/60");
-        label_line(&label, 264, 100, "13.3");
-        assert_int_equal(label_find(&label), SE_OK);
-        assert_int_equal(label_has(&label, "KGHZ5060133"), rows[i].container);
-        label_free(&label);
-    }
-}
-
 /* The box round a short word stands upright on a tilted label; its value is in its row, not where
  * the box points to. */
 static void test_short_word_on_a_tilted_label(void **state)
@@ -689,7 +668,6 @@ int main(void)
         cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_barcode_agrees),
         cmocka_unit_test(test_letters_not_read),
-        cmocka_unit_test(test_units_are_no_container),
         cmocka_unit_test(test_short_word_on_a_tilted_label),
         cmocka_unit_test(test_part_of_a_barcode),
         cmocka_unit_test(test_imei_under_a_word),
