@@ -106,7 +106,7 @@ def main() -> None:
                 faults.append(f"{what}: sure of {best(both)}")
 
         check("other parts doubtful",
-              [Label(SERIAL, 0).smear(0, 3, 4), Label(SERIAL, 1).smear(2, 4, 4)], (SERIAL, "sure"))
+              [Label(SERIAL, 0).smear(0, 3, 4.4), Label(SERIAL, 1).smear(7, 10, 5.5)], (SERIAL, "sure"))
         check("misread and doubtful",
               [Label(SERIAL, 0).smear(0, 3, 5.5), Label(SERIAL, 1).smear(7, 10, 5.5)], (SERIAL, ""))
         # Two characters are hidden in each: what is right is found, and said to be worth a look.
