@@ -7,9 +7,9 @@ and SerialEye and OpenVINO in bfloat16.
 
 OpenVINO computes in f32 (INFERENCE_PRECISION_HINT; without it, it takes bfloat16 where the CPU has
 that) with the latency hint; SerialEye's tier amx, whose products are of numbers in two parts, stands
-beside that too. "amx_bf16" is precision = bf16 beside OpenVINO with the hint bf16. "avx2" is SerialEye with --tier avx2, and OpenVINO with
-ONEDNN_MAX_CPU_ISA=AVX2, which is looked up in the names of the kernels that it chose. A peer that
-does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
+beside that too. "amx_bf16" is precision = bf16 beside OpenVINO with the hint bf16. "avx2" is
+SerialEye with --tier avx2, and OpenVINO with ONEDNN_MAX_CPU_ISA=AVX2, which is looked up in the
+names of the kernels that it chose. A peer that does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
 
 Engines are processes that load once (SerialEye's nn_bench loads for every round, which does not
 count) and take turns; all are bound to the first --threads processors. The numbers are the shortest
