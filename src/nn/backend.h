@@ -178,6 +178,10 @@ struct nn_backend {
      * nothing. Results do not depend on the number of threads. */
     int (*run)(const struct nn_plan *plan, struct pool *pool, const struct budget *budget,
                se_error *err);
+    /* Runs several plans of one model, step by step, each step of all of them before the next.
+     * NULL: one plan is run after another. */
+    int (*run_set)(const struct nn_plan *const *plans, int count, struct pool *pool,
+                   const struct budget *budget, se_error *err);
     /* As nn_model_peak_gflops says; NULL: not known. */
     double (*peak_gflops)(void);
     const char *precision; /* of its products, for people: "fp16"; NULL: fp32 */

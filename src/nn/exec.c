@@ -1,11 +1,12 @@
 /*
- * nn_exec: up to MAX_PLANS plans over one arena. Of a GPU more; and they hold a few more images
- * than are asked for, so that few serve all (nn_gather_bucket).
+ * nn_exec: up to EXEC_MAX_PLANS plans over one arena. Of a GPU more; and they hold a few more
+ * images than are asked for, so that few serve all (nn_gather_bucket).
  *
- * plans[0 … count) are ordered by last use, the current one first. The arena holds nothing that
- * outlives a prepare, so it is as large as the largest kept plan and may be replaced at any
- * prepare. Arena and plans together never pass max_bytes: to make room, the plans longest unused go
- * first. Execs that take turns share one arena: it belongs to the one that was prepared last.
+ * plans[0 … count) are ordered by last use, the current one first; or those of a set, which lie one
+ * behind the other in the arena. It holds nothing that outlives a prepare, so it is as large as the
+ * largest kept plan, or the set, and may be replaced at any prepare. Arena and plans together never
+ * pass max_bytes: to make room, the plans longest unused go first. Execs that take turns share one
+ * arena: it belongs to the one that was prepared last.
  */
 #define _GNU_SOURCE
 #include <assert.h>
@@ -14,51 +15,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "nn/exec_state.h"
 #include "nn/gather.h"
 #include "nn/inspect.h"
-#include "nn/nn.h"
-#include "nn/plan.h"
 #include "nn/profile.h"
 #include "nn/tensor.h"
 
-enum {
-    MAX_PLANS = 16,
-    MAX_REMOTE_PLANS = 64, /* making a GPU's plan takes as long as running it many times */
-    ARENA_ALIGN = 64,
-    HUGE_PAGE = 2 << 20
-};
-
-struct nn_arena {
-    void *memory;
-    size_t bytes;
-    const struct nn_exec *user; /* whose current plan is bound to it; NULL: nobody's */
-};
-
-struct nn_exec {
-    const struct nn_model *model;
-    struct pool *pool;
-    size_t max_bytes;
-    bool keep_all;
-    struct nn_planned *plans[MAX_REMOTE_PLANS];
-    int plan_count;
-    int64_t images; /* of the current plan's that were asked for: it may hold more */
-    struct nn_arena own;
-    struct nn_arena *arena; /* our own, or that of the exec that we take turns with */
-    const struct nn_observer *observer;
-    struct nn_exec *spare; /* runs the model's spare; NULL: there is none */
-    bool on_spare;         /* is its plan the current one? */
-    struct nn_exec_runs runs;
-    struct nn_gather *gather; /* joins runs with those of other execs; NULL: no one does */
-    bool reduces;             /* its outputs, where it can */
-    struct nn_map_params map_params;
-    bool fetched; /* has the output of the last run come to the host? */
-};
-
-/* Is plans[0] the current plan, bound to the arena? */
-static bool is_current(const struct nn_exec *exec)
-{
-    return exec->arena->user == exec;
-}
+enum { ARENA_ALIGN = 64, HUGE_PAGE = 2 << 20 };
 
 static int create(struct nn_exec **out, const struct nn_model *model, struct pool *pool,
                   size_t max_bytes, bool keep_all, se_error *err)
@@ -112,15 +75,10 @@ void nn_exec_free(struct nn_exec *exec)
     free(exec);
 }
 
-static const struct nn_remote *remote_of(const struct nn_exec *exec)
-{
-    return exec->model->backend->remote;
-}
-
 void nn_exec_take_turns(struct nn_exec *exec, struct nn_exec *other)
 {
     assert(!exec->keep_all && !other->keep_all && exec->arena == &exec->own);
-    if (remote_of(exec) || remote_of(other))
+    if (exec_remote(exec) || exec_remote(other))
         return;
     nn_exec_trim(exec);
     exec->arena = other->arena;
@@ -128,23 +86,23 @@ void nn_exec_take_turns(struct nn_exec *exec, struct nn_exec *other)
 
 void nn_exec_join(struct nn_exec *exec, struct nn_gather *gather)
 {
-    assert(!exec->keep_all && remote_of(exec));
+    assert(!exec->keep_all && exec_remote(exec));
     exec->gather = gather;
 }
 
 /* Forbids or allows the memory between tensors; a backend's own memory nobody reads anyway. */
 static void guard(const struct nn_exec *exec, bool forbid)
 {
-    if (exec->keep_all && !remote_of(exec))
+    if (exec->keep_all && !exec_remote(exec))
         nn_plan_guard(exec->plans[0], forbid);
 }
 
 static void free_arena(struct nn_exec *exec)
 {
-    if (is_current(exec))
+    if (exec_is_current(exec))
         guard(exec, false);
-    if (remote_of(exec))
-        remote_of(exec)->arena_free(exec->arena->memory);
+    if (exec_remote(exec))
+        exec_remote(exec)->arena_free(exec->arena->memory);
     else
         free(exec->arena->memory);
     *exec->arena = (struct nn_arena){0};
@@ -165,7 +123,7 @@ void nn_exec_shrink(struct nn_exec *exec, size_t keep)
 {
     if (exec->spare)
         nn_exec_shrink(exec->spare, keep);
-    if (remote_of(exec))
+    if (exec_remote(exec))
         return;
     if (exec->arena->bytes > keep)
         free_arena(exec);
@@ -205,38 +163,54 @@ static void *alloc_arena(size_t bytes)
 
 static int most_plans(const struct nn_exec *exec)
 {
-    return remote_of(exec) ? MAX_REMOTE_PLANS : MAX_PLANS;
+    return exec_remote(exec) ? EXEC_MAX_REMOTE_PLANS : EXEC_MAX_PLANS;
 }
 
 /* The input of the plan that serves this one. */
 static void bucket_of(const struct nn_exec *exec, const int64_t nhwc[4], int64_t bucket[4])
 {
     memcpy(bucket, nhwc, 4 * sizeof(*nhwc));
-    if (remote_of(exec) && !exec->keep_all)
+    if (exec_remote(exec) && !exec->keep_all)
         bucket[0] = nn_gather_bucket(nhwc[0], nhwc[1], nhwc[2]);
 }
 
-/* Index of the plan for this input, or -1. */
-static int find_plan(const struct nn_exec *exec, const int64_t nhwc[4])
+/* Index, `from` or more, of a plan for this input, or -1. */
+static int find_plan(const struct nn_exec *exec, int from, const int64_t nhwc[4])
 {
-    for (int i = 0; i < exec->plan_count; i++)
+    for (int i = from; i < exec->plan_count; i++)
         if (memcmp(exec->plans[i]->input_dims, nhwc, 4 * sizeof(*nhwc)) == 0)
             return i;
     return -1;
 }
 
-static void to_front(struct nn_exec *exec, int index)
+/* Moves a plan forward to place `to`. */
+static void move_plan(struct nn_exec *exec, int index, int to)
 {
     struct nn_planned *plan = exec->plans[index];
-    memmove(&exec->plans[1], &exec->plans[0], (size_t)index * sizeof(exec->plans[0]));
-    exec->plans[0] = plan;
+    memmove(&exec->plans[to + 1], &exec->plans[to], (size_t)(index - to) * sizeof(plan));
+    exec->plans[to] = plan;
 }
 
-/* Bytes of plans[0 … count) and of an arena for the largest of them. */
+/* What a plan takes of the arena: the next one begins at a whole cache line. */
+static size_t room_of(const struct nn_planned *plan)
+{
+    return (plan->arena_bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
+/* Of the current plans together. */
+static size_t current_bytes(const struct nn_exec *exec)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < exec->current; i++)
+        bytes += room_of(exec->plans[i]);
+    return exec->current == 1 ? exec->plans[0]->arena_bytes : bytes;
+}
+
+/* Bytes of plans[0 … count) and of an arena for the largest of them, and for the current ones. */
 static size_t bytes_of(const struct nn_exec *exec, int count, size_t *arena_bytes)
 {
     size_t own = 0;
-    *arena_bytes = 0;
+    *arena_bytes = current_bytes(exec);
     for (int i = 0; i < count; i++) {
         own += exec->plans[i]->own_bytes;
         if (exec->plans[i]->arena_bytes > *arena_bytes)
@@ -245,12 +219,12 @@ static size_t bytes_of(const struct nn_exec *exec, int count, size_t *arena_byte
     return own + *arena_bytes;
 }
 
-/* Keeps as many plans, from the front, as fit; the first fits alone. */
+/* Keeps as many plans, from the front, as fit; a single current one fits alone. */
 static size_t drop_oldest(struct nn_exec *exec)
 {
     size_t arena_bytes;
     while (bytes_of(exec, exec->plan_count, &arena_bytes) > exec->max_bytes &&
-           exec->max_bytes != 0 && exec->plan_count > 1)
+           exec->max_bytes != 0 && exec->plan_count > exec->current)
         nn_plan_free(exec->plans[--exec->plan_count]);
     return arena_bytes;
 }
@@ -258,8 +232,8 @@ static size_t drop_oldest(struct nn_exec *exec)
 static int make_arena(struct nn_exec *exec, size_t bytes, se_error *err)
 {
     free_arena(exec);
-    if (remote_of(exec)) {
-        FORWARD_IF_ERROR(remote_of(exec)->arena_make(bytes, &exec->arena->memory, err));
+    if (exec_remote(exec)) {
+        FORWARD_IF_ERROR(exec_remote(exec)->arena_make(bytes, &exec->arena->memory, err));
     } else {
         exec->arena->memory = alloc_arena(bytes);
         if (!exec->arena->memory)
@@ -269,14 +243,14 @@ static int make_arena(struct nn_exec *exec, size_t bytes, se_error *err)
     return SE_OK;
 }
 
-/* An arena for all kept plans, or for the first alone where there is not so much memory. */
+/* An arena for all kept plans, or for the current ones alone where there is not so much memory. */
 static int make_room(struct nn_exec *exec, size_t wanted, se_error *err)
 {
-    const size_t least = exec->plans[0]->arena_bytes;
+    const size_t least = current_bytes(exec);
     const int status = make_arena(exec, wanted, err);
-    if (status != SE_ERR_LIMIT || exec->plan_count == 1)
+    if (status != SE_ERR_LIMIT || exec->plan_count == exec->current)
         return status;
-    while (exec->plan_count > 1)
+    while (exec->plan_count > exec->current)
         nn_plan_free(exec->plans[--exec->plan_count]);
     se_error_clear(err);
     return make_arena(exec, least, err);
@@ -294,53 +268,118 @@ static struct nn_reduction reduction_of(const struct nn_exec *exec, const struct
     return (struct nn_reduction){true, exec->map_params, (int)d[0], (int)d[1], (int)d[2]};
 }
 
-/* Points the first plan into the arena. */
+/* Points the current plans into the arena, one behind the other. */
 static int bind_current(struct nn_exec *exec, se_error *err)
 {
-    struct nn_planned *planned = exec->plans[0];
-    if (planned->bound != exec->arena->memory)
-        nn_plan_bind(planned, exec->arena->memory);
-    if (!remote_of(exec))
+    char *at = exec->arena->memory;
+    for (int i = 0; i < exec->current; i++) {
+        struct nn_planned *planned = exec->plans[i];
+        if (planned->bound != at)
+            nn_plan_bind(planned, at);
+        at += room_of(planned);
+    }
+    if (!exec_remote(exec))
         return SE_OK;
+    struct nn_planned *planned = exec->plans[0];
     planned->plan.reduction = reduction_of(exec, planned);
-    return remote_of(exec)->bind(&planned->plan, &planned->input, &planned->output,
-                                 exec->arena->memory, err);
+    return exec_remote(exec)->bind(&planned->plan, &planned->input, &planned->output,
+                                   exec->arena->memory, err);
 }
 
-static int prepare_bucket(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+/* Are these inputs, in this order, what the current plans are for? */
+static bool are_current(const struct nn_exec *exec, const int64_t (*nhwc)[4], int count)
 {
-    const int found = find_plan(exec, nhwc);
-    if (found == 0 && is_current(exec))
-        return SE_OK;
-    struct nn_planned *made = NULL;
-    if (found < 0) {
-        const struct nn_plan_options options = {.threads = pool_size(exec->pool),
-                                                .keep_all = exec->keep_all,
-                                                .max_bytes = exec->max_bytes};
-        FORWARD_IF_ERROR(nn_plan_make(&made, exec->model, nhwc, &options, err));
+    bool same = exec_is_current(exec) && exec->current == count && exec->plan_count >= count;
+    for (int i = 0; same && i < count; i++)
+        same = memcmp(exec->plans[i]->input_dims, nhwc[i], sizeof(nhwc[i])) == 0;
+    return same;
+}
+
+/* Has the exec a plan for each input of its own? `nth` of the same size come before this one. */
+static bool has_plan(const struct nn_exec *exec, const int64_t nhwc[4], int nth)
+{
+    int at = find_plan(exec, 0, nhwc);
+    for (; at >= 0 && nth > 0; nth--)
+        at = find_plan(exec, at + 1, nhwc);
+    return at >= 0;
+}
+
+/* Makes the plans that are missing; made[i] is NULL where there is one. */
+static int make_plans(const struct nn_exec *exec, const int64_t (*nhwc)[4], int count,
+                      struct nn_planned **made, se_error *err)
+{
+    const struct nn_plan_options options = {
+        .threads = pool_size(exec->pool), .keep_all = exec->keep_all, .max_bytes = exec->max_bytes};
+    for (int i = 0; i < count; i++) {
+        int nth = 0;
+        for (int k = 0; k < i; k++)
+            nth += memcmp(nhwc[k], nhwc[i], sizeof(nhwc[i])) == 0;
+        if (has_plan(exec, nhwc[i], nth))
+            continue;
+        const int status = nn_plan_make(&made[i], exec->model, nhwc[i], &options, err);
+        if (status == SE_OK)
+            continue;
+        for (int k = 0; k < i; k++)
+            nn_plan_free(made[k]);
+        return status;
     }
-    if (is_current(exec))
-        guard(exec, false);
-    exec->arena->user = NULL;
+    return SE_OK;
+}
+
+/* Brings a plan for this input to place `to`: `made`, or one of those behind it. */
+static void place_plan(struct nn_exec *exec, int to, const int64_t nhwc[4], struct nn_planned *made)
+{
     if (made) {
         if (exec->plan_count == most_plans(exec))
             nn_plan_free(exec->plans[--exec->plan_count]);
         exec->plans[exec->plan_count++] = made;
     }
-    to_front(exec, made ? exec->plan_count - 1 : found);
+    move_plan(exec, made ? exec->plan_count - 1 : find_plan(exec, to, nhwc), to);
+}
+
+/* Memory for the current plans. */
+static int give_room(struct nn_exec *exec, se_error *err)
+{
     const size_t wanted = drop_oldest(exec);
-    int status = SE_OK;
-    if (exec->plans[0]->arena_bytes > exec->arena->bytes ||
-        (exec->max_bytes && nn_exec_bytes(exec) > exec->max_bytes)) {
-        status = make_room(exec, wanted, err);
-    }
-    if (status == SE_OK)
-        status = bind_current(exec, err);
+    size_t arena_bytes;
+    const size_t all = bytes_of(exec, exec->plan_count, &arena_bytes);
+    RETURN_ERROR_IF(exec->max_bytes && all > exec->max_bytes, err, SE_ERR_LIMIT,
+                    "%s: %d inputs at once need %zu bytes; the limit is %zu", exec->model->name,
+                    exec->current, all, exec->max_bytes);
+    if (current_bytes(exec) > exec->arena->bytes ||
+        (exec->max_bytes && nn_exec_bytes(exec) > exec->max_bytes))
+        FORWARD_IF_ERROR(make_room(exec, wanted, err));
+    return bind_current(exec, err);
+}
+
+/* Makes plans for these inputs the current ones. */
+static int prepare_plans(struct nn_exec *exec, const int64_t (*nhwc)[4], int count, se_error *err)
+{
+    if (are_current(exec, nhwc, count))
+        return SE_OK;
+    struct nn_planned *made[NN_EXEC_SET] = {NULL};
+    FORWARD_IF_ERROR(make_plans(exec, nhwc, count, made, err));
+    if (exec_is_current(exec))
+        guard(exec, false);
+    exec->arena->user = NULL;
+    /* First those that are there come forward: new ones push out the last. */
+    for (int i = 0, found = 0; i < count; i++)
+        if (!made[i]) {
+            move_plan(exec, find_plan(exec, found, nhwc[i]), found);
+            found++;
+        }
+    for (int i = 0; i < count; i++)
+        place_plan(exec, i, nhwc[i], made[i]);
+    exec->current = count;
+    const int status = give_room(exec, err);
     if (status != SE_OK) {
         /* A plan without room would stand in the way of smaller ones. */
-        nn_plan_free(exec->plans[0]);
-        memmove(&exec->plans[0], &exec->plans[1],
-                (size_t)--exec->plan_count * sizeof(exec->plans[0]));
+        for (int i = 0; i < count; i++)
+            nn_plan_free(exec->plans[i]);
+        exec->plan_count -= count;
+        memmove(&exec->plans[0], &exec->plans[count],
+                (size_t)exec->plan_count * sizeof(exec->plans[0]));
+        exec->current = 0;
         return status;
     }
     exec->arena->user = exec;
@@ -350,9 +389,9 @@ static int prepare_bucket(struct nn_exec *exec, const int64_t nhwc[4], se_error 
 
 static int prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
 {
-    int64_t bucket[4];
-    bucket_of(exec, nhwc, bucket);
-    FORWARD_IF_ERROR(prepare_bucket(exec, bucket, err));
+    int64_t bucket[1][4];
+    bucket_of(exec, nhwc, bucket[0]);
+    FORWARD_IF_ERROR(prepare_plans(exec, bucket, 1, err));
     exec->images = nhwc[0];
     return SE_OK;
 }
@@ -363,6 +402,20 @@ static bool spare_helps(const struct nn_exec *exec, int status, const int64_t nh
     return exec->spare && (status == SE_ERR_DEVICE || (status == SE_ERR_LIMIT && nhwc[0] == 1));
 }
 
+bool nn_exec_takes_sets(const struct nn_exec *exec)
+{
+    return !exec_remote(exec) && !exec->keep_all;
+}
+
+int nn_exec_prepare_set(struct nn_exec *exec, const int64_t (*nhwc)[4], int count, se_error *err)
+{
+    RETURN_ERROR_IF(count < 1 || count > NN_EXEC_SET || !nn_exec_takes_sets(exec), err,
+                    SE_ERR_ARGUMENT, "%s: a set of %d inputs", exec->model->name, count);
+    FORWARD_IF_ERROR(prepare_plans(exec, nhwc, count, err));
+    exec->images = nhwc[0][0];
+    return SE_OK;
+}
+
 int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
 {
     exec->on_spare = false;
@@ -371,7 +424,7 @@ int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
         se_error_clear(err);
         status = prepare(exec, nhwc, err);
     }
-    if (status == SE_ERR_LIMIT && remote_of(exec))
+    if (status == SE_ERR_LIMIT && exec_remote(exec))
         ++*(nhwc[0] > 1 ? &exec->runs.short_batch : &exec->runs.short_image);
     if (!spare_helps(exec, status, nhwc))
         return status;
@@ -385,16 +438,32 @@ float *nn_exec_input(struct nn_exec *exec)
 {
     if (exec->on_spare)
         return nn_exec_input(exec->spare);
-    if (!is_current(exec))
+    if (!exec_is_current(exec))
         return NULL;
-    return remote_of(exec) ? remote_of(exec)->input(&exec->plans[0]->plan)
-                           : exec->plans[0]->input.data;
+    return exec_remote(exec) ? exec_remote(exec)->input(&exec->plans[0]->plan)
+                             : exec->plans[0]->input.data;
+}
+
+float *nn_exec_set_input(struct nn_exec *exec, int index)
+{
+    return exec_is_current(exec) && !exec_remote(exec) && index >= 0 && index < exec->current
+               ? exec->plans[index]->input.data
+               : NULL;
 }
 
 static int run(const struct nn_exec *exec, const struct budget *budget, se_error *err)
 {
-    exec->plans[0]->plan.observer = exec->observer;
-    return exec->model->backend->run(&exec->plans[0]->plan, exec->pool, budget, err);
+    const struct nn_backend *backend = exec->model->backend;
+    const struct nn_plan *plans[NN_EXEC_SET];
+    for (int i = 0; i < exec->current; i++) {
+        exec->plans[i]->plan.observer = exec->observer;
+        plans[i] = &exec->plans[i]->plan;
+    }
+    if (exec->current > 1 && backend->run_set)
+        return backend->run_set(plans, exec->current, exec->pool, budget, err);
+    for (int i = 0; i < exec->current; i++)
+        FORWARD_IF_ERROR(backend->run(plans[i], exec->pool, budget, err));
+    return SE_OK;
 }
 
 static int run_part(const struct nn_gather_part *part, se_error *err)
@@ -439,11 +508,11 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
 {
     if (exec->on_spare)
         return run_spare(exec, budget, err);
-    RETURN_ERROR_IF(!is_current(exec), err, SE_ERR_ARGUMENT, "%s: run without prepare",
+    RETURN_ERROR_IF(!exec_is_current(exec), err, SE_ERR_ARGUMENT, "%s: run without prepare",
                     exec->model->name);
     exec->fetched = false;
     const int status = run_joined(exec, budget, err);
-    if (status == SE_OK && remote_of(exec))
+    if (status == SE_OK && exec_remote(exec))
         exec->runs.gpu++;
     if ((status != SE_ERR_DEVICE && status != SE_ERR_LIMIT) || !exec->spare)
         return status;
@@ -452,92 +521,14 @@ int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err
     return run_spare(exec, budget, err);
 }
 
-uint64_t nn_pixels_new_id(void)
-{
-    static _Atomic uint64_t last;
-    return ++last;
-}
-
-bool nn_exec_takes_pixels(const struct nn_exec *exec)
-{
-    return !exec->on_spare && is_current(exec) && remote_of(exec) && remote_of(exec)->run_pixels &&
-           exec->plans[0]->input_dims[3] == 3;
-}
-
 int nn_exec_warm(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
 {
-    if (!remote_of(exec))
+    if (!exec_remote(exec))
         return SE_OK;
     exec->on_spare = false;
     FORWARD_IF_ERROR(prepare(exec, nhwc, err));
-    return nn_exec_takes_pixels(exec) ? remote_of(exec)->make_ready(&exec->plans[0]->plan, err)
+    return nn_exec_takes_pixels(exec) ? exec_remote(exec)->make_ready(&exec->plans[0]->plan, err)
                                       : SE_OK;
-}
-
-/* Everything that a kernel goes by. */
-static bool is_sample(const struct nn_sample *sample, bool crop, const int64_t nhwc[4])
-{
-    bool right = sample->crop == crop && sample->to_width > 0 && sample->to_height > 0 &&
-                 sample->to_width <= 1 << 20 && sample->to_height <= 1 << 20 && sample->first >= 0;
-    if (!crop)
-        return right && sample->to_width == nhwc[2] && sample->first <= sample->to_height - nhwc[1];
-    right = right && sample->to_height == nhwc[1] && sample->filled >= 0 &&
-            sample->filled <= nhwc[2] && sample->first <= sample->to_width - sample->filled &&
-            sample->across >= 1 && sample->across <= NN_SAMPLE_MAX_SPAN && sample->down >= 1 &&
-            sample->down <= NN_SAMPLE_MAX_SPAN && isfinite(sample->g) && isfinite(sample->h);
-    for (int i = 0; i < 8; i++)
-        right = right && isfinite(sample->m[i]);
-    return right;
-}
-
-static bool are_pixels(const struct nn_pixels *pixels)
-{
-    enum { MOST = 1 << 20 };
-    return pixels->data && pixels->id && pixels->width > 0 && pixels->width <= MOST &&
-           pixels->height > 0 && pixels->height <= MOST &&
-           (pixels->channels == 1 || pixels->channels == 3) &&
-           pixels->stride >= (size_t)pixels->width * (size_t)pixels->channels &&
-           pixels->first_row >= 0 && pixels->row_count > 0 &&
-           pixels->first_row <= pixels->height - pixels->row_count;
-}
-
-static int run_pixels_part(const struct nn_gather_part *part, se_error *err)
-{
-    const struct nn_planned *planned = part->planned;
-    const struct nn_picture picture = {.plan = &planned->plan,
-                                       .pixels = part->pixels,
-                                       .samples = part->samples,
-                                       .count = (int)part->images};
-    return planned->model->backend->remote->run_pixels(&planned->plan, planned->input_dims,
-                                                       &picture, 1, part->budget, err);
-}
-
-int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
-                       const struct nn_sample *samples, const struct budget *budget, se_error *err)
-{
-    RETURN_ERROR_IF(!nn_exec_takes_pixels(exec) || !are_pixels(pixels), err, SE_ERR_ARGUMENT,
-                    "%s: a picture that cannot be its input", exec->model->name);
-    const struct nn_planned *planned = exec->plans[0];
-    for (int64_t i = 0; i < exec->images; i++)
-        RETURN_ERROR_IF(!is_sample(&samples[i], samples[0].crop, planned->input_dims), err,
-                        SE_ERR_ARGUMENT, "%s: image %lld is no part of a picture",
-                        exec->model->name, (long long)i);
-    FORWARD_IF_ERROR(budget_check_cancel(budget, err));
-    exec->fetched = false;
-    const int sent =
-        remote_of(exec)->send_pixels(&planned->plan, pixels, exec->gather != NULL, err);
-    exec->runs.short_picture += sent == SE_ERR_LIMIT;
-    FORWARD_IF_ERROR(sent);
-    struct nn_gather_part part = {.planned = planned,
-                                  .images = exec->images,
-                                  .pixels = pixels,
-                                  .samples = samples,
-                                  .budget = budget,
-                                  .alone = run_pixels_part};
-    FORWARD_IF_ERROR(exec->gather ? nn_gather_run(exec->gather, &part, err)
-                                  : run_pixels_part(&part, err));
-    exec->runs.gpu++;
-    return SE_OK;
 }
 
 struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec)
@@ -551,96 +542,45 @@ static const struct nn_exec *active(const struct nn_exec *exec)
     return exec->on_spare ? exec->spare : exec;
 }
 
-/* Did the last run leave its output on the GPU? */
-static bool has_reduced(const struct nn_exec *exec)
-{
-    return !exec->on_spare && is_current(exec) && exec->plans[0]->plan.reduction.wanted &&
-           !exec->fetched;
-}
-
 const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
 {
     exec = active(exec);
-    *shape = is_current(exec) ? exec->plans[0]->output_shape : (struct nn_shape){0};
-    if (!is_current(exec))
+    *shape = exec_is_current(exec) ? exec->plans[0]->output_shape : (struct nn_shape){0};
+    if (!exec_is_current(exec))
         return NULL;
     if (exec->images < exec->plans[0]->input_dims[0])
         shape->dims[0] = exec->images;
-    if (has_reduced(exec))
+    if (exec_has_reduced(exec))
         return NULL;
-    return remote_of(exec) ? remote_of(exec)->output(&exec->plans[0]->plan)
-                           : exec->plans[0]->output.data;
+    return exec_remote(exec) ? exec_remote(exec)->output(&exec->plans[0]->plan)
+                             : exec->plans[0]->output.data;
 }
 
-/* ---- reduced outputs ------------------------------------------------------------------------ */
-
-void nn_exec_reduce(struct nn_exec *exec, const struct nn_map_params *params)
+const float *nn_exec_set_output(const struct nn_exec *exec, int index, struct nn_shape *shape)
 {
-    assert(!exec->keep_all);
-    if (!remote_of(exec) || !remote_of(exec)->map)
-        return;
-    const bool same = exec->reduces == (params != NULL) &&
-                      (!params || memcmp(&exec->map_params, params, sizeof(*params)) == 0);
-    exec->reduces = params != NULL;
-    if (params)
-        exec->map_params = *params;
-    if (!same && is_current(exec))
-        exec->arena->user = NULL;
-}
-
-bool nn_exec_map(struct nn_exec *exec, int image, struct nn_map *out)
-{
-    return has_reduced(exec) && image >= 0 && image < exec->images &&
-           remote_of(exec)->map(&exec->plans[0]->plan, image, out);
-}
-
-static bool are_spans(const struct nn_reduction *map, const struct nn_map_span *spans,
-                      const int32_t *first, int count)
-{
-    if (count < 1 || first[0] != 0)
-        return false;
-    for (int i = 0; i < count; i++)
-        if (first[i + 1] < first[i] || first[i + 1] > NN_MAP_SPANS)
-            return false;
-    for (int32_t i = 0; i < first[count]; i++)
-        if (spans[i].y < 0 || spans[i].y >= map->height || spans[i].begin < 0 ||
-            spans[i].begin > spans[i].end || spans[i].end > map->width)
-            return false;
-    return true;
-}
-
-int nn_exec_map_sums(struct nn_exec *exec, int image, const struct nn_map_span *spans,
-                     const int32_t *first, int count, double *sums, se_error *err)
-{
-    RETURN_ERROR_IF(!has_reduced(exec) || image < 0 || image >= exec->images ||
-                        !are_spans(&exec->plans[0]->plan.reduction, spans, first, count),
-                    err, SE_ERR_ARGUMENT, "%s: sums of what is no part of a map",
-                    exec->model->name);
-    return remote_of(exec)->map_sums(&exec->plans[0]->plan, image, spans, first, count, sums, err);
-}
-
-int nn_exec_fetch(struct nn_exec *exec, se_error *err)
-{
-    if (!has_reduced(exec))
-        return SE_OK;
-    FORWARD_IF_ERROR(remote_of(exec)->fetch_output(&exec->plans[0]->plan, err));
-    exec->fetched = true;
-    exec->runs.whole_map++;
-    return SE_OK;
+    *shape = (struct nn_shape){0};
+    if (!exec_is_current(exec) || exec_remote(exec) || index < 0 || index >= exec->current)
+        return NULL;
+    *shape = exec->plans[index]->output_shape;
+    return exec->plans[index]->output.data;
 }
 
 double nn_exec_flop(const struct nn_exec *exec)
 {
     exec = active(exec);
-    return is_current(exec) ? 2 * exec->plans[0]->macs * (double)exec->images /
-                                  (double)exec->plans[0]->input_dims[0]
-                            : 0;
+    if (!exec_is_current(exec))
+        return 0;
+    const struct nn_planned *first = exec->plans[0];
+    double macs = first->macs * (double)exec->images / (double)first->input_dims[0];
+    for (int i = 1; i < exec->current; i++)
+        macs += exec->plans[i]->macs;
+    return 2 * macs;
 }
 
 size_t nn_exec_step_count(const struct nn_exec *exec)
 {
     exec = active(exec);
-    return is_current(exec) ? (size_t)exec->plans[0]->plan.step_count : 0;
+    return exec_is_current(exec) ? (size_t)exec->plans[0]->plan.step_count : 0;
 }
 
 int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows, size_t *count,
@@ -649,35 +589,35 @@ int nn_exec_profile(struct nn_exec *exec, int runs, struct nn_step_profile *rows
     *count = 0;
     if (exec->on_spare)
         return nn_exec_profile(exec->spare, runs, rows, count, err);
-    RETURN_ERROR_IF(!is_current(exec) || runs < 1, err, SE_ERR_ARGUMENT,
+    RETURN_ERROR_IF(!exec_is_current(exec) || runs < 1, err, SE_ERR_ARGUMENT,
                     "%s: profile of %d runs, %s prepare", exec->model->name, runs,
-                    is_current(exec) ? "after" : "without");
+                    exec_is_current(exec) ? "after" : "without");
     FORWARD_IF_ERROR(nn_profile_run(exec->model->backend, &exec->plans[0]->plan, exec->pool, runs,
                                     rows, count, err));
     /* Single steps of a GPU neither fetch its input nor hand over its output. */
-    return remote_of(exec) ? run(exec, NULL, err) : SE_OK;
+    return exec_remote(exec) ? run(exec, NULL, err) : SE_OK;
 }
 
 int nn_exec_device_ms(struct nn_exec *exec, double *ms, se_error *err)
 {
     *ms = 0;
-    if (!remote_of(exec) || exec->on_spare)
+    if (!exec_remote(exec) || exec->on_spare)
         return SE_OK;
-    RETURN_ERROR_IF(!is_current(exec), err, SE_ERR_ARGUMENT, "%s: timed without prepare",
+    RETURN_ERROR_IF(!exec_is_current(exec), err, SE_ERR_ARGUMENT, "%s: timed without prepare",
                     exec->model->name);
-    return remote_of(exec)->time_steps(&exec->plans[0]->plan, ms, err);
+    return exec_remote(exec)->time_steps(&exec->plans[0]->plan, ms, err);
 }
 
 /* ---- looking inside ------------------------------------------------------------------------- */
 
 const struct nn_planned *nn_exec_planned(const struct nn_exec *exec)
 {
-    return is_current(exec) ? exec->plans[0] : NULL;
+    return exec_is_current(exec) ? exec->plans[0] : NULL;
 }
 
 size_t nn_exec_value_count(const struct nn_exec *exec)
 {
-    return is_current(exec) && exec->keep_all ? (size_t)exec->model->graph.value_count : 0;
+    return exec_is_current(exec) && exec->keep_all ? (size_t)exec->model->graph.value_count : 0;
 }
 
 void nn_exec_observe(struct nn_exec *exec, const struct nn_observer *observer)
@@ -710,9 +650,9 @@ void nn_exec_value_copy(const struct nn_exec *exec, size_t index, float *out)
 {
     const struct nn_tensor *tensor = &value_at(exec, index)->tensor;
     int64_t at[NN_MAX_RANK] = {0};
-    if (remote_of(exec)) {
+    if (exec_remote(exec)) {
         const int64_t count = nn_tensor_count(tensor);
-        if (remote_of(exec)->fetch(&exec->plans[0]->plan, tensor, out, NULL) != SE_OK)
+        if (exec_remote(exec)->fetch(&exec->plans[0]->plan, tensor, out, NULL) != SE_OK)
             for (int64_t i = 0; i < count; i++)
                 out[i] = NAN;
         return;

@@ -134,6 +134,20 @@ void nn_exec_take_turns(struct nn_exec *exec, struct nn_exec *other);
  * only call that allocates. SE_ERR_LIMIT past max_bytes, or past the GPU's memory: the exec stays
  * usable. SE_ERR_DEVICE when the GPU failed and there is no spare. */
 int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err);
+/*
+ * A set: several inputs, of whatever sizes, that are run together, each step for all of them before
+ * the next one, so that its weights come out of the cache. Results are those of single runs.
+ *
+ * Makes the plans for inputs nhwc[0 … count), count <= NN_EXEC_SET, and makes them current. As
+ * nn_exec_prepare, but SE_ERR_ARGUMENT where nn_exec_takes_sets says no.
+ */
+enum { NN_EXEC_SET = 12 };
+int nn_exec_prepare_set(struct nn_exec *exec, const int64_t (*nhwc)[4], int count, se_error *err);
+/* On a CPU, but for inspected execs. */
+bool nn_exec_takes_sets(const struct nn_exec *exec);
+/* As nn_exec_input and nn_exec_output, of input `index` of the current set; NULL without one. */
+float *nn_exec_set_input(struct nn_exec *exec, int index);
+const float *nn_exec_set_output(const struct nn_exec *exec, int index, struct nn_shape *shape);
 /* On a GPU, makes what nn_exec_prepare and the first runs of this input will need, so that they
  * find it: the plan and its graphs. Nothing on a CPU. SE_ERR_LIMIT without memory for it. */
 int nn_exec_warm(struct nn_exec *exec, const int64_t nhwc[4], se_error *err);
@@ -271,8 +285,8 @@ struct nn_exec_runs {
     uint64_t short_batch, short_picture, short_image, whole_map;
 };
 struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec);
-/* Floating-point operations of the current plan's products, 2 for a multiplication and an
- * addition; 0 without a plan. */
+/* Floating-point operations of the products of the current plan, or set, 2 for a multiplication
+ * and an addition; 0 without a plan. */
 double nn_exec_flop(const struct nn_exec *exec);
 /* Gives back the plans that need an arena of more than `keep` bytes, and an arena that is larger.
  * What a GPU holds stays. */

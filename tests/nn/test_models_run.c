@@ -305,13 +305,46 @@ static void test_company(void **state)
     }
 }
 
+/* Lines of several widths as a set come out as they do alone, bit by bit. */
+static void test_set(void **state)
+{
+    static const int64_t inputs[][4] = {{1, 48, 64, 3}, {2, 48, 96, 3}, {1, 48, 480, 3}};
+    enum { INPUTS = sizeof(inputs) / sizeof(inputs[0]) };
+    struct pool *pool;
+    (void)state;
+    assert_int_equal(pool_create(&pool, 2, NULL), SE_OK);
+    for (size_t t = 0; t < TESTED_TIERS; t++) {
+        const struct nn_model_options options = {.backend = NN_BACKEND_CPU, .cpu = tested_tiers[t]};
+        if (!has_tier(options.cpu))
+            continue;
+        struct model_run set = start_with(model_recognizer, &options, inputs[0], false, pool);
+        struct model_run alone[INPUTS];
+        assert_int_equal(nn_exec_prepare_set(set.exec, inputs, INPUTS, NULL), SE_OK);
+        for (int i = 0; i < INPUTS; i++) {
+            alone[i] = start(model_recognizer, &options, inputs[i], false);
+            memcpy(nn_exec_set_input(set.exec, i), nn_exec_input(alone[i].exec),
+                   (size_t)(inputs[i][0] * inputs[i][1] * inputs[i][2] * 3) * sizeof(float));
+        }
+        assert_int_equal(nn_exec_run(set.exec, NULL, NULL), SE_OK);
+        for (int i = 0; i < INPUTS; i++) {
+            struct nn_shape shape;
+            const float *out = nn_exec_set_output(set.exec, i, &shape);
+            assert_true(nn_shape_equal(&shape, &alone[i].shape));
+            assert_memory_equal(out, alone[i].out, (size_t)alone[i].count * sizeof(float));
+            model_run_end(&alone[i]);
+        }
+        model_run_end(&set);
+    }
+    pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_detector),      cmocka_unit_test(test_recognizer),
         cmocka_unit_test(test_fused),         cmocka_unit_test(test_bands),
         cmocka_unit_test(test_selected_head), cmocka_unit_test(test_characters),
-        cmocka_unit_test(test_company),
+        cmocka_unit_test(test_company),       cmocka_unit_test(test_set),
     };
     if (!model_find())
         return MODEL_EXIT_SKIP;

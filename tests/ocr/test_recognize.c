@@ -31,11 +31,19 @@ struct nn_model {
     size_t columns;
 };
 
-struct nn_exec {
+struct part {
     int64_t dims[4];
     float *input, *output;
+};
+
+struct nn_exec {
+    struct part parts[NN_EXEC_SET];
+    int part_count; /* 0: not prepared */
     int runs;
+    bool takes_sets;
+    int sets;            /* of several inputs, so far */
     int64_t most_lines;  /* more at once pass the limit; 0: none */
+    int64_t most_width;  /* of all inputs of a set together; likewise */
     struct budget *ends; /* whose time is over … */
     int ends_after;      /* … after so many runs */
     bool wrong_shape;
@@ -85,14 +93,31 @@ int64_t nn_model_output_columns(const struct nn_model *model)
 
 static void free_tensors(struct nn_exec *exec)
 {
-    free(exec->input);
-    free(exec->output);
-    exec->input = exec->output = NULL;
+    for (int i = 0; i < exec->part_count; i++) {
+        free(exec->parts[i].input);
+        free(exec->parts[i].output);
+    }
+    exec->part_count = 0;
 }
 
-static size_t steps_of(const struct nn_exec *exec)
+static size_t steps_of(const struct part *part)
 {
-    return (size_t)exec->dims[2] / CROP_STEP;
+    return (size_t)part->dims[2] / CROP_STEP;
+}
+
+static int add_part(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
+{
+    struct part *part = &exec->parts[exec->part_count++];
+    memcpy(part->dims, nhwc, sizeof(part->dims));
+    const size_t pixels = (size_t)(nhwc[0] * nhwc[1] * nhwc[2]);
+    part->input = malloc(pixels * 3 * sizeof(float));
+    part->output =
+        malloc((size_t)nhwc[0] * steps_of(part) * (CLASSES + NN_SELECT_EXTRA) * sizeof(float));
+    if (!part->input || !part->output)
+        return se_fail_memory(err, "tensors", pixels);
+    for (size_t i = 0; i < pixels * 3; i++)
+        part->input[i] = NAN; /* all of it must be filled */
+    return SE_OK;
 }
 
 int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
@@ -100,21 +125,38 @@ int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
     if (exec->most_lines > 0 && nhwc[0] > exec->most_lines)
         return se_fail(err, SE_ERR_LIMIT, "too many lines");
     free_tensors(exec);
-    memcpy(exec->dims, nhwc, sizeof(exec->dims));
-    const size_t pixels = (size_t)(nhwc[0] * nhwc[1] * nhwc[2]);
-    exec->input = malloc(pixels * 3 * sizeof(float));
-    exec->output =
-        malloc((size_t)nhwc[0] * steps_of(exec) * (CLASSES + NN_SELECT_EXTRA) * sizeof(float));
-    if (!exec->input || !exec->output)
-        return se_fail_memory(err, "tensors", pixels);
-    for (size_t i = 0; i < pixels * 3; i++)
-        exec->input[i] = NAN; /* all of it must be filled */
+    return add_part(exec, nhwc, err);
+}
+
+bool nn_exec_takes_sets(const struct nn_exec *exec)
+{
+    return exec->takes_sets;
+}
+
+int nn_exec_prepare_set(struct nn_exec *exec, const int64_t (*nhwc)[4], int count, se_error *err)
+{
+    int64_t width = 0;
+    assert_true(exec->takes_sets && count > 1 && count <= NN_EXEC_SET);
+    for (int i = 0; i < count; i++)
+        width += nhwc[i][0] * nhwc[i][2];
+    if (exec->most_width > 0 && width > exec->most_width)
+        return se_fail(err, SE_ERR_LIMIT, "too large a set");
+    free_tensors(exec);
+    for (int i = 0; i < count; i++)
+        FORWARD_IF_ERROR(add_part(exec, nhwc[i], err));
+    exec->sets++;
     return SE_OK;
+}
+
+float *nn_exec_set_input(struct nn_exec *exec, int index)
+{
+    assert_true(index >= 0 && index < exec->part_count);
+    return exec->parts[index].input;
 }
 
 float *nn_exec_input(struct nn_exec *exec)
 {
-    return exec->input;
+    return exec->parts->input;
 }
 
 /* Red level in row `y` of a step, or -1 where its middle columns differ. */
@@ -142,17 +184,23 @@ static void read_step(const float *line, size_t width, size_t step, float *out)
     out[columns + 2] = logf(p);
 }
 
+static void run_part(const struct part *part)
+{
+    const size_t width = (size_t)part->dims[2], steps = steps_of(part);
+    for (size_t i = 0; i < (size_t)part->dims[0] * HEIGHT * width * 3; i++)
+        assert_true(part->input[i] >= -1 && part->input[i] <= 1);
+    for (size_t n = 0; n < (size_t)part->dims[0]; n++)
+        for (size_t step = 0; step < steps; step++)
+            read_step(part->input + n * HEIGHT * width * 3, width, step,
+                      part->output + (n * steps + step) * (CLASSES + NN_SELECT_EXTRA));
+}
+
 int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err)
 {
     if (budget_check_cancel(budget, err) != SE_OK)
         return SE_ERR_CANCELLED;
-    const size_t width = (size_t)exec->dims[2], steps = steps_of(exec);
-    for (size_t i = 0; i < (size_t)exec->dims[0] * HEIGHT * width * 3; i++)
-        assert_true(exec->input[i] >= -1 && exec->input[i] <= 1);
-    for (size_t n = 0; n < (size_t)exec->dims[0]; n++)
-        for (size_t step = 0; step < steps; step++)
-            read_step(exec->input + n * HEIGHT * width * 3, width, step,
-                      exec->output + (n * steps + step) * (CLASSES + NN_SELECT_EXTRA));
+    for (int i = 0; i < exec->part_count; i++)
+        run_part(&exec->parts[i]);
     if (++exec->runs == exec->ends_after)
         exec->ends->deadline_ns = 1;
     return SE_OK;
@@ -188,15 +236,16 @@ static float sample_at(const struct nn_pixels *pixels, const struct nn_sample *s
 int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
                        const struct nn_sample *samples, const struct budget *budget, se_error *err)
 {
-    float *to = exec->input;
+    const struct part *part = exec->parts;
+    float *to = part->input;
     if (exec->no_room)
         return se_fail(err, SE_ERR_LIMIT, "no room for the picture");
     assert_true(pixels->id > 0);
-    for (int64_t n = 0; n < exec->dims[0]; n++) {
+    for (int64_t n = 0; n < part->dims[0]; n++) {
         assert_true(samples[n].crop && samples[n].to_height == HEIGHT);
         assert_true(samples[n].first + samples[n].filled <= samples[n].to_width);
         for (int y = 0; y < HEIGHT; y++)
-            for (int x = 0; x < exec->dims[2]; x++)
+            for (int x = 0; x < part->dims[2]; x++)
                 for (int c = 0; c < 3; c++)
                     *to++ = x < samples[n].filled ? sample_at(pixels, &samples[n], y, x, c) : 0;
     }
@@ -204,12 +253,19 @@ int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
     return nn_exec_run(exec, budget, err);
 }
 
-const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
+const float *nn_exec_set_output(const struct nn_exec *exec, int index, struct nn_shape *shape)
 {
+    const struct part *part = &exec->parts[index];
+    assert_true(index >= 0 && index < exec->part_count);
     *shape = (struct nn_shape){
         3,
-        {exec->dims[0], exec->dims[2] / CROP_STEP, CLASSES + NN_SELECT_EXTRA + exec->wrong_shape}};
-    return exec->output;
+        {part->dims[0], part->dims[2] / CROP_STEP, CLASSES + NN_SELECT_EXTRA + exec->wrong_shape}};
+    return part->output;
+}
+
+const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
+{
+    return nn_exec_set_output(exec, 0, shape);
 }
 
 double nn_exec_flop(const struct nn_exec *exec)
@@ -492,6 +548,57 @@ static void test_quads_without_area_are_empty_lines(void **state)
                      SE_OK);
 }
 
+/* Lines of several widths in one run: fewer runs, the same text; where a set does not fit, one
+ * batch at a time. */
+static void test_lines_share_runs(void **state)
+{
+    struct fixture *f = *state;
+    int done;
+    assert_int_equal(read_page(f, &recognize_defaults, NULL, &done, NULL), SE_OK);
+    const int alone = f->exec.runs;
+    f->exec.takes_sets = true;
+    for (int i = 0; i < 2; i++) {
+        f->exec.runs = f->exec.sets = 0;
+        f->exec.most_width = i == 0 ? 0 : 100;
+        f->exec.most_lines = i == 0 ? 0 : 1;
+        memset(f->lines, 0, sizeof(f->lines));
+        assert_int_equal(read_page(f, &recognize_defaults, NULL, &done, NULL), SE_OK);
+        assert_int_equal(done, LINES);
+        for (int line = 0; line < LINES; line++)
+            assert_text(&f->lines[line], texts[line]);
+        assert_true(i == 0 ? f->exec.sets > 0 : f->exec.sets == 0);
+        assert_true(i == 0 ? f->exec.runs < alone : f->exec.runs >= alone);
+    }
+    f->exec.wrong_shape = true;
+    f->exec.most_width = f->exec.most_lines = 0;
+    assert_int_equal(read_page(f, &recognize_defaults, NULL, &done, NULL), SE_ERR_MODEL);
+}
+
+/* More lines than a set holds, of more widths than it has batches. */
+static void test_sets_have_limits(void **state)
+{
+    enum { COPIES = 30, ALL = COPIES * LINES };
+    struct fixture *f = *state;
+    struct quad quads[ALL];
+    struct text_line lines[ALL];
+    struct recognize_params params = recognize_defaults;
+    int done;
+    for (int i = 0; i < ALL; i++)
+        quads[i] = f->quads[i % LINES];
+    params.batch_size = 64;
+    f->exec.takes_sets = true;
+    for (int narrow = 0; narrow < 2; narrow++) {
+        for (int i = 0; narrow && i < ALL; i++) /* one block each, nothing else */
+            quads[i] = box(20 + 32 * (i % 3), 20, 40, HEIGHT);
+        assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, quads, ALL, &params, NULL,
+                                       &f->arena, lines, &done, NULL),
+                         SE_OK);
+        assert_int_equal(done, ALL);
+        for (int i = 0; !narrow && i < ALL; i++)
+            assert_text(&lines[i], texts[i % LINES]);
+    }
+}
+
 static void test_time_may_run_out(void **state)
 {
     struct fixture *f = *state;
@@ -610,6 +717,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_quads_without_area_are_empty_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_may_run_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lines_share_runs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sets_have_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_allocation_may_fail, set_up, tear_down),
         cmocka_unit_test(test_dictionary_and_model_must_fit),

@@ -108,20 +108,62 @@ static void cpu_piece(void *context, size_t piece, int thread)
     cpu_restore_float_mode(mode);
 }
 
-static int cpu_run(const struct cpu_kernels *kernels, const struct nn_plan *plan, struct pool *pool,
-                   const struct budget *budget, se_error *err)
+/* The same step, or group, of several plans. */
+struct cpu_set {
+    struct cpu_job jobs[NN_EXEC_SET];
+    size_t end[NN_EXEC_SET]; /* pieces of the jobs up to this one */
+    int count;
+};
+
+static void cpu_set_piece(void *context, size_t piece, int thread)
 {
-    for (int32_t i = 0; i < plan->step_count; i += plan->steps[i].group) {
-        const struct nn_step *step = &plan->steps[i], *last = step + step->group - 1;
-        FORWARD_IF_ERROR(budget_check_cancel(budget, err));
-        struct cpu_job job = {
-            .kernels = kernels, .step = step, .packed = step->packed, .observer = plan->observer};
-        pool_run(pool, cpu_piece, &job, (size_t)step->tune[CPU_TUNE_PIECES]);
-        job.step = last; /* of a group, only the last step may have an end */
-        if (cpu_op_of(last)->finish)
-            cpu_op_of(last)->finish(&job);
+    struct cpu_set *set = context;
+    int i = 0;
+    while (piece >= set->end[i])
+        i++;
+    cpu_piece(&set->jobs[i], i > 0 ? piece - set->end[i - 1] : piece, thread);
+}
+
+static void cpu_run_step(struct cpu_set *set, struct pool *pool)
+{
+    pool_run(pool, cpu_set_piece, set, set->end[set->count - 1]);
+    for (int i = 0; i < set->count; i++) {
+        struct cpu_job *job = &set->jobs[i];
+        job->step += job->step->group - 1; /* of a group, only the last step may have an end */
+        if (cpu_op_of(job->step)->finish)
+            cpu_op_of(job->step)->finish(job);
     }
-    return SE_OK;
+}
+
+/* Plans of one model have the same steps, but for copies and how they are grouped: those that are
+ * behind wait for no one. */
+static int cpu_run_set(const struct cpu_kernels *kernels, const struct nn_plan *const *plans,
+                       int count, struct pool *pool, const struct budget *budget, se_error *err)
+{
+    int32_t next[NN_EXEC_SET] = {0};
+    for (int32_t at = 0;; at++) {
+        struct cpu_set set = {.count = 0};
+        size_t pieces = 0;
+        bool over = true;
+        for (int i = 0; i < count; i++) {
+            over = over && next[i] == plans[i]->step_count;
+            if (next[i] != at || next[i] == plans[i]->step_count)
+                continue;
+            const struct nn_step *step = &plans[i]->steps[at];
+            set.jobs[set.count] = (struct cpu_job){.kernels = kernels,
+                                                   .step = step,
+                                                   .packed = step->packed,
+                                                   .observer = plans[i]->observer};
+            pieces += (size_t)step->tune[CPU_TUNE_PIECES];
+            set.end[set.count++] = pieces;
+            next[i] += step->group;
+        }
+        if (over)
+            return SE_OK;
+        FORWARD_IF_ERROR(budget_check_cancel(budget, err));
+        if (set.count > 0)
+            cpu_run_step(&set, pool);
+    }
 }
 
 static double cpu_peak(const struct cpu_kernels *kernels)
@@ -156,7 +198,12 @@ static double cpu_peak(const struct cpu_kernels *kernels)
     static int run_##tier(const struct nn_plan *plan, struct pool *pool,                           \
                           const struct budget *budget, se_error *err)                              \
     {                                                                                              \
-        return cpu_run(&cpu_kernels_##tier, plan, pool, budget, err);                              \
+        return cpu_run_set(&cpu_kernels_##tier, &plan, 1, pool, budget, err);                      \
+    }                                                                                              \
+    static int run_set_##tier(const struct nn_plan *const *plans, int count, struct pool *pool,    \
+                              const struct budget *budget, se_error *err)                          \
+    {                                                                                              \
+        return cpu_run_set(&cpu_kernels_##tier, plans, count, pool, budget, err);                  \
     }                                                                                              \
     static double peak_##tier(void)                                                                \
     {                                                                                              \
@@ -175,6 +222,7 @@ static double cpu_peak(const struct cpu_kernels *kernels)
         .pack_free = cpu_pack_free,                                                                \
         .compile = compile_##tier,                                                                 \
         .run = run_##tier,                                                                         \
+        .run_set = run_set_##tier,                                                                 \
         .peak_gflops = peak_##tier,                                                                \
         .int8_name = int8_name_##tier,                                                             \
     };
