@@ -319,6 +319,12 @@ int img_resize(const struct image *src, struct image *dst, se_error *err)
                     "resize of or into an empty image");
     RETURN_ERROR_IF(src->channels != dst->channels, err, SE_ERR_ARGUMENT,
                     "resize of %d channels into %d", src->channels, dst->channels);
+    if (src->width == dst->width && src->height == dst->height) {
+        for (int y = 0; y < dst->height; y++)
+            memcpy(image_row(dst, y), image_row(src, y),
+                   (size_t)dst->width * (size_t)dst->channels);
+        return SE_OK;
+    }
     struct resizer resizer;
     FORWARD_IF_ERROR(resizer_init(&resizer, src, dst->width, dst->height, 1.0f, err));
     const size_t count = (size_t)dst->width * (size_t)dst->channels;

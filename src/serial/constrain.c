@@ -268,19 +268,34 @@ struct desk {
     struct decode_answer *bound, *any;
 };
 
-static int desk_open(struct work *work, const struct work_cand *cand,
-                     const struct decode_folding *folding, struct desk *desk, se_error *err)
+/* window_of, out of the work's effort. */
+static int afford_window(struct work *work, const struct work_cand *cand,
+                         const struct decode_folding *folding, struct arena *arena,
+                         struct lattice *out, se_error *err)
 {
-    arena_init(&desk->arena, DECODE_MAX_BYTES);
     const size_t effort = effort_of_window(work, cand);
     const bool enough = work->decode_effort >= effort;
     work->decode_effort = enough ? work->decode_effort - effort : 0;
     RETURN_ERROR_IF(!enough, err, SE_ERR_LIMIT, "too much to decode");
+    return window_of(work, cand, folding, arena, out, err);
+}
+
+/* All but the lattice. */
+static int desk_begin(struct desk *desk, se_error *err)
+{
+    arena_init(&desk->arena, DECODE_MAX_BYTES);
     desk->bound = arena_alloc(&desk->arena, 1, sizeof(*desk->bound));
     desk->any = arena_alloc(&desk->arena, 1, sizeof(*desk->any));
     if (!desk->bound || !desk->any)
         return se_fail_memory(err, "the texts of a candidate", 2 * sizeof(*desk->any));
-    return window_of(work, cand, folding, &desk->arena, &desk->lattice, err);
+    return SE_OK;
+}
+
+static int desk_open(struct work *work, const struct work_cand *cand,
+                     const struct decode_folding *folding, struct desk *desk, se_error *err)
+{
+    FORWARD_IF_ERROR(desk_begin(desk, err));
+    return afford_window(work, cand, folding, &desk->arena, &desk->lattice, err);
 }
 
 /* Too much for the decoder is no error: such a candidate stays as it is. */
@@ -533,15 +548,41 @@ static int correct(struct work *work, const struct work_cand *cand, const struct
                : make_cand(work, cand, best, &desk->lattice, &code, tail, made, err);
 }
 
-int constrain_format(struct work *work, const struct work_cand *cand, const struct format *format,
-                     struct repair *repair, const struct work_cand **made, bool *found,
-                     se_error *err)
+void constrain_window_open(struct constrain_window *window, const struct work_cand *cand)
+{
+    *window = (struct constrain_window){.cand = cand};
+    arena_init(&window->arena, DECODE_MAX_BYTES);
+}
+
+void constrain_window_close(struct constrain_window *window)
+{
+    arena_free(&window->arena);
+}
+
+static int fold_window(struct work *work, struct constrain_window *window, se_error *err)
+{
+    if (window->folded)
+        return SE_OK;
+    const int status = window->too_much ? SE_ERR_LIMIT
+                                        : afford_window(work, window->cand, &codes_only,
+                                                        &window->arena, &window->lattice, err);
+    window->folded = status == SE_OK;
+    window->too_much = status == SE_ERR_LIMIT;
+    return status;
+}
+
+int constrain_format(struct work *work, struct constrain_window *window,
+                     const struct format *format, struct repair *repair,
+                     const struct work_cand **made, bool *found, se_error *err)
 {
     struct desk desk;
     *found = false;
-    int status = desk_open(work, cand, &codes_only, &desk, err);
+    int status = desk_begin(&desk, err);
     if (status == SE_OK)
-        status = correct(work, cand, format, &desk, repair, made, found, err);
+        status = fold_window(work, window, err);
+    desk.lattice = window->lattice;
+    if (status == SE_OK)
+        status = correct(work, window->cand, format, &desk, repair, made, found, err);
     return desk_close(&desk, status, err);
 }
 

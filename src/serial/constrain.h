@@ -39,12 +39,23 @@ bool constrain_wants(const struct work *work, const struct work_cand *cand);
 int constrain_cand(struct work *work, const struct work_cand *cand, struct constrained *out,
                    se_error *err);
 
+/* A candidate and its part of the lattice, which is folded for the first format that asks. */
+struct constrain_window {
+    const struct work_cand *cand;
+    struct arena arena;
+    struct lattice lattice;
+    bool folded, too_much; /* too_much: for the decoder */
+};
+
+void constrain_window_open(struct constrain_window *window, const struct work_cand *cand);
+void constrain_window_close(struct constrain_window *window);
+
 /* The likeliest code of a format, where what was read is none that passes its check: of the same
  * length or one symbol longer or shorter. Sets *found, *made (see struct constrained) and *repair
  * when it outweighs what was read. SE_ERR_MEMORY. */
-int constrain_format(struct work *work, const struct work_cand *cand, const struct format *format,
-                     struct repair *repair, const struct work_cand **made, bool *found,
-                     se_error *err);
+int constrain_format(struct work *work, struct constrain_window *window,
+                     const struct format *format, struct repair *repair,
+                     const struct work_cand **made, bool *found, se_error *err);
 
 /* What else a candidate may say, the likeliest first, under the same rules as its reading: a format
  * or NULL, and `rule` of struct constrained or NULL. texts[n].logp, and *logp for `key`, tell how

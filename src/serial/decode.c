@@ -27,6 +27,17 @@ enum {
     MAX_WAITING = 1 << 16     /* prefixes and texts in the queue */
 };
 
+/* Of numbers: fmaxf, which also knows what is none, is a call. */
+static inline float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+static inline float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- folding -------------------------------------------------------------------------------- */
 
 /* Column 0: the blank. Code points of the others, for lattices that are shown to people. */
@@ -232,7 +243,7 @@ static float best_of(const float *row, uint64_t columns)
 {
     float best = IMPOSSIBLE;
     for (; columns; columns &= columns - 1)
-        best = fmaxf(best, row[__builtin_ctzll(columns)]);
+        best = larger(best, row[__builtin_ctzll(columns)]);
     return best;
 }
 
@@ -261,7 +272,7 @@ static void step_back(const struct search *search, const float *row, const float
         best += behind[state];
         for (uint64_t left = columns_from(search, state); left; left &= left - 1) {
             const int column = __builtin_ctzll(left);
-            best = fmaxf(best, row[column] + behind[next[column - 1]]);
+            best = larger(best, row[column] + behind[next[column - 1]]);
         }
         out[state] = best;
     }
@@ -315,7 +326,7 @@ static float before(const struct prefix *prefix, size_t step, int column)
     if (step == 0)
         return prefix->length == 0 ? 0 : IMPOSSIBLE;
     const float blank = prefix->blank[step - 1];
-    return column == prefix->last ? blank : fmaxf(blank, prefix->symbol[step - 1]);
+    return column == prefix->last ? blank : larger(blank, prefix->symbol[step - 1]);
 }
 
 /* Bound of the texts that begin with the prefix and `column`, which leads to `state`. */
@@ -324,8 +335,8 @@ static float bound_of(const struct search *search, const struct prefix *prefix, 
 {
     float path = IMPOSSIBLE, best = IMPOSSIBLE;
     for (size_t step = 0; step < search->steps; step++) {
-        path = logp_at(search, step, column) + fmaxf(path, before(prefix, step, column));
-        best = fmaxf(best, path + follows(search, step + 1, state));
+        path = logp_at(search, step, column) + larger(path, before(prefix, step, column));
+        best = larger(best, path + follows(search, step + 1, state));
     }
     return best;
 }
@@ -351,10 +362,10 @@ static struct prefix *extend(struct search *search, const struct waiting *item)
     float blank = from ? IMPOSSIBLE : 0, symbol = IMPOSSIBLE;
     prefix->length = from ? from->length + 1 : 0;
     for (size_t step = 0; step < steps; step++) {
-        const float ended = fmaxf(blank, symbol);
+        const float ended = larger(blank, symbol);
         if (from)
             symbol = logp_at(search, step, item->column) +
-                     fmaxf(symbol, before(from, step, item->column));
+                     larger(symbol, before(from, step, item->column));
         blank = logp_at(search, step, 0) + ended;
         prefix->blank[step] = blank;
         prefix->symbol[step] = symbol;
@@ -369,7 +380,7 @@ static int look_behind(struct search *search, const struct prefix *prefix)
     if (prefix->length > 0 && is_text(search, prefix))
         FORWARD_IF_ERROR(queue_add(
             search, (struct waiting){.prefix = prefix,
-                                     .bound = fmaxf(prefix->blank[end], prefix->symbol[end])}));
+                                     .bound = larger(prefix->blank[end], prefix->symbol[end])}));
     if (prefix->length == DECODE_MAX_TEXT)
         return SE_OK;
     const uint64_t columns = columns_from(search, prefix->state);
@@ -446,7 +457,7 @@ static void leave_out(struct search *search)
         const float best = best_of(row, ((uint64_t)1 << DECODE_COLUMNS) - 1);
         total += best;
         for (int column = 0; column < DECODE_COLUMNS; column++)
-            lacks[column] = fminf(lacks[column], best - row[column]);
+            lacks[column] = smaller(lacks[column], best - row[column]);
     }
     search->least = total - search->query->depth;
     for (int column = 1; column < DECODE_COLUMNS; column++)

@@ -341,12 +341,10 @@ void rank_add(struct hypothesis *h, enum evidence_term term, float value)
 
 /* Formats with a check digit, or with a start that their codes share, which what was read does not
  * have: the lattice may hold a code that does, also one symbol longer or shorter. */
-static int decode_formats(struct work *work, const struct hypothesis *generic,
-                          struct hypothesis *best, se_error *err)
+static int decode_each(struct work *work, const struct hypothesis *generic,
+                       struct constrain_window *window, struct hypothesis *best, se_error *err)
 {
     const struct work_cand *cand = generic->cand;
-    if (work->texts[cand->pieces[0].line].symbology)
-        return SE_OK;
     for (size_t i = 0; i < work->format_count; i++) {
         const struct format *format = work->formats[i];
         const uint64_t lengths = (uint64_t)7 << (cand->key_length - 1);
@@ -358,11 +356,23 @@ static int decode_formats(struct work *work, const struct hypothesis *generic,
             continue;
         struct hypothesis h = *generic;
         bool found;
-        FORWARD_IF_ERROR(constrain_format(work, cand, format, &h.repair, &h.cand, &found, err));
+        FORWARD_IF_ERROR(constrain_format(work, window, format, &h.repair, &h.cand, &found, err));
         if (found && judge_code(work, cand, i, generic, &h) && h.logit > best->logit)
             *best = h;
     }
     return SE_OK;
+}
+
+static int decode_formats(struct work *work, const struct hypothesis *generic,
+                          struct hypothesis *best, se_error *err)
+{
+    struct constrain_window window;
+    if (work->texts[generic->cand->pieces[0].line].symbology)
+        return SE_OK;
+    constrain_window_open(&window, generic->cand);
+    const int status = decode_each(work, generic, &window, best, err);
+    constrain_window_close(&window);
+    return status;
 }
 
 /* What the user's pattern and list say. A code that fits is what was asked for. */
