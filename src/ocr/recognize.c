@@ -31,6 +31,9 @@ static const float NOTHING_READ = -10.0F;
  * characters (less when it has more): the network half reads what stands on its head. */
 static const float TURN_GAIN = 0.03F;
 static const float TURN_LENGTH_GAIN = 0.1F;
+/* What tells which way up the text is: so many characters of lines that read well, of at least so
+ * many each, and no fewer than of those that do not. On its head hardly a word reads well. */
+enum { WAY_CHARACTERS = 8, WAY_LINE = 4 };
 /* A line below this is not worth the question whether it goes on. */
 static const float LENGTHEN_ABOVE = 0.5F;
 /* What the mean log-probability may lose when a line turns out longer. */
@@ -209,6 +212,20 @@ static int unbar(struct work *work, int i, se_error *err)
     return SE_OK;
 }
 
+/* Do the lines tell which way up the text is? For when each was read as it lies. */
+static bool knows_way(const struct work *work, int count)
+{
+    size_t well = 0, badly = 0;
+    for (int i = 0; i < count; i++) {
+        const struct text_line *line = &work->lines[i];
+        if (line->score < work->params->turn_below)
+            badly += line->count;
+        else if (line->count >= WAY_LINE)
+            well += line->count;
+    }
+    return well >= WAY_CHARACTERS && well >= badly;
+}
+
 /* Adds the jobs that a line needs next, if any. */
 static int next_jobs(struct work *work, int i, const struct quad *given, se_error *err)
 {
@@ -223,6 +240,9 @@ static int next_jobs(struct work *work, int i, const struct quad *given, se_erro
         case TO_TURN:
             if (state->readable && line->score < work->params->turn_below &&
                 !crop_is_steep(&line->quad)) {
+                state->unturned = work->turns_none;
+                if (state->unturned)
+                    break;
                 const struct quad turned = crop_turn(&line->quad);
                 add_jobs(work, i, TURNED, &turned);
             }
@@ -245,12 +265,16 @@ static int next_jobs(struct work *work, int i, const struct quad *given, se_erro
 
 static int read_all_ways(struct work *work, const struct quad *quads, int count, se_error *err)
 {
+    bool first = true;
     do {
         for (int i = 0; i < count; i++)
             FORWARD_IF_ERROR(next_jobs(work, i, &quads[i], err));
         if (work->job_count == 0)
             return SE_OK;
         FORWARD_IF_ERROR(recognize_run_jobs(work, err));
+        if (first)
+            work->turns_none = work->params->turn_later && knows_way(work, count);
+        first = false;
     } while (work->job_count == 0); /* else out of time */
     return SE_OK;
 }
@@ -290,8 +314,10 @@ int ocr_recognize(const struct recognizer *recognizer, struct nn_exec *exec,
         return se_fail_memory(err, "the lines of a picture", size);
     work.jobs = (struct job *)(work.states + lines_count);
     const int status = read_lines(&work, quads, count, err);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         *done += work.states[i].waiting == 0;
+        lines[i].unturned = work.states[i].unturned;
+    }
     free(work.states);
     return status;
 }

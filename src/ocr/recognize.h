@@ -41,8 +41,9 @@ struct text_line {
     struct quad quad; /* clockwise from the text's own top left, after any turn that was needed */
     struct text_char *chars; /* from, to: along quad */
     size_t count;
-    float score; /* mean of the characters' probabilities, 0 for an empty line */
-    int votes;   /* readings it is the mean of, besides the first */
+    float score;   /* mean of the characters' probabilities, 0 for an empty line */
+    int votes;     /* readings it is the mean of, besides the first */
+    bool unturned; /* reads badly, and was not read the other way up (turn_later) */
     struct lattice lattice;
 };
 
@@ -50,8 +51,9 @@ struct text_line {
 enum { RECOGNIZE_BATCH_WIDTH = 6400 };
 
 struct recognize_params {
-    int batch_size;                       /* lines of like width recognized together, 1 … 64 */
-    float turn_below;                     /* a line that scores less is read the other way up too */
+    int batch_size;   /* lines of like width recognized together, 1 … 64 */
+    float turn_below; /* a line that scores less is read the other way up too */
+    bool turn_later;  /* but none is where the others tell which way up the text is */
     const enum img_treatment *treatments; /* [count] of each line's crop; NULL: none */
     bool parallel_crops; /* cut the lines of a batch out side by side, where there is a pool */
     struct pool *pool;   /* may be NULL */

@@ -18,8 +18,9 @@ enum phase { TO_READ, TO_TURN, TO_LENGTHEN, TO_UNBAR, READ };
 struct state {
     bool readable;
     enum phase phase;
-    float worth; /* mean log-probability of the characters that were kept */
-    int waiting; /* jobs that are not done */
+    float worth;   /* mean log-probability of the characters that were kept */
+    bool unturned; /* see struct text_line */
+    int waiting;   /* jobs that are not done */
 };
 
 enum way { AS_IT_LIES, TURNED, LENGTHENED, UNBARRED, UNBARRED_LONGER };
@@ -62,6 +63,7 @@ struct work {
     float *inputs[MAX_JOBS]; /* where each of them goes */
     struct nn_pixels pixels; /* where the network cuts the lines out itself; id 0: it does not */
     bool pixels_chosen;      /* for the jobs under way */
+    bool turns_none;         /* though lines read badly: the others read well */
     int crop_status[MAX_JOBS];
     se_error crop_error[MAX_JOBS];
 };

@@ -20,7 +20,11 @@ static const float SHARP_TEXT_HEIGHT = 36;
  * end of an engraved line up to 30; what is longer is mostly prose, and costs most to read.
  */
 static const float ROUND_LENGTH[] = {8, 12, 17, 32, INFINITY};
-enum { ROUND_COUNT = sizeof(ROUND_LENGTH) / sizeof(ROUND_LENGTH[0]) };
+enum {
+    ROUND_COUNT = sizeof(ROUND_LENGTH) / sizeof(ROUND_LENGTH[0]),
+    ALIKE,  /* lines that look like one that holds the answer */
+    TO_TURN /* lines that were read badly as they lie, where others told that this is the way up */
+};
 /* A round of less work than this, in line heights, goes with the next one. */
 static const float ROUND_WORK = 12;
 /* Lines whose height and shape differ by less than this factor look like one another. */
@@ -74,6 +78,7 @@ int search_read(struct search *search, const struct view *view, const struct qua
     params.batch_size = values->batch_size;
     params.parallel_crops = values->parallel_preprocessing;
     params.pool = search->slot->pool;
+    params.turn_later = search->turn_later;
     int done = 0;
     FORWARD_IF_ERROR(ocr_recognize(search->reader->recognizer, search->slot->recognizer,
                                    view->image, quads, count, &params, search->budget,
@@ -137,16 +142,33 @@ static int same_for_all(struct search *search, const struct look_plan *plan,
     return SE_OK;
 }
 
-/* Reads the lines of one round and merges them. */
+/* Reads `coarse` lines at the front of `quads` from the view and `sharp` ones at its back from full
+ * resolution. */
+static int read_both(struct search *search, const struct view *view, const struct look_plan *plan,
+                     struct rect area, struct quad *quads, size_t coarse, size_t sharp,
+                     struct text_line *read, se_error *err)
+{
+    const enum img_treatment *treatments;
+    FORWARD_IF_ERROR(same_for_all(search, plan, &treatments, err));
+    if (coarse > 0)
+        FORWARD_IF_ERROR(search_read(search, view, quads, (int)coarse, treatments, read, err));
+    if (sharp > 0)
+        FORWARD_IF_ERROR(search_read_sharp(search, area, quads + plan->count - sharp, (int)sharp,
+                                           treatments, read + coarse, err));
+    return SE_OK;
+}
+
+/* Reads the lines of one round and merges them. Those that are still to be turned then wait for
+ * the last round, TO_TURN; that one turns them. */
 static int read_round(struct search *search, const struct view *view, struct look_plan *plan,
                       int round, se_error *err)
 {
     struct quad *quads = arena_alloc(&search->arena, plan->count, sizeof(*quads));
     struct text_line *read = arena_alloc(&search->arena, plan->count, sizeof(*read));
-    if (!quads || !read)
+    struct plan_line **planned =
+        arena_alloc(&search->arena, plan->count, sizeof(struct plan_line *));
+    if (!quads || !read || !planned)
         return search_out_of_arena(search, err);
-    const enum img_treatment *treatments;
-    FORWARD_IF_ERROR(same_for_all(search, plan, &treatments, err));
     const struct rect area = sharp_area(search, plan, quads);
     /* The coarse ones fill from the front, the sharp ones from the back. */
     size_t coarse = 0, sharp = 0;
@@ -154,19 +176,21 @@ static int read_round(struct search *search, const struct view *view, struct loo
         struct plan_line *line = &plan->lines[i];
         if (line->round != round)
             continue;
-        if (search_wants_sharp(search, &line->upright))
-            quads[plan->count - ++sharp] = line->upright;
-        else
-            quads[coarse++] = line->quad;
+        const bool from_sharp = search_wants_sharp(search, &line->upright);
+        const size_t at = from_sharp ? plan->count - ++sharp : coarse++;
+        quads[at] = from_sharp ? line->upright : line->quad;
+        planned[at] = line;
         line->round = ROUND_COUNT;
         if (plan->treatment == IMG_PLAIN && search->tried_count < SEARCH_MAX_TRIED)
             search->tried[search->tried_count++] = line->upright;
     }
-    if (coarse > 0)
-        FORWARD_IF_ERROR(search_read(search, view, quads, (int)coarse, treatments, read, err));
-    if (sharp > 0)
-        FORWARD_IF_ERROR(search_read_sharp(search, area, quads + plan->count - sharp, (int)sharp,
-                                           treatments, read + coarse, err));
+    search->turn_later = !search->all_lines && round != TO_TURN;
+    const int status = read_both(search, view, plan, area, quads, coarse, sharp, read, err);
+    search->turn_later = false;
+    FORWARD_IF_ERROR(status);
+    for (size_t i = 0; i < coarse + sharp; i++)
+        if (read[i].unturned)
+            planned[i < coarse ? i : plan->count - sharp + i - coarse]->round = TO_TURN;
     const int64_t start = clock_now_ns();
     FORWARD_IF_ERROR(merge_add(&search->merge, read, coarse + sharp, err));
     stage_add(search->budget, STAGE_SERIAL, start, 0, 0);
@@ -269,16 +293,20 @@ static int plan_alike(const struct search *search, struct look_plan *plan, int r
     return count;
 }
 
+static bool has_round(const struct look_plan *plan, int round)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->lines[i].round == round)
+            return true;
+    return false;
+}
+
 /* An answer ends the look early when no line that looks like it brings a second one. */
 static int read_by_rounds(struct search *search, const struct view *view, struct look_plan *plan,
                           se_error *err)
 {
-    enum { ALIKE = ROUND_COUNT + 1 };
     for (int round = 0; round < ROUND_COUNT; round++) {
-        bool any = false;
-        for (size_t i = 0; i < plan->count && !any; i++)
-            any = plan->lines[i].round == round;
-        if (!any)
+        if (!has_round(plan, round))
             continue;
         FORWARD_IF_ERROR(read_round(search, view, plan, round, err));
         if (search->result->limited_by_time)
@@ -290,7 +318,7 @@ static int read_by_rounds(struct search *search, const struct view *view, struct
         if (merge_is_answered(&search->merge))
             return SE_OK;
     }
-    return SE_OK;
+    return has_round(plan, TO_TURN) ? read_round(search, view, plan, TO_TURN, err) : SE_OK;
 }
 
 static void note_areas(const struct search *search, const struct view *view,

@@ -32,6 +32,7 @@ struct search {
     double detect_ns; /* that the last look's detector took for a pixel of its input; 0: none yet */
     double read_ns;   /* that the lines read last took for a square of their height; 0: none yet */
     bool all_lines;   /* read everything, stop for nothing */
+    bool turn_later;  /* of the lines under way (recognize_params) */
 };
 
 /* The failure for an arena that is spent. */
