@@ -635,6 +635,7 @@ const struct anchor_row anchor_rows[] = {
 };
 
 const size_t anchor_row_count = sizeof(anchor_rows) / sizeof(anchor_rows[0]);
+_Static_assert(sizeof(anchor_rows) / sizeof(anchor_rows[0]) <= ANCHOR_MAX_ROWS, "they have room");
 
 const char *const anchor_numbers[] = {
     "no",   "numarasi", "stevilka", "number", "numero", "nummer", "numer", "nomero", "номер",
@@ -644,4 +645,6 @@ const char *const anchor_numbers[] = {
 };
 
 const size_t anchor_number_count = sizeof(anchor_numbers) / sizeof(anchor_numbers[0]);
+_Static_assert(sizeof(anchor_numbers) / sizeof(anchor_numbers[0]) <= ANCHOR_MAX_NUMBERS,
+               "they have room");
 const size_t anchor_number_no = 0;

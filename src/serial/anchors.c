@@ -1,6 +1,7 @@
 #include "serial/anchors.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -28,11 +29,14 @@ struct pattern {
     struct pattern *next;         /* of its bucket */
 };
 
-struct matcher {
-    struct pattern *patterns;
-    size_t pattern_count;
-    struct pattern *numbers;
+/* All rows made ready, once for all. */
+static struct {
+    pthread_once_t once;
+    struct pattern patterns[ANCHOR_MAX_ROWS], numbers[ANCHOR_MAX_NUMBERS];
     struct pattern *buckets[BUCKETS];
+} ready = {.once = PTHREAD_ONCE_INIT};
+
+struct matcher {
     const struct work_text *text;
     size_t effort; /* words that may still be compared with room for mistakes */
     /* The text, one entry a character. */
@@ -49,6 +53,12 @@ struct match {
     size_t letters; /* of the pattern that were compared */
     bool has_number, cut;
 };
+
+/* Of numbers: fminf, which also knows what is none, is a call. */
+static inline float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
 
 /* Letters that may stand for each other at the start of a word share a bucket. */
 static size_t bucket_of(uint32_t c)
@@ -76,27 +86,26 @@ static void pattern_compile(struct pattern *pattern, const char *text)
     }
 }
 
-static struct matcher *matcher_new(struct arena *arena)
+static void make_table(void)
 {
-    struct matcher *m = arena_alloc(arena, 1, sizeof(*m));
-    if (!m)
-        return NULL;
-    m->patterns = arena_alloc(arena, anchor_row_count, sizeof(*m->patterns));
-    m->numbers = arena_alloc(arena, anchor_number_count, sizeof(*m->numbers));
-    if (!m->patterns || !m->numbers)
-        return NULL;
-    m->pattern_count = anchor_row_count;
-    m->effort = EFFORT;
     for (size_t i = anchor_row_count; i-- > 0;) {
-        struct pattern *p = &m->patterns[i];
+        struct pattern *p = &ready.patterns[i];
         pattern_compile(p, anchor_rows[i].pattern);
         p->row = &anchor_rows[i];
-        struct pattern **bucket = &m->buckets[bucket_of(p->c[0])];
+        struct pattern **bucket = &ready.buckets[bucket_of(p->c[0])];
         p->next = *bucket;
         *bucket = p;
     }
     for (size_t i = 0; i < anchor_number_count; i++)
-        pattern_compile(&m->numbers[i], anchor_numbers[i]);
+        pattern_compile(&ready.numbers[i], anchor_numbers[i]);
+}
+
+static struct matcher *matcher_new(struct arena *arena)
+{
+    struct matcher *m = arena_alloc(arena, 1, sizeof(*m));
+    if (m)
+        m->effort = EFFORT;
+    pthread_once(&ready.once, make_table);
     return m;
 }
 
@@ -133,10 +142,10 @@ static float cell_cost(const struct matcher *m, const struct pattern *pattern, s
 {
     const uint32_t p = pattern->c[i], c = m->fold[k];
     if (p == ' ')
-        return m->gap[k] ? fminf(row[j], below[j - 1]) : row[j];
+        return m->gap[k] ? smaller(row[j], below[j - 1]) : row[j];
     if (p == '/' || p == '#') {
         if (m->space[k]) {
-            row[j] = fminf(row[j], row[j - 1]);
+            row[j] = smaller(row[j], row[j - 1]);
             return below[j - 1];
         }
         if (p == '/')
@@ -145,8 +154,8 @@ static float cell_cost(const struct matcher *m, const struct pattern *pattern, s
     }
     const float same = c == p ? 0 : pattern->groups[i] & m->groups[k] ? 0.3F : 1;
     const float extra = m->space[k] ? 0.6F : m->gap[k] && c != ':' ? 0.3F : 1;
-    const float cost = fminf(row[j - 1] + same, below[j - 1] + extra);
-    return first ? cost : fminf(cost, row[j] + 1);
+    const float cost = smaller(row[j - 1] + same, below[j - 1] + extra);
+    return first ? cost : smaller(cost, row[j] + 1);
 }
 
 /*
@@ -179,7 +188,7 @@ static float pattern_match(const struct matcher *m, const struct pattern *patter
         least = low == 0 ? below[0] : least;
         for (size_t j = low > 0 ? low : 1; j <= high && j <= width; j++) {
             below[j] = cell_cost(m, pattern, i, i == skip, at + j - 1, row, below, j);
-            least = fminf(least, below[j]);
+            least = smaller(least, below[j]);
         }
         if (least > limit)
             return INFINITY;
@@ -313,7 +322,7 @@ static size_t number_behind(const struct matcher *m, size_t end)
     while (at < m->text->count && at < end + GAP_MAX && m->fold[at] != ':' && m->gap[at])
         at++;
     for (size_t i = 0; at < m->text->count && i < anchor_number_count; i++) {
-        const struct pattern *p = &m->numbers[i];
+        const struct pattern *p = &ready.numbers[i];
         size_t stop;
         /* "N0" is often read for "No"; other words so short must be right. */
         const float limit = p->letters > 4 ? 0.65F : i == anchor_number_no ? 0.3F : 0;
@@ -440,7 +449,7 @@ static bool best_at(struct matcher *m, size_t at, bool line_start, struct match 
     *which = NULL;
     struct match match;
     const bool start = may_start(m, at);
-    for (const struct pattern *p = m->buckets[bucket_of(m->fold[at])]; p; p = p->next) {
+    for (const struct pattern *p = ready.buckets[bucket_of(m->fold[at])]; p; p = p->next) {
         const bool like = m->fold[at] == p->c[0] || (m->groups[at] & p->groups[0]);
         if (!like || (!start && !(p->row->flags & ANCHOR_ANYWHERE)))
             continue;
@@ -452,8 +461,8 @@ static bool best_at(struct matcher *m, size_t at, bool line_start, struct match 
             *which = p;
         }
     }
-    for (size_t i = 0; line_start && !*which && i < m->pattern_count; i++) {
-        const struct pattern *p = &m->patterns[i];
+    for (size_t i = 0; line_start && !*which && i < anchor_row_count; i++) {
+        const struct pattern *p = &ready.patterns[i];
         for (size_t skip = 1; (p->row->flags & ANCHOR_CUT) && skip + 4 <= p->count; skip++) {
             const bool like = m->fold[at] == p->c[skip] || (m->groups[at] & p->groups[skip]);
             if (!like || !row_matches(m, p, skip, at, &match))

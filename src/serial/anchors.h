@@ -34,6 +34,7 @@ struct anchor_row {
 
 extern const struct anchor_row anchor_rows[];
 extern const size_t anchor_row_count;
+enum { ANCHOR_MAX_ROWS = 1024, ANCHOR_MAX_NUMBERS = 64 }; /* room for them */
 /* Words for "number", the longest first. */
 extern const char *const anchor_numbers[];
 extern const size_t anchor_number_count;

@@ -308,11 +308,6 @@ static int bound_what_follows(struct search *search)
     return SE_OK;
 }
 
-static float follows(const struct search *search, size_t step, uint64_t state)
-{
-    return search->follow[step * search->states + (search->states > 1 ? (size_t)state : 0)];
-}
-
 /* ---- paths ---------------------------------------------------------------------------------- */
 
 static float logp_at(const struct search *search, size_t step, int column)
@@ -329,16 +324,32 @@ static float before(const struct prefix *prefix, size_t step, int column)
     return column == prefix->last ? blank : larger(blank, prefix->symbol[step - 1]);
 }
 
-/* Bound of the texts that begin with the prefix and `column`, which leads to `state`. */
-static float bound_of(const struct search *search, const struct prefix *prefix, int column,
-                      uint64_t state)
+/* A column that may follow a prefix, and the state that it leads to. */
+struct next {
+    int column;
+    uint64_t state;
+};
+
+/* Bounds of the texts that begin with the prefix and one of `count` <= BOUNDS_AT_ONCE columns: side
+ * by side, since each alone is a chain of operations that wait for one another. */
+enum { BOUNDS_AT_ONCE = 8 };
+static void bounds_of(const struct search *search, const struct prefix *prefix,
+                      const struct next *next, size_t count, float bound[BOUNDS_AT_ONCE])
 {
-    float path = IMPOSSIBLE, best = IMPOSSIBLE;
+    float path[BOUNDS_AT_ONCE];
+    for (size_t i = 0; i < count; i++)
+        path[i] = bound[i] = IMPOSSIBLE;
     for (size_t step = 0; step < search->steps; step++) {
-        path = logp_at(search, step, column) + larger(path, before(prefix, step, column));
-        best = larger(best, path + follows(search, step + 1, state));
+        const float *row = search->lattice->logp + step * search->lattice->stride;
+        const float *follow = search->follow + (step + 1) * search->states;
+        const float other = before(prefix, step, 0), same = before(prefix, step, prefix->last);
+        for (size_t i = 0; i < count; i++) {
+            const float start = next[i].column == prefix->last ? same : other;
+            path[i] = row[next[i].column] + larger(path[i], start);
+            bound[i] =
+                larger(bound[i], path[i] + follow[search->states > 1 ? (size_t)next[i].state : 0]);
+        }
     }
-    return best;
 }
 
 /* Makes the prefix that a waiting symbol stands for; NULL when memory is spent or at a bound. */
@@ -386,15 +397,21 @@ static int look_behind(struct search *search, const struct prefix *prefix)
     const uint64_t columns = columns_from(search, prefix->state);
     if (!spend(search, search->steps * (size_t)__builtin_popcountll(columns)))
         return SE_OK;
-    for (uint64_t left = columns; left; left &= left - 1) {
-        const int column = __builtin_ctzll(left);
-        const uint64_t state = state_behind(search, prefix->state, column);
-        FORWARD_IF_ERROR(queue_add(search, (struct waiting){
-                                               .prefix = prefix,
-                                               .state = state,
-                                               .bound = bound_of(search, prefix, column, state),
-                                               .column = (uint8_t)column,
-                                           }));
+    for (uint64_t left = columns; left;) {
+        struct next next[BOUNDS_AT_ONCE];
+        float bound[BOUNDS_AT_ONCE];
+        size_t count = 0;
+        for (; left && count < BOUNDS_AT_ONCE; left &= left - 1) {
+            const int column = __builtin_ctzll(left);
+            next[count++] = (struct next){column, state_behind(search, prefix->state, column)};
+        }
+        bounds_of(search, prefix, next, count, bound);
+        for (size_t i = 0; i < count; i++)
+            FORWARD_IF_ERROR(
+                queue_add(search, (struct waiting){.prefix = prefix,
+                                                   .state = next[i].state,
+                                                   .bound = bound[i],
+                                                   .column = (uint8_t)next[i].column}));
     }
     return SE_OK;
 }
