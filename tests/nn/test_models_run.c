@@ -314,7 +314,11 @@ static void test_set(void **state)
     (void)state;
     assert_int_equal(pool_create(&pool, 2, NULL), SE_OK);
     for (size_t t = 0; t < TESTED_TIERS; t++) {
-        const struct nn_model_options options = {.backend = NN_BACKEND_CPU, .cpu = tested_tiers[t]};
+        static const int32_t columns[] = {0, 7, 18, 4000};
+        const struct nn_model_options options = {.backend = NN_BACKEND_CPU,
+                                                 .cpu = tested_tiers[t],
+                                                 .head_columns = columns,
+                                                 .head_column_count = 4};
         if (!has_tier(options.cpu))
             continue;
         struct model_run set = start_with(model_recognizer, &options, inputs[0], false, pool);

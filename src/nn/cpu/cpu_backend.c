@@ -108,25 +108,52 @@ static void cpu_piece(void *context, size_t piece, int thread)
     cpu_restore_float_mode(mode);
 }
 
-/* The same step, or group, of several plans. */
+/* The same step, or group, of several plans: in each round some pieces of every one, those that
+ * share a part of the weights. */
 struct cpu_set {
     struct cpu_job jobs[NN_EXEC_SET];
-    size_t end[NN_EXEC_SET]; /* pieces of the jobs up to this one */
+    size_t end[NN_EXEC_SET]; /* pieces of a round of the jobs up to this one */
+    size_t rounds;
     int count;
 };
+
+/* Parts of a step's weights that its pieces come to one after the other, with as many pieces each.
+ */
+static size_t cpu_rounds_of(const struct nn_step *step)
+{
+    return step->op == NN_OP_SELECT ? cpu_select_rounds(step) : 1;
+}
 
 static void cpu_set_piece(void *context, size_t piece, int thread)
 {
     struct cpu_set *set = context;
+    const size_t a_round = set->end[set->count - 1], round = piece / a_round;
+    const size_t inside = piece % a_round;
     int i = 0;
-    while (piece >= set->end[i])
+    while (inside >= set->end[i])
         i++;
-    cpu_piece(&set->jobs[i], i > 0 ? piece - set->end[i - 1] : piece, thread);
+    const size_t before = i > 0 ? set->end[i - 1] : 0;
+    cpu_piece(&set->jobs[i], round * (set->end[i] - before) + inside - before, thread);
+}
+
+/* Counts the pieces of all jobs. */
+static void cpu_set_count(struct cpu_set *set)
+{
+    size_t before = 0;
+    set->rounds = cpu_rounds_of(set->jobs[0].step);
+    for (int i = 1; i < set->count; i++)
+        if (cpu_rounds_of(set->jobs[i].step) != set->rounds)
+            set->rounds = 1;
+    for (int i = 0; i < set->count; i++) {
+        const size_t pieces = (size_t)set->jobs[i].step->tune[CPU_TUNE_PIECES];
+        set->end[i] = before += pieces / set->rounds;
+    }
 }
 
 static void cpu_run_step(struct cpu_set *set, struct pool *pool)
 {
-    pool_run(pool, cpu_set_piece, set, set->end[set->count - 1]);
+    cpu_set_count(set);
+    pool_run(pool, cpu_set_piece, set, set->end[set->count - 1] * set->rounds);
     for (int i = 0; i < set->count; i++) {
         struct cpu_job *job = &set->jobs[i];
         job->step += job->step->group - 1; /* of a group, only the last step may have an end */
@@ -143,19 +170,16 @@ static int cpu_run_set(const struct cpu_kernels *kernels, const struct nn_plan *
     int32_t next[NN_EXEC_SET] = {0};
     for (int32_t at = 0;; at++) {
         struct cpu_set set = {.count = 0};
-        size_t pieces = 0;
         bool over = true;
         for (int i = 0; i < count; i++) {
             over = over && next[i] == plans[i]->step_count;
             if (next[i] != at || next[i] == plans[i]->step_count)
                 continue;
             const struct nn_step *step = &plans[i]->steps[at];
-            set.jobs[set.count] = (struct cpu_job){.kernels = kernels,
-                                                   .step = step,
-                                                   .packed = step->packed,
-                                                   .observer = plans[i]->observer};
-            pieces += (size_t)step->tune[CPU_TUNE_PIECES];
-            set.end[set.count++] = pieces;
+            set.jobs[set.count++] = (struct cpu_job){.kernels = kernels,
+                                                     .step = step,
+                                                     .packed = step->packed,
+                                                     .observer = plans[i]->observer};
             next[i] += step->group;
         }
         if (over)

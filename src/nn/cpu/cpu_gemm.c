@@ -347,6 +347,11 @@ static size_t select_chunks(const struct nn_step *step)
     return chunks > 0 ? chunks : 1;
 }
 
+size_t cpu_select_rounds(const struct nn_step *step)
+{
+    return select_chunks(step) + 1; /* and the chosen columns */
+}
+
 static size_t select_blocks(const struct nn_step *step)
 {
     return cpu_pieces_of(step->in[NN_IN_X].dims[0], SELECT_BLOCK);
@@ -367,7 +372,7 @@ static void select_plan(const struct cpu_kernels *kernels, const struct nn_step 
     const size_t widest = packed->panels[0].vectors < 2 * (size_t)GEMM_CHUNK_VECTORS
                               ? packed->panels[0].vectors
                               : 2 * (size_t)GEMM_CHUNK_VECTORS;
-    need->pieces = select_blocks(step) * (chunks + 1);
+    need->pieces = select_blocks(step) * cpu_select_rounds(step);
     need->shared = 3 * m * chunks;
     need->per_thread =
         select_split(kernels, step) + SELECT_BLOCK * (widest * kernels->tile.vl + FFN_PAD);
@@ -377,8 +382,9 @@ static void select_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
     const struct nn_step *step = job->step;
     const struct nn_tensor *x = &step->in[NN_IN_X];
-    const size_t chunks = select_chunks(step), chunk = piece % (chunks + 1);
-    const int64_t row = (int64_t)(piece / (chunks + 1)) * SELECT_BLOCK;
+    const size_t chunks = select_chunks(step), blocks = select_blocks(step);
+    const size_t chunk = piece / blocks;
+    const int64_t row = (int64_t)(piece % blocks) * SELECT_BLOCK;
     const size_t m = (size_t)x->dims[0];
     const float *a = x->data + row * x->strides[0];
     struct cpu_gemm g = {

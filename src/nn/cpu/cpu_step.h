@@ -74,6 +74,9 @@ void cpu_view_plan(const struct cpu_kernels *kernels, const struct nn_step *step
                    struct cpu_need *need);
 void cpu_view_work(const struct cpu_job *job, size_t piece, float *scratch);
 
+/* Chunks of columns of a SELECT, for all rows one after the other: of as many pieces each. */
+size_t cpu_select_rounds(const struct nn_step *step);
+
 /* SE_ERR_UNSUPPORTED naming the node. */
 int cpu_unsupported(const struct nn_node *node, const char *what, se_error *err);
 
