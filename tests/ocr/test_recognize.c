@@ -548,6 +548,36 @@ static void test_quads_without_area_are_empty_lines(void **state)
                      SE_OK);
 }
 
+/* Where most lines tell which way up the text is, those that read badly may wait to be turned. */
+static void test_turning_may_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct recognize_params params = recognize_defaults;
+    int done;
+    params.turn_later = true;
+    assert_int_equal(read_page(f, &params, NULL, &done, NULL), SE_OK);
+    assert_int_equal(done, LINES);
+    for (int i = 0; i < LINES; i++) {
+        assert_int_equal(f->lines[i].unturned, quarters[i] == 2);
+        if (quarters[i] != 2)
+            assert_text(&f->lines[i], texts[i]);
+        else
+            assert_true(f->lines[i].score < recognize_defaults.turn_below);
+    }
+    /* On its head as a whole, or too little to tell: turned at once. */
+    const struct quad few[][2] = {{f->quads[1], f->quads[6]}, {f->quads[5], f->quads[6]}};
+    const int read[][2] = {{1, 6}, {5, 6}};
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, few[k], 2, &params, NULL,
+                                       &f->arena, f->lines, &done, NULL),
+                         SE_OK);
+        for (int i = 0; i < 2; i++) {
+            assert_false(f->lines[i].unturned);
+            assert_text(&f->lines[i], texts[read[k][i]]);
+        }
+    }
+}
+
 /* Lines of several widths in one run: fewer runs, the same text; where a set does not fit, one
  * batch at a time. */
 static void test_lines_share_runs(void **state)
@@ -717,6 +747,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_quads_without_area_are_empty_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_may_run_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_turning_may_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lines_share_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sets_have_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures_are_told, set_up, tear_down),
