@@ -107,12 +107,41 @@ bool ctc_extent(const struct lattice *lattice, int *first, int *last)
 
 /* ---- one text ------------------------------------------------------------------------------- */
 
-/* Forward variables of Graves et al. 2006, section 4.1, over the text with blanks round every
- * character, held for one step and updated in place from the back. */
-double ctc_log_probability(const struct lattice *lattice, const int *text, size_t length)
+/* Below this, against the likeliest state, a probability is no longer told from others as well. */
+static const double LEAST_SCALED = 1e-250;
+
+/*
+ * Forward variables of Graves et al. 2006, section 4.1, over the text with blanks round every
+ * character, held for one step and updated in place from the back. As probabilities, which sum to 1
+ * after every step: section 4.1 as well. Not a number where the text is too unlikely for that.
+ */
+static double log_probability_scaled(const struct lattice *lattice, const int *text, size_t length)
 {
-    if (length > CTC_MAX_TEXT || lattice->steps <= 0)
-        return length == 0 && lattice->steps == 0 ? 0.0 : -(double)INFINITY;
+    double alpha[2 * CTC_MAX_TEXT + 1] = {1}; /* before the first step nothing is spelled */
+    double scale = 0;
+    const size_t states = 2 * length + 1;
+    for (int step = 0; step < lattice->steps; step++) {
+        const double blank = exp(logp_at(lattice, step, 0));
+        double total = 0;
+        for (size_t s = states; s-- > 0;) {
+            double sum = alpha[s] + (s >= 1 ? alpha[s - 1] : 0);
+            if (s >= 3 && s % 2 == 1 && text[s / 2] != text[s / 2 - 1])
+                sum += alpha[s - 2];
+            alpha[s] =
+                sum > 0 ? sum * (s % 2 == 1 ? exp(logp_at(lattice, step, text[s / 2])) : blank) : 0;
+            total += alpha[s];
+        }
+        for (size_t s = 0; s < states; s++)
+            alpha[s] /= total;
+        scale += log(total);
+    }
+    const double last = alpha[states - 1] + (length > 0 ? alpha[states - 2] : 0);
+    return last > LEAST_SCALED ? scale + log(last) : (double)NAN;
+}
+
+/* The same as logarithms, for any text. */
+static double log_probability(const struct lattice *lattice, const int *text, size_t length)
+{
     double alpha[2 * CTC_MAX_TEXT + 1];
     const size_t states = 2 * length + 1;
     for (size_t s = 0; s < states; s++)
@@ -131,6 +160,14 @@ double ctc_log_probability(const struct lattice *lattice, const int *text, size_
         }
     }
     return length > 0 ? ctc_add_logs(alpha[states - 1], alpha[states - 2]) : alpha[0];
+}
+
+double ctc_log_probability(const struct lattice *lattice, const int *text, size_t length)
+{
+    if (length > CTC_MAX_TEXT || lattice->steps <= 0)
+        return length == 0 && lattice->steps == 0 ? 0.0 : -(double)INFINITY;
+    const double scaled = log_probability_scaled(lattice, text, length);
+    return isfinite(scaled) ? scaled : log_probability(lattice, text, length);
 }
 
 /* ---- growing texts -------------------------------------------------------------------------- */

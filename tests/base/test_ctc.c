@@ -138,6 +138,48 @@ static void test_texts_that_do_not_fit_have_no_probability(void **state)
     assert_true(isinf(ctc_log_probability(&empty, long_text, 1)));
 }
 
+/* Long texts, and those that are so unlikely that no double holds their probability. */
+static void test_forward_score_of_what_is_unlikely(void **state)
+{
+    enum { LONG_STEPS = 60, LONG_TEXT = 12, ROUNDS = 20 };
+    static float logp[LONG_STEPS * COLUMNS], reject[LONG_STEPS];
+    double a[2][LONG_STEPS], b[2][LONG_STEPS];
+    struct store store;
+    (void)state;
+    fill_random(&store, 5);
+    struct lattice lattice = store.lattice;
+    lattice.steps = LONG_STEPS;
+    lattice.logp = logp;
+    lattice.reject = reject;
+    lattice.stride = COLUMNS;
+    uint32_t random = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        int text[LONG_TEXT];
+        for (int i = 0; i < LONG_STEPS * COLUMNS; i++) {
+            random = random * 1664525 + 1013904223;
+            logp[i] = -(float)(random >> 8) / (1 << 24) * (round % 2 ? 90.0F : 4.0F);
+        }
+        for (int i = 0; i < LONG_TEXT; i++) {
+            random = random * 1664525 + 1013904223;
+            text[i] = 1 + (int)((random >> 8) % (COLUMNS - 1));
+        }
+        struct ctc_prefix prefix[2] = {{.ends_blank = a[0], .ends_char = b[0]},
+                                       {.ends_blank = a[1], .ends_char = b[1]}};
+        ctc_prefix_begin(&lattice, &prefix[0]);
+        for (size_t k = 0; k < LONG_TEXT; k++)
+            ctc_prefix_extend(&lattice, &prefix[k % 2], text[k], &prefix[(k + 1) % 2]);
+        const double want = prefix[LONG_TEXT % 2].exact;
+        const double got = ctc_log_probability(&lattice, text, LONG_TEXT);
+        assert_true(fabs(got - want) <= 1e-9 * fabs(want));
+    }
+    /* One path alone spells it, 200 e-folds a step behind the blank. */
+    const int only[] = {1, 2, 1, 2, 1, 2, 1, 2};
+    lattice.steps = 8;
+    for (int i = 0; i < 8 * COLUMNS; i++)
+        logp[i] = i % COLUMNS == 0 ? 0.0F : -200.0F;
+    assert_true(fabs(ctc_log_probability(&lattice, only, 8) + 1600) < 1e-9);
+}
+
 /* One step a character: "A", "-" for the blank. p of the best class is 0.9, `alt` gets 0.08. */
 static void fill_path(struct store *store, const char *path, char alt)
 {
@@ -205,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward_score_is_the_sum_over_paths),
+        cmocka_unit_test(test_forward_score_of_what_is_unlikely),
         cmocka_unit_test(test_prefix_scores_are_sums_over_paths),
         cmocka_unit_test(test_texts_that_do_not_fit_have_no_probability),
         cmocka_unit_test(test_greedy_reduces_runs_and_removes_blanks),
