@@ -65,6 +65,8 @@ int img_orient(struct image *image, int orientation, se_error *err);
 
 /* RGB → grey (ITU-R BT.601 luma) into a new image; a grey source is copied. */
 int img_to_grey(const struct image *src, struct image *out, se_error *err);
+/* Rows [first, end) of it into `out`, grey and as large as src. */
+void img_to_grey_rows(const struct image *src, struct image *out, int first, int end);
 
 /* 255 - v, in place. */
 void img_invert(struct image *image);

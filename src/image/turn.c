@@ -121,12 +121,9 @@ int img_orient(struct image *image, int orientation, se_error *err)
     return SE_OK;
 }
 
-int img_to_grey(const struct image *src, struct image *out, se_error *err)
+void img_to_grey_rows(const struct image *src, struct image *out, int first, int end)
 {
-    *out = (struct image){0};
-    RETURN_ERROR_IF(!src->data, err, SE_ERR_ARGUMENT, "the grey of an empty image");
-    FORWARD_IF_ERROR(image_create(out, src->width, src->height, 1, err));
-    for (int y = 0; y < src->height; y++) {
+    for (int y = first; y < end; y++) {
         const uint8_t *restrict from = image_row(src, y);
         uint8_t *restrict to = image_row(out, y);
         if (src->channels == 1) {
@@ -138,6 +135,14 @@ int img_to_grey(const struct image *src, struct image *out, se_error *err)
             to[x] =
                 (uint8_t)((9798u * from[0] + 19235u * from[1] + 3735u * from[2] + 16384u) >> 15);
     }
+}
+
+int img_to_grey(const struct image *src, struct image *out, se_error *err)
+{
+    *out = (struct image){0};
+    RETURN_ERROR_IF(!src->data, err, SE_ERR_ARGUMENT, "the grey of an empty image");
+    FORWARD_IF_ERROR(image_create(out, src->width, src->height, 1, err));
+    img_to_grey_rows(src, out, 0, src->height);
     return SE_OK;
 }
 

@@ -18,7 +18,8 @@ const struct detect_params detect_defaults = {.max_side = 1280, COMMON_PARAMS};
 enum {
     INPUT_STEP = 32,           /* the network halves its input five times */
     BAND_PIXELS = 1000 * 1000, /* of each band, where there are several */
-    BAND_OVERLAP = 192
+    BAND_OVERLAP = 192,
+    FILL_PIECES = 8 /* that an input is made in */
 };
 
 /* The network was trained on BGR with the channel statistics of ImageNet, given in RGB order. */
@@ -99,9 +100,45 @@ static struct nn_pixels picture_of(const struct nn_exec *exec, const struct imag
                       (int64_t)bands->count * bands->rows * bands->width * 3);
 }
 
+/* The input, made by all threads together: each piece some of its rows. */
+struct filling {
+    const struct image *image;
+    struct tensor_part part;
+    float *input;
+    int status[FILL_PIECES];
+    se_error err[FILL_PIECES];
+};
+
+static void fill_piece(void *context, size_t piece, int thread)
+{
+    (void)thread;
+    struct filling *f = context;
+    const int from = f->part.rows * (int)piece / FILL_PIECES;
+    struct tensor_part part = f->part;
+    part.first += from;
+    part.rows = f->part.rows * ((int)piece + 1) / FILL_PIECES - from;
+    float *to = f->input + (size_t)from * (size_t)part.width * 3;
+    f->status[piece] = part.rows > 0 ? img_to_tensor(f->image, &part, to, &f->err[piece]) : SE_OK;
+}
+
+static int fill_input(const struct image *image, const struct tensor_part *part, struct pool *pool,
+                      float *input, se_error *err)
+{
+    struct filling filling = {.image = image, .part = *part, .input = input};
+    pool_run(pool, fill_piece, &filling, FILL_PIECES);
+    for (int i = 0; i < FILL_PIECES; i++) {
+        if (filling.status[i] != SE_OK) {
+            if (err)
+                *err = filling.err[i];
+            return filling.status[i];
+        }
+    }
+    return SE_OK;
+}
+
 static int run_input(struct nn_exec *exec, const struct image *image,
                      const struct tensor_part *part, const struct nn_pixels *pixels,
-                     const struct budget *budget, se_error *err)
+                     const struct budget *budget, struct pool *pool, se_error *err)
 {
     struct nn_sample sample = {
         .to_width = part->width, .to_height = part->height, .first = part->first};
@@ -110,7 +147,7 @@ static int run_input(struct nn_exec *exec, const struct image *image,
     memcpy(sample.offset, part->offset, sizeof(sample.offset));
     if (ocr_run_pixels(exec, pixels, &sample, budget, &status, err))
         return status;
-    FORWARD_IF_ERROR(img_to_tensor(image, part, nn_exec_input(exec), err));
+    FORWARD_IF_ERROR(fill_input(image, part, pool, nn_exec_input(exec), err));
     return nn_exec_run(exec, budget, err);
 }
 
@@ -128,10 +165,10 @@ static struct tensor_part part_of(const struct bands *bands, int band)
 
 static int run_band(struct nn_exec *exec, const struct image *image, const struct bands *bands,
                     const struct nn_pixels *pixels, int band, const struct budget *budget,
-                    se_error *err)
+                    struct pool *pool, se_error *err)
 {
     const struct tensor_part part = part_of(bands, band);
-    FORWARD_IF_ERROR(run_input(exec, image, &part, pixels, budget, err));
+    FORWARD_IF_ERROR(run_input(exec, image, &part, pixels, budget, pool, err));
     struct nn_shape shape;
     nn_exec_output(exec, &shape);
     RETURN_ERROR_IF(shape.rank != 4 || shape.dims[0] != 1 || shape.dims[1] != bands->rows ||
@@ -145,11 +182,11 @@ static int run_band(struct nn_exec *exec, const struct image *image, const struc
 
 /* Fills map[height][width] band by band. */
 static int run_bands(struct nn_exec *exec, const struct image *image, const struct bands *bands,
-                     const struct nn_pixels *pixels, const struct budget *budget, float *map,
-                     se_error *err)
+                     const struct nn_pixels *pixels, const struct budget *budget, struct pool *pool,
+                     float *map, se_error *err)
 {
     for (int i = 0; i < bands->count; i++) {
-        FORWARD_IF_ERROR(run_band(exec, image, bands, pixels, i, budget, err));
+        FORWARD_IF_ERROR(run_band(exec, image, bands, pixels, i, budget, pool, err));
         struct nn_shape shape;
         const size_t width = (size_t)bands->width;
         const int from = band_seam(bands, i), to = band_seam(bands, i + 1);
@@ -213,7 +250,7 @@ static int find_boxes_in_bands(struct nn_exec *exec, const struct image *image,
     float *map = malloc(size);
     if (!map)
         return se_fail_memory(err, "the detector's map", size);
-    int status = run_bands(exec, image, bands, pixels, budget, map, err);
+    int status = run_bands(exec, image, bands, pixels, budget, params->pool, map, err);
     if (status == SE_OK)
         status =
             detect_boxes(map, bands->width, bands->height, scale->x, scale->y, params, out, err);
@@ -242,7 +279,7 @@ int ocr_detect(struct nn_exec *exec, const struct image *image, const struct det
     FORWARD_IF_ERROR(nn_exec_prepare(exec, (const int64_t[4]){1, bands.rows, width, 3}, err));
     const struct nn_pixels pixels = picture_of(exec, image, &bands);
     if (bands.count == 1) {
-        FORWARD_IF_ERROR(run_band(exec, image, &bands, &pixels, 0, budget, err));
+        FORWARD_IF_ERROR(run_band(exec, image, &bands, &pixels, 0, budget, params->pool, err));
         FORWARD_IF_ERROR(find_boxes(exec, image, &bands, budget, &scale, params, out, err));
     } else {
         FORWARD_IF_ERROR(

@@ -17,6 +17,7 @@ struct detect_params {
     float box_threshold;
     float unclip_ratio;
     int max_boxes;
+    struct pool *pool; /* shares out the making of the input; may be NULL */
 };
 
 /* Settings that the policy in docs/MODEL.md found best. */

@@ -371,8 +371,11 @@ static int detect_in(struct search *search, const struct view *view,
                      struct text_boxes *boxes, se_error *err)
 {
     struct nn_exec *const detector = search->slot->detector;
+    struct detect_params own = *params;
+    if (search->reader->values.parallel_preprocessing)
+        own.pool = search->slot->pool;
     if (treatment == IMG_PLAIN)
-        return ocr_detect(detector, view->image, params, search->budget, boxes, err);
+        return ocr_detect(detector, view->image, &own, search->budget, boxes, err);
     int width, height;
     float scale_x, scale_y;
     detect_input_size(params, view->image->width, view->image->height, &width, &height, &scale_x,
@@ -383,7 +386,7 @@ static int detect_in(struct search *search, const struct view *view,
     if (status == SE_OK)
         status = img_treat(&treated, treatment, TREATED_TEXT, err);
     if (status == SE_OK)
-        status = ocr_detect(detector, &treated, params, search->budget, boxes, err);
+        status = ocr_detect(detector, &treated, &own, search->budget, boxes, err);
     image_free(&treated);
     FORWARD_IF_ERROR(status);
     const struct placement back = placement_of_scale(1 / scale_x, 1 / scale_y, 0, 0);

@@ -47,6 +47,33 @@ static const float CLOSER_TEXT = 24, CLOSER_MOST = 4, CLOSER_LEAST = 1.2F;
 /* A larger look enlarges by so much against the one before, at least. */
 static const float LARGER_LEAST = 1.3F;
 
+/* The grey of a picture, made by all threads together. */
+struct greying {
+    const struct image *image;
+    struct image *grey;
+};
+
+enum { GREY_PIECES = 8 };
+
+static void grey_piece(void *context, size_t piece, int thread)
+{
+    (void)thread;
+    const struct greying *g = context;
+    const int64_t height = g->image->height;
+    img_to_grey_rows(g->image, g->grey, (int)(height * (int64_t)piece / GREY_PIECES),
+                     (int)(height * (int64_t)(piece + 1) / GREY_PIECES));
+}
+
+static int make_grey(const struct search *search, const struct image *image, struct image *grey,
+                     se_error *err)
+{
+    struct greying greying = {image, grey};
+    struct pool *pool = search->reader->values.parallel_preprocessing ? search->slot->pool : NULL;
+    FORWARD_IF_ERROR(image_create(grey, image->width, image->height, 1, err));
+    pool_run(pool, grey_piece, &greying, GREY_PIECES);
+    return SE_OK;
+}
+
 static int find_barcodes(struct search *search, struct ser_barcode **out, size_t *out_count,
                          se_error *err)
 {
@@ -57,7 +84,7 @@ static int find_barcodes(struct search *search, struct ser_barcode **out, size_t
     struct image grey = {0};
     int count = 0;
     const int64_t start = clock_now_ns();
-    int status = img_to_grey(base->image, &grey, err);
+    int status = make_grey(search, base->image, &grey, err);
     if (status == SE_OK)
         status = barcode_find(&grey, search->slot->pool, found, &count, err);
     stage_add(search->budget, STAGE_BARCODES, start, 0, (double)grey.width * grey.height);
