@@ -244,36 +244,35 @@ static int barcode_copy(const struct image *grey, int side, struct image *copy,
     return status;
 }
 
-/* The two searches of one picture, which know nothing of each other. */
-enum { BARCODE_MATRIX, BARCODE_LINEAR, BARCODE_SEARCHES };
+/* The searches of one picture, which know nothing of each other; that of smaller matrices counts
+ * where the first one finds none. The longest come first. */
+enum { BARCODE_MATRIX, BARCODE_LINEAR, BARCODE_SMALL_MATRIX, BARCODE_SEARCHES };
 
 struct barcode_search {
     struct image copy, painted; /* the same; linear codes are painted over */
     struct barcode_scale scale;
-    struct barcode_half {
+    struct barcode_part {
         struct zxing_symbol symbols[BARCODE_MAX];
         struct barcode found[BARCODE_MAX];
         int count, status;
         se_error err;
-    } half[BARCODE_SEARCHES];
+    } part[BARCODE_SEARCHES];
 };
 
-/* Two-dimensional codes; where there are none, once more in a smaller picture. */
-static int barcode_search_matrices(struct barcode_search *search, struct barcode_half *half)
+/* Two-dimensional codes in a smaller picture: large ones, and those that noise breaks up. */
+static int barcode_search_small(const struct barcode_search *search, struct barcode_part *part)
 {
     const struct image *copy = &search->copy;
     const int longer = copy->width > copy->height ? copy->width : copy->height;
-    FORWARD_IF_ERROR(barcode_search_matrix(copy, search->scale, half->symbols, half->found,
-                                           &half->count, &half->err));
-    if (half->count > 0 || longer <= BARCODE_SMALL_SIDE)
+    if (longer <= BARCODE_SMALL_SIDE)
         return SE_OK;
     struct image small;
     struct barcode_scale scale;
-    FORWARD_IF_ERROR(barcode_copy(copy, BARCODE_SMALL_SIDE, &small, &scale, &half->err));
+    FORWARD_IF_ERROR(barcode_copy(copy, BARCODE_SMALL_SIDE, &small, &scale, &part->err));
     scale.x *= search->scale.x;
     scale.y *= search->scale.y;
     const int status =
-        barcode_search_matrix(&small, scale, half->symbols, half->found, &half->count, &half->err);
+        barcode_search_matrix(&small, scale, part->symbols, part->found, &part->count, &part->err);
     image_free(&small);
     return status;
 }
@@ -282,27 +281,34 @@ static void barcode_search_piece(void *context, size_t piece, int thread)
 {
     (void)thread;
     struct barcode_search *search = context;
-    struct barcode_half *half = &search->half[piece];
-    half->status = piece == BARCODE_MATRIX
-                       ? barcode_search_matrices(search, half)
-                       : barcode_search_linear(&search->painted, search->scale, half->symbols,
-                                               half->found, &half->count, &half->err);
+    struct barcode_part *part = &search->part[piece];
+    if (piece == BARCODE_MATRIX)
+        part->status = barcode_search_matrix(&search->copy, search->scale, part->symbols,
+                                             part->found, &part->count, &part->err);
+    else if (piece == BARCODE_LINEAR)
+        part->status = barcode_search_linear(&search->painted, search->scale, part->symbols,
+                                             part->found, &part->count, &part->err);
+    else
+        part->status = barcode_search_small(search, part);
 }
 
-/* Both searches, and what they found one after the other. */
+/* All searches, and what they found: two-dimensional codes, then the others. */
 static int barcode_search(struct barcode_search *search, struct pool *pool, struct barcode *out,
                           int *count, se_error *err)
 {
+    static const int order[] = {BARCODE_MATRIX, BARCODE_SMALL_MATRIX, BARCODE_LINEAR};
     pool_run(pool, barcode_search_piece, search, BARCODE_SEARCHES);
     for (int i = 0; i < BARCODE_SEARCHES; i++) {
-        struct barcode_half *half = &search->half[i];
-        if (half->status != SE_OK) {
+        struct barcode_part *part = &search->part[order[i]];
+        if (part->status != SE_OK) {
             if (err)
-                *err = half->err;
-            return half->status;
+                *err = part->err;
+            return part->status;
         }
-        for (int k = 0; k < half->count && *count < BARCODE_MAX; k++)
-            out[(*count)++] = half->found[k];
+        if (order[i] == BARCODE_SMALL_MATRIX && search->part[BARCODE_MATRIX].count > 0)
+            continue;
+        for (int k = 0; k < part->count && *count < BARCODE_MAX; k++)
+            out[(*count)++] = part->found[k];
     }
     return SE_OK;
 }
