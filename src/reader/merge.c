@@ -260,7 +260,7 @@ static void attach_solids(const struct merge *merge, struct ser_line *lines)
                 lines[i].solid = merge->solids[k].solid;
 }
 
-static int find_readings(struct merge *merge, se_error *err)
+static int find_readings(struct merge *merge, bool draft, se_error *err)
 {
     struct ser_line *lines = convert_lines(merge->lines, merge->line_count, merge->work);
     if (!lines)
@@ -278,8 +278,10 @@ static int find_readings(struct merge *merge, se_error *err)
         .format_count = merge->format_count,
         .pattern = merge->pattern,
         .known = merge->known,
-        .strips = merge->strips,
+        .strips = merge->strips && !draft,
+        .draft = draft,
     };
+    merge->draft = draft;
     return ser_find(&input, merge->readings, &merge->found, err);
 }
 
@@ -294,7 +296,12 @@ int merge_add(struct merge *merge, const struct text_line *lines, size_t count, 
         if (lines[i].count > 0)
             merge_line(merge, &lines[i]);
     FORWARD_IF_ERROR(sort_lines(merge, err));
-    return find_readings(merge, err);
+    return find_readings(merge, true, err);
+}
+
+int merge_finish(struct merge *merge, se_error *err)
+{
+    return merge->draft ? find_readings(merge, false, err) : SE_OK;
 }
 
 void merge_set_solids(struct merge *merge, const struct merge_solid *solids, size_t count)
@@ -307,7 +314,7 @@ int merge_set_again(struct merge *merge, const struct text_line *again, size_t c
 {
     merge->again = again;
     merge->again_count = count;
-    return find_readings(merge, err);
+    return find_readings(merge, false, err);
 }
 
 /* Kinds that nothing else in a picture outranks. */

@@ -31,6 +31,7 @@ struct merge {
     const struct automaton *pattern; /* what the serial number looks like, or NULL */
     const struct known_list *known;  /* serial numbers that there are, or NULL */
     bool strips;                     /* readings keep what they were read from */
+    bool draft;                      /* is `found` one? */
     int width, height;               /* of the upright picture */
     struct arena *work;              /* lines */
     struct arena *readings;          /* what `found` points to */
@@ -40,9 +41,13 @@ struct merge {
 void merge_init(struct merge *merge, struct arena *work, struct arena *readings,
                 const struct ser_barcode *barcodes, size_t barcode_count, int width, int height);
 
-/* Adds the lines of one look and ranks anew. Lines without characters are left out; past
- * MERGE_MAX_LINES the remaining ones are. SE_ERR_MEMORY. */
+/* Adds the lines of one look and ranks anew, as a draft: merge_finish tells the alternatives. Lines
+ * without characters are left out; past MERGE_MAX_LINES the remaining ones are. SE_ERR_MEMORY. */
 int merge_add(struct merge *merge, const struct text_line *lines, size_t count, se_error *err);
+
+/* Ranks once more, with all that readings hold, where the last ranking was a draft.
+ * SE_ERR_MEMORY. */
+int merge_finish(struct merge *merge, se_error *err);
 
 /* The line whose quad this is, or NULL. */
 struct text_line *merge_line_at(struct merge *merge, const struct quad *quad);

@@ -368,6 +368,7 @@ static int search_picture(struct search *search, const struct pipeline_input *in
                                   : escalating_looks(search, input->preset, err));
     if (!input->lines)
         FORWARD_IF_ERROR(reread_answers(search, err));
+    FORWARD_IF_ERROR(merge_finish(&search->merge, err));
     return fill_result(search, input, err);
 }
 

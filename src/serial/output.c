@@ -227,7 +227,7 @@ static int add_others(struct work *work, const struct hypothesis *h, struct ser_
     struct decode_answer others;
     double own;
     const bool clear = h->evidence[EVIDENCE_LEAD] > -log((double)ALTERNATIVE_LEAST);
-    if (h->repair.checked || h->repair.completed || clear)
+    if (work->input->draft || h->repair.checked || h->repair.completed || clear)
         return SE_OK;
     FORWARD_IF_ERROR(
         constrain_others(work, h->cand, h->format, h->rule, h->repair.key, &others, &own, err));

@@ -154,6 +154,7 @@ struct ser_input {
     const struct automaton *pattern; /* what the serial number looks like, or NULL */
     const struct known_list *known;  /* serial numbers that there are, or NULL */
     bool strips;                     /* readings keep what they were read from */
+    bool draft;                      /* readings need no alternatives: another call will follow */
 };
 
 struct ser_output {

@@ -104,6 +104,32 @@ static void test_merge_keeps_the_better_line_of_a_place(void **state)
     parts_end(&parts);
 }
 
+/* What only the last ranking needs is left to it; all else is there before. */
+static void test_merge_is_a_draft_until_it_is_finished(void **state)
+{
+    (void)state;
+    struct parts parts;
+    parts_begin(&parts);
+    parts.merge.strips = true;
+    const struct text_line line =
+        make_line(&parts.work, "S/N: 5CD1234XYZ", 0.99F, 100, 100, 300, 20);
+    add(&parts, &line, 1);
+    const struct ser_output draft = parts.merge.found;
+    assert_true(parts.merge.draft && draft.count > 0);
+    assert_null(draft.readings[0].strip);
+    assert_int_equal(merge_finish(&parts.merge, NULL), SE_OK);
+    const struct ser_output *found = &parts.merge.found;
+    assert_false(parts.merge.draft);
+    assert_int_equal(found->count, draft.count);
+    assert_string_equal(found->readings[0].text, draft.readings[0].text);
+    assert_true(found->readings[0].score == draft.readings[0].score);
+    assert_non_null(found->readings[0].strip);
+    const struct ser_reading *same = found->readings;
+    assert_int_equal(merge_finish(&parts.merge, NULL), SE_OK); /* nothing left to do */
+    assert_ptr_equal(parts.merge.found.readings, same);
+    parts_end(&parts);
+}
+
 static void test_merge_a_whole_line_replaces_its_pieces_when_worth_more(void **state)
 {
     (void)state;
@@ -691,6 +717,7 @@ int main(void)
         cmocka_unit_test(test_solid_beside_text),
         cmocka_unit_test(test_solid_bears_any_quad),
         cmocka_unit_test(test_merge_keeps_the_better_line_of_a_place),
+        cmocka_unit_test(test_merge_is_a_draft_until_it_is_finished),
         cmocka_unit_test(test_merge_a_whole_line_replaces_its_pieces_when_worth_more),
         cmocka_unit_test(test_merge_a_doubtful_end_loses),
         cmocka_unit_test(test_same_cut),
