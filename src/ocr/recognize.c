@@ -199,16 +199,16 @@ static int is_under_bars(const struct work *work, const struct text_line *line, 
     return SE_OK;
 }
 
-/* The first digit, and in a UPC the last, stand beyond the outer bars: so also with more room. */
-static int unbar(struct work *work, int i, se_error *err)
+/* The first digit, and in a UPC the last, stand beyond the outer bars: so with more room, and only
+ * where that brings no number with a right check digit as it lies. */
+static int unbar(struct work *work, int i, enum way way, se_error *err)
 {
     bool is;
     FORWARD_IF_ERROR(is_under_bars(work, &work->lines[i], &is, err));
     if (!is)
         return SE_OK;
-    const struct quad quad = work->lines[i].quad, longer = crop_extend(&quad, BARS_BEYOND);
-    add_jobs(work, i, UNBARRED, &quad);
-    add_jobs(work, i, UNBARRED_LONGER, &longer);
+    const struct quad quad = work->states[i].unbarred, longer = crop_extend(&quad, BARS_BEYOND);
+    add_jobs(work, i, way, way == UNBARRED ? &quad : &longer);
     return SE_OK;
 }
 
@@ -253,8 +253,12 @@ static int next_jobs(struct work *work, int i, const struct quad *given, se_erro
                 add_jobs(work, i, LENGTHENED, &longer);
             }
             break;
+        case TO_UNBAR_LONGER:
+            state->unbarred = line->quad;
+            FORWARD_IF_ERROR(unbar(work, i, UNBARRED_LONGER, err));
+            break;
         case TO_UNBAR:
-            FORWARD_IF_ERROR(unbar(work, i, err));
+            FORWARD_IF_ERROR(unbar(work, i, UNBARRED, err));
             break;
         case READ:
             break;

@@ -12,15 +12,16 @@ enum {
 };
 
 /* What becomes of a line next. */
-enum phase { TO_READ, TO_TURN, TO_LENGTHEN, TO_UNBAR, READ };
+enum phase { TO_READ, TO_TURN, TO_LENGTHEN, TO_UNBAR_LONGER, TO_UNBAR, READ };
 
 /* What is known of a line besides its text_line. */
 struct state {
     bool readable;
     enum phase phase;
-    float worth;   /* mean log-probability of the characters that were kept */
-    bool unturned; /* see struct text_line */
-    int waiting;   /* jobs that are not done */
+    struct quad unbarred; /* the line's quad before its bars are painted out */
+    float worth;          /* mean log-probability of the characters that were kept */
+    bool unturned;        /* see struct text_line */
+    int waiting;          /* jobs that are not done */
 };
 
 enum way { AS_IT_LIES, TURNED, LENGTHENED, UNBARRED, UNBARRED_LONGER };
