@@ -18,6 +18,7 @@ try:
     import fonts
     import labels
     import metal
+    import panel
     import render
     import serials
     from PIL import Image
@@ -51,6 +52,15 @@ class CheckDigits(unittest.TestCase):
         for _ in range(300):
             code = serials.any_serial(rng)
             self.assertEqual("".join(c for c in code.printed if c.isalnum()), code.text)
+
+    def test_no_code_begins_like_a_word_for_a_number(self) -> None:
+        rng = Random(4)
+        codes = [serials.generic(rng).printed for _ in range(8000)]
+        self.assertTrue(any(code[:2].isalpha() and code[2] == "-" for code in codes))
+        for code in codes:
+            letters = code.partition("-")[0].rstrip("0123456789")
+            if "-" in code or len(code) in (10, 11, 12) and code[2:].isdigit():
+                self.assertNotIn(letters, ("NR", "SN"), code)
 
     def test_lengths_of_formats(self) -> None:
         rng = Random(3)
@@ -121,6 +131,16 @@ class Rendering(unittest.TestCase):
                         with self.subTest(kind=kind, index=index, text=text.text):
                             self.assertGreaterEqual(text.box[0], -1)
                             self.assertLessEqual(text.box[2], panel.image.width + 1)
+
+    def test_codes_of_bars_whose_print_is_cut(self) -> None:
+        """Bars in full view can be read; a code that has print as well is told once."""
+        box = (0.0, 0.0, 1.0, 1.0)
+        gtin = serials.Identifier("4006381333931", "4006381333931", "gtin", "gtin-13")
+        code = serials.serial("AB12", "generic", "AB-12")
+        found = render.codes_of([panel.Placed("AB-12", "serial", box, code),
+                                 panel.Placed("AB12", "barcode", box, code),
+                                 panel.Placed(gtin.text, "barcode", box, gtin)])
+        self.assertEqual(found, ["AB-12", "4006381333931"])
 
     def test_stored_turned(self) -> None:
         """A picture with an EXIF orientation still has its truth in the upright picture."""

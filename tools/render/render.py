@@ -156,7 +156,7 @@ def render(job: Job) -> Picture:
     visible = [text for text in texts if is_inside(quads[id(text)])]
     data, ending, orientation = encode(rng, picture, shot)
     name = f"{kind if with_serial else 'none'}/{job.index:05d}.{ending}"
-    codes = [t.text for t in visible if t.code and t.role != "barcode"]
+    codes = codes_of(visible)
     accepted = [t.code.text for t in found if t.code and t in visible]
     if is_cut and focus.code:  # the whole of it may stand in a barcode
         accepted = [focus.code.text for t in visible if t.code and t.code.text == focus.code.text]
@@ -179,6 +179,15 @@ def render(job: Job) -> Picture:
         "texts": [{"text": t.text, "role": t.role, "quad": _rounded(quads[id(t)])}
                   for t in visible]}
     return Picture(name, data, row, truth)
+
+
+def codes_of(visible: list[Placed]) -> list[str]:
+    """As printed; of bars whose print is not in full view, or that have none, what they hold."""
+    coded = [(t.text, t.role, t.code.text) for t in visible if t.code]
+    printed = [(text, code) for text, role, code in coded if role != "barcode"]
+    shown = {code for _, code in printed}
+    return ([text for text, _ in printed]
+            + [code for _, role, code in coded if role == "barcode" and code not in shown])
 
 
 def _rounded(quad: list[tuple[float, float]]) -> list[list[float]]:

@@ -18,6 +18,8 @@ LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 ANY_LETTER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ALNUM = DIGITS + LETTERS
 NO_VOWELS = DIGITS + "BCDFGHJKLMNPRSTVWXYZ"
+# "Serial NR-2535" may be the number 2535 as well as NR2535: nobody can tell.
+NUMBER_WORDS = ("NR", "SN")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,14 @@ class Identifier:
 def pick(rng: Random, alphabet: str, count: int) -> str:
     """`count` random characters of `alphabet`."""
     return "".join(rng.choice(alphabet) for _ in range(count))
+
+
+def prefix(rng: Random, count: int) -> str:
+    """Letters that a code begins with, and that are no word for a number."""
+    while True:
+        text = pick(rng, LETTERS, count)
+        if text not in NUMBER_WORDS:
+            return text
 
 
 def mixed(rng: Random, alphabet: str, count: int) -> str:
@@ -142,9 +152,9 @@ def generic(rng: Random) -> Identifier:
     if shape == 7:
         return serial(mixed(rng, DIGITS + ANY_LETTER, rng.choice((8, 10, 12))), "generic")
     if shape == 0:
-        return serial(f"{pick(rng, LETTERS, 2)}{year:02d}{week:02d}{run}", "generic")
+        return serial(f"{prefix(rng, 2)}{year:02d}{week:02d}{run}", "generic")
     if shape == 1:
-        parts = (pick(rng, LETTERS, rng.choice((2, 3))), f"{year:02d}{week:02d}", run)
+        parts = (prefix(rng, rng.choice((2, 3))), f"{year:02d}{week:02d}", run)
         return serial("".join(parts), "generic", "-".join(parts))
     if shape == 2:
         text = rng.choice("123456789") + pick(rng, DIGITS, 11)
