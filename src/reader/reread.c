@@ -19,10 +19,11 @@ enum {
 /* Answers behind the first one that are less likely than this are not worth it. */
 static const double LIKELY = 0.3;
 /*
- * What cannot change is not read again: a score that is as good as it gets, and a code that is
- * hardly the one that was asked for. Nor does it count where the characters are CLEAR_ENOUGH.
+ * A code that is hardly the one that was asked for is not read again. Nor does it count where the
+ * characters are CLEAR_ENOUGH. The score is not asked: weights are fitted to lines that were read
+ * again, and one that a first reading makes sure is the one that most needs another witness.
  */
-static const double SURE = 0.9993, CHOSEN = 0.8;
+static const double CHOSEN = 0.8;
 /* However long a line, its ends move by at most this much of its height when it is turned. */
 static const float MOST_SHIFT = 0.15F;
 
@@ -72,7 +73,7 @@ static bool is_worth_it(const struct ser_reading *reading, size_t place)
 
 bool reread_is_in_doubt(const struct ser_reading *reading)
 {
-    return reading->score < SURE && evidence_choice(reading->evidence) >= CHOSEN &&
+    return evidence_choice(reading->evidence) >= CHOSEN &&
            reading->evidence[EVIDENCE_CLEAR] < CLEAR_ENOUGH;
 }
 
