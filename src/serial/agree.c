@@ -26,22 +26,34 @@ static int by_key(const void *a, const void *b)
 }
 
 /* Does a word right before it say what the code is: a part number, or something else than an
- * identifier of the device? */
-static bool is_named_otherwise(const struct hypothesis *h)
+ * identifier of the device? `in_row`: or beside it. */
+static bool is_named_otherwise(const struct hypothesis *h, bool in_row)
 {
     const double anchor = h->evidence[EVIDENCE_ANCHOR];
-    return h->cand->anchor && h->cand->link == LINK_BEHIND &&
+    const enum work_link link = h->cand->link;
+    return h->cand->anchor && (link == LINK_BEHIND || (in_row && link == LINK_BESIDE)) &&
            ((h->kind == SER_PART && anchor > 0) || (h->kind == SER_CODE && anchor < -2));
 }
 
-/* What a word says of a code holds for its barcode, too, which has no words; the same of a second
- * place without one. Puts what was named first, if the best is a bare code. */
+/* A barcode that a word in another row announces. */
+static bool is_named_from_afar(const struct hypothesis *h)
+{
+    const enum work_link link = h->cand->link;
+    return h->sources == SER_FROM_BARCODE && h->cand->anchor &&
+           (link == LINK_BELOW || link == LINK_ABOVE || link == LINK_ASIDE);
+}
+
+/* What a word says of a code holds for its barcode, too, which has no words, or only those of
+ * another row; the same of a second place without one. Puts what was named first, if the best is
+ * such a code. */
 static void put_named_first(struct hypothesis *items, size_t count)
 {
-    if (items[0].kind != SER_CODE || items[0].cand->anchor || items[0].rule)
+    const bool bare = items[0].kind == SER_CODE && !items[0].cand->anchor;
+    const bool afar = is_named_from_afar(&items[0]);
+    if ((!bare && !afar) || items[0].rule)
         return;
     for (size_t i = 1; i < count; i++) {
-        if (!is_named_otherwise(&items[i]))
+        if (!is_named_otherwise(&items[i], afar))
             continue;
         const struct hypothesis named = items[i];
         items[i] = items[0];

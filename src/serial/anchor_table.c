@@ -266,11 +266,11 @@ const struct anchor_row anchor_rows[] = {
     {"หมายเลขเครื่อง", SAYS_SERIAL, STRONG, G},
     /* Asset tags */
     {"asset", SAYS_ASSET, STRONG, N},
-    {"asset tag", SAYS_ASSET, STRONG, N | X},
+    {"asset tag", SAYS_ASSET, STRONG, N | G | X},
     {"asset id", SAYS_ASSET, STRONG, N | X},
     {"asset number", SAYS_ASSET, STRONG, X},
     {"property of", SAYS_ASSET, MEDIUM, X},
-    {"property tag", SAYS_ASSET, STRONG, N | X},
+    {"property tag", SAYS_ASSET, STRONG, N | G | X},
     {"property", SAYS_ASSET, MEDIUM, NN},
     {"inventory", SAYS_ASSET, STRONG, N | X},
     {"inventory tag", SAYS_ASSET, STRONG, N},

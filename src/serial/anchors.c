@@ -312,6 +312,11 @@ static bool ends_well(const struct matcher *m, const struct pattern *pattern, si
         return false;
     if (before == FOLD_LOWER && k == FOLD_UPPER)
         return digits >= 1 || length >= 8;
+    const size_t behind = end + (size_t)length;
+    if (digits == 0 && length <= 4 && behind < m->text->count && m->fold[behind] == '-') {
+        code_run(m, behind + 1, &digits, &length);
+        return digits >= 4 && digits == length;
+    }
     return digits >= 3 && length >= 6;
 }
 

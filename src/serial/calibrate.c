@@ -1,5 +1,6 @@
 #include "serial/calibrate.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@ static const double SHORT_LENGTH = 8, SHORT_MEANT = 6;
 /* Evidence from which on a word announces a code, and is no vague one. */
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
 /* Log-odds between a symbol and the one that it is taken for, from which on hardly any was wrong;
- * those below are all alike, but for a step of 1. */
-static const double TWIN_CLEAR = 7.5;
+ * those below are all alike, but for a step of 1: of twins, of a 0 and an O, of any two. */
+static const double TWIN_CLEAR = 7.5, ZERO_CLEAR = 9, NARROW_CLEAR = 4.5;
 /* Heights of text in pixels up to which dots run together, and from which on they do not. */
 static const double DOTS_BLURRED = 32, DOTS_APART = 40;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */
@@ -160,17 +161,20 @@ static bool is_digits(const struct hypothesis *h)
     return h->repair.key[strspn(h->repair.key, "0123456789")] == '\0';
 }
 
+/* Is `c` read where it may be `alt`? By `pairs` "AB CD "; NULL: any two letters or digits. */
 static bool is_taken_for(char c, uint32_t alt, const char *pairs)
 {
+    if (!pairs)
+        return alt < 0x80 && isalnum((int)alt) && toupper((int)alt) != c;
     for (; *pairs; pairs += 3)
         if (pairs[0] == c && (uint32_t)(unsigned char)pairs[1] == alt)
             return true;
     return false;
 }
 
-/* How narrowly was one of the code's symbols told from another, by `pairs` "AB CD " of what was
- * read and what it may be? 0 … 1. */
-static double twin_doubt(const struct hypothesis *h, const char *pairs)
+/* How narrowly was one of the code's symbols told from another that `pairs` has, see is_taken_for?
+ * 0: by log-odds of `clear` or more … 1: by less than 1 below it. */
+static double twin_doubt(const struct hypothesis *h, const char *pairs, double clear)
 {
     const struct work_cand *cand = h->cand;
     double doubt = 0;
@@ -179,26 +183,27 @@ static double twin_doubt(const struct hypothesis *h, const char *pairs)
         if (!is_taken_for(cand->key[i], c->alt, pairs))
             continue;
         const double lead = log(fmax((double)c->p, 1e-6) / fmax((double)c->alt_p, 1e-6));
-        doubt = fmax(doubt, within(TWIN_CLEAR - lead, 0, 1));
+        doubt = fmax(doubt, within(clear - lead, 0, 1));
     }
     return doubt;
 }
 
 /* Symbols of which three lattices and more agree on the wrong one. Makers without a known format
- * may write O as well as 0, and the recognizer's choice is swayed towards 0 (ocr/glyph.c). In small
- * print the dots of a 0 with a stroke make an 8, a G is but for one dot a 6, a V with a round foot
- * a U. */
+ * may write O as well as 0, and the recognizer's choice is swayed towards 0 (ocr/glyph.c). A V with
+ * a round foot is a U, a W of straight strokes an N; in small print the dots of a 0 with a stroke
+ * make an 8, and a G is but for one dot a 6. Any other two are told apart for good by less. */
 static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
 {
-    e[EVIDENCE_ZERO] = e[EVIDENCE_TWIN] = 0;
+    e[EVIDENCE_ZERO] = e[EVIDENCE_TWIN] = e[EVIDENCE_NARROW] = 0;
     if (rank_is_proven(h) || h->agreed || h->sources == SER_FROM_BARCODE)
         return;
     if (!(e[EVIDENCE_KNOWN] > 0) && !is_digits(h))
-        e[EVIDENCE_ZERO] = twin_doubt(h, "0O 0D 0Q 0o 0d 0q ");
+        e[EVIDENCE_ZERO] = twin_doubt(h, "0O 0D 0Q 0o 0d 0q O0 Q0 ", ZERO_CLEAR);
     const double height = 32 * exp2(e[EVIDENCE_HEIGHT]);
     const double small = within((DOTS_APART - height) / (DOTS_APART - DOTS_BLURRED), 0, 1);
-    if (small > 0)
-        e[EVIDENCE_TWIN] = small * twin_doubt(h, "80 6G UV ");
+    e[EVIDENCE_TWIN] = fmax(twin_doubt(h, "UV NW ", TWIN_CLEAR),
+                            small > 0 ? small * twin_doubt(h, "80 6G ", TWIN_CLEAR) : 0);
+    e[EVIDENCE_NARROW] = twin_doubt(h, NULL, NARROW_CLEAR);
 }
 
 static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])

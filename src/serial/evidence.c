@@ -37,7 +37,7 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_TORN] = "torn",       [EVIDENCE_NEAR] = "near",
     [EVIDENCE_GLUED] = "glued",     [EVIDENCE_ZERO] = "zero",
     [EVIDENCE_LOOKS] = "looks",     [EVIDENCE_TWIN] = "twin",
-    [EVIDENCE_FORCED] = "forced",
+    [EVIDENCE_FORCED] = "forced",   [EVIDENCE_NARROW] = "narrow",
 };
 
 const char *evidence_name(enum evidence_term term)

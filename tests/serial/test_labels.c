@@ -427,6 +427,36 @@ static void test_named_part_with_barcode(void **state)
     }
 }
 
+/* … also where the barcode stands below a word for serial numbers whose value was not read. */
+static void test_named_part_with_barcode_below_serial(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "Serial No:");
+    label_barcode(&label, 100, 130, "code128", "JE5289-145");
+    label_line(&label, 100, 190, "SKU:");
+    label_line(&label, 180, 190, "JE5289-145");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "JE5289-145");
+    assert_string_equal(label_kind(&label, 0), "part");
+    assert_true(label.found.readings[0].score < 0.998F);
+    label_free(&label);
+}
+
+/* The gap between word and value may be lost. */
+static void test_asset_tag_without_gap(void **state)
+{
+    (void)state;
+    struct label label;
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "ASSET TAGAST-732246");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "AST-732246");
+    assert_string_equal(label_kind(&label, 0), "asset");
+    label_free(&label);
+}
+
 /* Six pairs are a network address, whatever word stands above them. */
 static void test_address_under_serial(void **state)
 {
@@ -675,6 +705,8 @@ int main(void)
         cmocka_unit_test(test_numbers_of_other_kinds),
         cmocka_unit_test(test_glued_words),
         cmocka_unit_test(test_named_part_with_barcode),
+        cmocka_unit_test(test_named_part_with_barcode_below_serial),
+        cmocka_unit_test(test_asset_tag_without_gap),
         cmocka_unit_test(test_address_under_serial),
         cmocka_unit_test(test_barcode_under_anchor),
         cmocka_unit_test(test_barcode_caption),
