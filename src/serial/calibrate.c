@@ -18,7 +18,7 @@ static const double SHORT_LENGTH = 8, SHORT_MEANT = 6;
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
 /* Log-odds between a symbol and the one that it is taken for, from which on hardly any was wrong;
  * those below are all alike, but for a step of 1: of twins, of a 0 and an O, of any two. */
-static const double TWIN_CLEAR = 7.5, ZERO_CLEAR = 9, NARROW_CLEAR = 4.5;
+static const double TWIN_CLEAR = 7.5, ZERO_CLEAR = 8.5, NARROW_CLEAR = 4.5;
 /* Heights of text in pixels up to which dots run together, and from which on they do not. */
 static const double DOTS_BLURRED = 32, DOTS_APART = 40;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */
@@ -172,15 +172,21 @@ static bool is_taken_for(char c, uint32_t alt, const char *pairs)
     return false;
 }
 
+static bool is_changed(const struct hypothesis *h, size_t i)
+{
+    return h->repair.length == h->cand->key_length && h->repair.changed[i];
+}
+
 /* How narrowly was one of the code's symbols told from another that `pairs` has, see is_taken_for?
- * 0: by log-odds of `clear` or more … 1: by less than 1 below it. */
+ * 0: by log-odds of `clear` or more … 1: by less than 1 below it. What a rule has changed is not
+ * what was read: EVIDENCE_REPAIR weighs it. */
 static double twin_doubt(const struct hypothesis *h, const char *pairs, double clear)
 {
     const struct work_cand *cand = h->cand;
     double doubt = 0;
     for (size_t i = 0; i < cand->key_length; i++) {
         const struct ser_char *c = &cand->chars[cand->place[i]];
-        if (!is_taken_for(cand->key[i], c->alt, pairs))
+        if (is_changed(h, i) || !is_taken_for(cand->key[i], c->alt, pairs))
             continue;
         const double lead = log(fmax((double)c->p, 1e-6) / fmax((double)c->alt_p, 1e-6));
         doubt = fmax(doubt, within(clear - lead, 0, 1));
