@@ -6,7 +6,8 @@
 
 #include "reader/look.h"
 
-/* Can further readings change whether the reading may be relied on? Does not depend on its score. */
+/* Can further readings change whether the reading may be relied on? Does not depend on its score.
+ */
 bool reread_is_in_doubt(const struct ser_reading *reading);
 
 /* Reads the lines of the first answer, and of other likely ones that name a device, several times

@@ -445,8 +445,8 @@ static bool is_read_again(double choice, double clear, float score)
     return reread_is_in_doubt(&reading);
 }
 
-/* Read again is what may turn out to be misread, however sure it is; not what is clear or hardly what
- * was asked for. */
+/* Read again is what may turn out to be misread, however sure it is; not what is clear or hardly
+ * what was asked for. */
 static void test_what_is_read_again(void **state)
 {
     (void)state;
