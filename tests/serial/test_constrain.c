@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "serial/evidence.h"
 #include "serial/known_list.h"
 #include "serial/pattern.h"
 #include "failing_malloc.h"
@@ -238,6 +239,7 @@ static void test_a_list_has_it(void **state)
     assert_string_equal(reading->text, "SKD-7204913");
     assert_int_equal(reading->known, SER_KNOWN_EXACT);
     assert_string_equal(ser_known_name(reading->known), "exact");
+    assert_float_equal((float)reading->evidence[EVIDENCE_FORCED], 0.0F, 1e-6F);
 }
 
 static void test_a_list_has_the_nearest(void **state)
@@ -252,6 +254,10 @@ static void test_a_list_has_the_nearest(void **state)
     assert_int_equal(reading->known, SER_KNOWN_NEAREST);
     assert_rule(reading, 8, "known list");
     assert_true(reading->score > 0.5F);
+    /* The list alone makes it certain: its strip holds the other text for likelier. */
+    assert_float_equal((float)reading->evidence[EVIDENCE_FORCED], 1.0F, 1e-6F);
+    /* What the list has changed was not read: only `repair` and `forced` speak of it. */
+    assert_float_equal((float)reading->evidence[EVIDENCE_NARROW], 0.0F, 1e-6F);
 }
 
 /* The nearest by the picture's probabilities, not by the number of symbols that differ. */
