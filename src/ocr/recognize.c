@@ -36,6 +36,8 @@ static const float TURN_LENGTH_GAIN = 0.1F;
 enum { WAY_CHARACTERS = 8, WAY_LINE = 4 };
 /* A line below this is not worth the question whether it goes on. */
 static const float LENGTHEN_ABOVE = 0.5F;
+/* … nor is an end of it with less room to the picture's edge than this part of its height. */
+static const float LEAST_ROOM = 0.25F;
 /* What the mean log-probability may lose when a line turns out longer. */
 static const float LENGTHEN_LOSS = 0.1F;
 
@@ -166,19 +168,36 @@ static void start_line(struct work *work, int line, const struct quad *given)
     const struct quad quad = crop_along_text(given), turned = crop_turn(&quad);
     work->lines[line] = (struct text_line){.quad = quad};
     add_jobs(work, line, AS_IT_LIES, &quad);
-    if (crop_is_steep(&quad))
+    if (work->params->as_they_lie)
+        work->states[line].phase = READ;
+    else if (crop_is_steep(&quad))
         add_jobs(work, line, TURNED, &turned);
 }
 
-/* Does the text begin or end so close to the crop's border that characters may be cut? */
-static bool may_go_on(const struct text_line *line)
+/* Is there picture beyond an end of the line, for a quarter of its height? `end`: 0, its left. */
+static bool has_room(const struct image *image, const struct quad *quad, int end)
+{
+    const struct point *p = quad->p;
+    const struct point a = end ? p[1] : p[0], b = end ? p[2] : p[3];
+    const struct point c = end ? p[0] : p[1], d = end ? p[3] : p[2];
+    const float dx = (a.x + b.x - c.x - d.x) / 2, dy = (a.y + b.y - c.y - d.y) / 2;
+    const float part = LEAST_ROOM * hypotf(a.x - b.x, a.y - b.y) / fmaxf(hypotf(dx, dy), 1);
+    const float x = (a.x + b.x) / 2 + part * dx, y = (a.y + b.y) / 2 + part * dy;
+    return x >= 0 && y >= 0 && x <= (float)image->width && y <= (float)image->height;
+}
+
+/* Does the text begin or end so close to the crop's border that characters may be cut, and may they
+ * be seen? */
+static bool may_go_on(const struct image *image, const struct text_line *line)
 {
     int first, last;
     if (line->score < LENGTHEN_ABOVE || !ctc_extent(&line->lattice, &first, &last))
         return false;
     float margin;
     const struct quad outline = crop_outline(&line->quad, &margin);
-    return first == 0 || (last + 1) * CROP_STEP >= crop_width(&outline) - CROP_STEP / 2;
+    const bool ends = (last + 1) * CROP_STEP >= crop_width(&outline) - CROP_STEP / 2;
+    return (first == 0 && has_room(image, &line->quad, 0)) ||
+           (ends && has_room(image, &line->quad, 1));
 }
 
 /* Is the line one of digits under the bars of a barcode that may be taken for digits? */
@@ -248,7 +267,7 @@ static int next_jobs(struct work *work, int i, const struct quad *given, se_erro
             }
             break;
         case TO_LENGTHEN:
-            if (state->readable && may_go_on(line)) {
+            if (state->readable && may_go_on(work->image, line)) {
                 const struct quad longer = crop_lengthen(&line->quad);
                 add_jobs(work, i, LENGTHENED, &longer);
             }

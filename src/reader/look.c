@@ -79,6 +79,7 @@ int search_read(struct search *search, const struct view *view, const struct qua
     params.parallel_crops = values->parallel_preprocessing;
     params.pool = search->slot->pool;
     params.turn_later = search->turn_later;
+    params.as_they_lie = search->as_they_lie;
     int done = 0;
     FORWARD_IF_ERROR(ocr_recognize(search->reader->recognizer, search->slot->recognizer,
                                    view->image, quads, count, &params, search->budget,

@@ -33,6 +33,7 @@ struct search {
     double read_ns;   /* that the lines read last took for a square of their height; 0: none yet */
     bool all_lines;   /* read everything, stop for nothing */
     bool turn_later;  /* of the lines under way (recognize_params) */
+    bool as_they_lie; /* likewise */
 };
 
 /* The failure for an arena that is spent. */

@@ -26,6 +26,9 @@ static const double LIKELY = 0.3;
 static const double CHOSEN = 0.8;
 /* However long a line, its ends move by at most this much of its height when it is turned. */
 static const float MOST_SHIFT = 0.15F;
+/* Of a line that holds more than the code, so many heights on either side of it are read, too: its
+ * neighbours show where it ends. */
+static const float BESIDE = 3;
 
 /* How a line is cut out: its height times `across`, longer by `along` heights at each end, turned
  * by `turn` (in radians, clockwise). */
@@ -79,12 +82,41 @@ bool reread_is_in_doubt(const struct ser_reading *reading)
 
 /* Lines of the answers. */
 struct chosen {
-    size_t lines[MOST_LINES]; /* indices into the merge's lines, each once */
-    bool doubt[MOST_LINES];   /* is an answer on it in doubt? */
+    size_t lines[MOST_LINES];               /* indices into the merge's lines, each once */
+    bool doubt[MOST_LINES];                 /* is an answer on it in doubt? */
+    float from[MOST_LINES], to[MOST_LINES]; /* what of it is read again then, in parts of it */
     int count;
 };
 
-static void choose_line(struct chosen *chosen, size_t line, bool doubt)
+static struct point middle(struct point a, struct point b)
+{
+    return (struct point){(a.x + b.x) / 2, (a.y + b.y) / 2};
+}
+
+/* Where along a line, 0 … 1, a reading stands that has all of its characters on it; with room. */
+static void extent_of(const struct quad *line, const struct ser_reading *reading, float *from,
+                      float *to)
+{
+    const struct point left = middle(line->p[0], line->p[3]),
+                       right = middle(line->p[1], line->p[2]);
+    const float ux = right.x - left.x, uy = right.y - left.y, square = ux * ux + uy * uy;
+    *from = 0;
+    *to = 1;
+    if (reading->line_count != 1 || !(square > 0))
+        return;
+    float first = 1, last = 0;
+    for (int i = 0; i < 4; i++) {
+        const float *p = reading->quad[i];
+        const float at = ((p[0] - left.x) * ux + (p[1] - left.y) * uy) / square;
+        first = fminf(first, at);
+        last = fmaxf(last, at);
+    }
+    const float room = BESIDE * picture_line_height(line) / sqrtf(square);
+    *from = fmaxf(0, fminf(first - room, 1));
+    *to = fminf(1, fmaxf(last + room, 0));
+}
+
+static void choose_line(struct chosen *chosen, size_t line, bool doubt, float from, float to)
 {
     int at = 0;
     while (at < chosen->count && chosen->lines[at] != line)
@@ -95,8 +127,26 @@ static void choose_line(struct chosen *chosen, size_t line, bool doubt)
         chosen->count++;
         chosen->lines[at] = line;
         chosen->doubt[at] = false;
+        chosen->from[at] = 1;
+        chosen->to[at] = 0;
     }
     chosen->doubt[at] |= doubt;
+    if (!doubt)
+        return;
+    chosen->from[at] = fminf(chosen->from[at], from);
+    chosen->to[at] = fmaxf(chosen->to[at], to);
+}
+
+/* The part of a line from `from` to `to`. */
+static struct quad part_of(const struct quad *quad, float from, float to)
+{
+    const struct point *p = quad->p;
+    const struct point top = {p[1].x - p[0].x, p[1].y - p[0].y};
+    const struct point foot = {p[2].x - p[3].x, p[2].y - p[3].y};
+    return (struct quad){{{p[0].x + from * top.x, p[0].y + from * top.y},
+                          {p[0].x + to * top.x, p[0].y + to * top.y},
+                          {p[3].x + to * foot.x, p[3].y + to * foot.y},
+                          {p[3].x + from * foot.x, p[3].y + from * foot.y}}};
 }
 
 static struct chosen choose_lines(const struct merge *merge)
@@ -108,8 +158,11 @@ static struct chosen choose_lines(const struct merge *merge)
         if (!is_worth_it(reading, i))
             continue;
         answers++;
-        for (size_t k = 0; k < reading->line_count; k++)
-            choose_line(&chosen, reading->lines[k], reread_is_in_doubt(reading));
+        for (size_t k = 0; k < reading->line_count; k++) {
+            float from, to;
+            extent_of(&merge->lines[reading->lines[k]].quad, reading, &from, &to);
+            choose_line(&chosen, reading->lines[k], reread_is_in_doubt(reading), from, to);
+        }
     }
     return chosen;
 }
@@ -163,14 +216,19 @@ int reread_answers(struct search *search, se_error *err)
     if (chosen.count == 0)
         return SE_OK;
     int count = 0;
-    for (int i = 0; i < chosen.count; i++)
+    for (int i = 0; i < chosen.count; i++) {
+        const struct quad part =
+            part_of(&merge->lines[chosen.lines[i]].quad, chosen.from[i], chosen.to[i]);
         for (int k = 0; chosen.doubt[i] && k < CUTS; k++)
-            quads[count++] = cut_quad(&merge->lines[chosen.lines[i]].quad, &cuts[k]);
+            quads[count++] = cut_quad(&part, &cuts[k]);
+    }
     struct text_line *again = arena_alloc(&search->arena, (size_t)count, sizeof(*again));
     if (!again)
         return search_out_of_arena(search, err);
-    if (count > 0)
-        FORWARD_IF_ERROR(read_all(search, quads, count, again, err));
+    search->as_they_lie = true;
+    const int status = count > 0 ? read_all(search, quads, count, again, err) : SE_OK;
+    search->as_they_lie = false;
+    FORWARD_IF_ERROR(status);
     FORWARD_IF_ERROR(find_solids(search, &chosen, err));
     return merge_set_again(merge, again, (size_t)count, err);
 }
