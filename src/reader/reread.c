@@ -93,9 +93,8 @@ static struct point middle(struct point a, struct point b)
     return (struct point){(a.x + b.x) / 2, (a.y + b.y) / 2};
 }
 
-/* Where along a line, 0 … 1, a reading stands that has all of its characters on it; with room. */
-static void extent_of(const struct quad *line, const struct ser_reading *reading, float *from,
-                      float *to)
+void reread_extent(const struct quad *line, const struct ser_reading *reading, float *from,
+                   float *to)
 {
     const struct point left = middle(line->p[0], line->p[3]),
                        right = middle(line->p[1], line->p[2]);
@@ -160,7 +159,7 @@ static struct chosen choose_lines(const struct merge *merge)
         answers++;
         for (size_t k = 0; k < reading->line_count; k++) {
             float from, to;
-            extent_of(&merge->lines[reading->lines[k]].quad, reading, &from, &to);
+            reread_extent(&merge->lines[reading->lines[k]].quad, reading, &from, &to);
             choose_line(&chosen, reading->lines[k], reread_is_in_doubt(reading), from, to);
         }
     }

@@ -524,6 +524,26 @@ static void test_text_that_goes_on_beyond_its_box_is_read_whole(void **state)
     assert_true(line.quad.p[0].x < quad.p[0].x && line.quad.p[1].x > quad.p[1].x);
 }
 
+/* Beyond the edge of the picture no text goes on: no second run, on either side. */
+static void test_text_at_the_edge_ends_there(void **state)
+{
+    struct fixture *f = *state;
+    int done;
+    struct image line = draw_line(texts[0], 3);
+    /* Blocks up to the edges: without the paper on both sides, and the box of all that is left. */
+    const struct image cut = image_window(&line, BLOCK, 0, line.width - 2 * BLOCK, HEIGHT);
+    const struct quad whole = box(0, 0, cut.width, HEIGHT);
+    const struct quad inner = box(2 * BLOCK + 5, 0, cut.width - 2 * BLOCK - 5, HEIGHT);
+    for (int i = 0; i < 2; i++) {
+        f->exec.runs = 0;
+        assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &cut, i == 0 ? &whole : &inner, 1,
+                                       &recognize_defaults, NULL, &f->arena, f->lines, &done, NULL),
+                         SE_OK);
+        assert_int_equal(f->exec.runs, i == 0 ? 1 : 2);
+    }
+    image_free(&line);
+}
+
 static void test_quads_without_area_are_empty_lines(void **state)
 {
     struct fixture *f = *state;
@@ -576,6 +596,24 @@ static void test_turning_may_wait(void **state)
             assert_text(&f->lines[i], texts[read[k][i]]);
         }
     }
+}
+
+/* Where a line's top is known, each is read once, whatever it reads like. */
+static void test_lines_as_they_lie(void **state)
+{
+    struct fixture *f = *state;
+    struct recognize_params params = recognize_defaults;
+    int done;
+    params.as_they_lie = true;
+    params.batch_size = 1;
+    assert_int_equal(read_page(f, &params, NULL, &done, NULL), SE_OK);
+    assert_int_equal(done, LINES);
+    assert_int_equal(f->exec.runs, LINES);
+    for (int i = 0; i < LINES; i++)
+        if (quarters[i] == 0)
+            assert_text(&f->lines[i], texts[i]);
+        else if (quarters[i] == 2)
+            assert_true(f->lines[i].score < recognize_defaults.turn_below);
 }
 
 /* Lines of several widths in one run: fewer runs, the same text; where a set does not fit, one
@@ -745,9 +783,11 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_text_that_goes_on_beyond_its_box_is_read_whole, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_text_at_the_edge_ends_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_quads_without_area_are_empty_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_may_run_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_turning_may_wait, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lines_as_they_lie, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lines_share_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sets_have_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures_are_told, set_up, tear_down),

@@ -711,12 +711,41 @@ static void test_solid_bears_any_quad(void **state)
     image_free(&image);
 }
 
+/* Of a long line the code and what stands beside it; of a short one, or of several, everything. */
+static void test_reread_takes_what_is_round_the_code(void **state)
+{
+    (void)state;
+    float from, to;
+    const struct quad line = {{{100, 50}, {1100, 50}, {1100, 70}, {100, 70}}};
+    struct ser_reading reading = {.line_count = 1,
+                                  .quad = {{500, 50}, {700, 50}, {700, 70}, {500, 70}}};
+    reread_extent(&line, &reading, &from, &to);
+    assert_true(fabsf(from - 0.34F) < 1e-4F && fabsf(to - 0.66F) < 1e-4F);
+    /* The same, turned by 90 degrees: down the picture. */
+    const struct quad down = {{{70, 100}, {70, 1100}, {50, 1100}, {50, 100}}};
+    const struct ser_reading below = {.line_count = 1,
+                                      .quad = {{70, 500}, {70, 700}, {50, 700}, {50, 500}}};
+    reread_extent(&down, &below, &from, &to);
+    assert_true(fabsf(from - 0.34F) < 1e-4F && fabsf(to - 0.66F) < 1e-4F);
+    reading.line_count = 2;
+    reread_extent(&line, &reading, &from, &to);
+    assert_true(from == 0 && to == 1);
+    reading.line_count = 1;
+    reading.quad[0][0] = reading.quad[3][0] = 110; /* up to its beginning, and no further */
+    reread_extent(&line, &reading, &from, &to);
+    assert_true(from == 0 && fabsf(to - 0.66F) < 1e-4F);
+    const struct quad point = {{{5, 5}, {5, 5}, {5, 5}, {5, 5}}};
+    reread_extent(&point, &reading, &from, &to);
+    assert_true(from == 0 && to == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_solid_beside_text),
         cmocka_unit_test(test_solid_bears_any_quad),
         cmocka_unit_test(test_merge_keeps_the_better_line_of_a_place),
+        cmocka_unit_test(test_reread_takes_what_is_round_the_code),
         cmocka_unit_test(test_merge_is_a_draft_until_it_is_finished),
         cmocka_unit_test(test_merge_a_whole_line_replaces_its_pieces_when_worth_more),
         cmocka_unit_test(test_merge_a_doubtful_end_loses),
