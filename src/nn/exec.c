@@ -191,19 +191,13 @@ static void move_plan(struct nn_exec *exec, int index, int to)
     exec->plans[to] = plan;
 }
 
-/* What a plan takes of the arena: the next one begins at a whole cache line. */
-static size_t room_of(const struct nn_planned *plan)
-{
-    return (plan->arena_bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-}
-
-/* Of the current plans together. */
+/* What the current plans together take of the arena: each a multiple of NN_MEMORY_ALIGN. */
 static size_t current_bytes(const struct nn_exec *exec)
 {
     size_t bytes = 0;
     for (int i = 0; i < exec->current; i++)
-        bytes += room_of(exec->plans[i]);
-    return exec->current == 1 ? exec->plans[0]->arena_bytes : bytes;
+        bytes += exec->plans[i]->arena_bytes;
+    return bytes;
 }
 
 /* Bytes of plans[0 … count) and of an arena for the largest of them, and for the current ones. */
@@ -219,14 +213,15 @@ static size_t bytes_of(const struct nn_exec *exec, int count, size_t *arena_byte
     return own + *arena_bytes;
 }
 
-/* Keeps as many plans, from the front, as fit; a single current one fits alone. */
-static size_t drop_oldest(struct nn_exec *exec)
+/* Keeps as many plans, from the front, as fit; a single current one fits alone. Returns bytes_of
+ * those kept. */
+static size_t drop_oldest(struct nn_exec *exec, size_t *arena_bytes)
 {
-    size_t arena_bytes;
-    while (bytes_of(exec, exec->plan_count, &arena_bytes) > exec->max_bytes &&
+    size_t all;
+    while ((all = bytes_of(exec, exec->plan_count, arena_bytes)) > exec->max_bytes &&
            exec->max_bytes != 0 && exec->plan_count > exec->current)
         nn_plan_free(exec->plans[--exec->plan_count]);
-    return arena_bytes;
+    return all;
 }
 
 static int make_arena(struct nn_exec *exec, size_t bytes, se_error *err)
@@ -276,7 +271,7 @@ static int bind_current(struct nn_exec *exec, se_error *err)
         struct nn_planned *planned = exec->plans[i];
         if (planned->bound != at)
             nn_plan_bind(planned, at);
-        at += room_of(planned);
+        at += planned->arena_bytes;
     }
     if (!exec_remote(exec))
         return SE_OK;
@@ -340,9 +335,8 @@ static void place_plan(struct nn_exec *exec, int to, const int64_t nhwc[4], stru
 /* Memory for the current plans. */
 static int give_room(struct nn_exec *exec, se_error *err)
 {
-    const size_t wanted = drop_oldest(exec);
-    size_t arena_bytes;
-    const size_t all = bytes_of(exec, exec->plan_count, &arena_bytes);
+    size_t wanted;
+    const size_t all = drop_oldest(exec, &wanted);
     RETURN_ERROR_IF(exec->max_bytes && all > exec->max_bytes, err, SE_ERR_LIMIT,
                     "%s: %d inputs at once need %zu bytes; the limit is %zu", exec->model->name,
                     exec->current, all, exec->max_bytes);

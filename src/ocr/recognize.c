@@ -220,14 +220,18 @@ static int is_under_bars(const struct work *work, const struct text_line *line, 
 
 /* The first digit, and in a UPC the last, stand beyond the outer bars: so with more room, and only
  * where that brings no number with a right check digit as it lies. */
-static int unbar(struct work *work, int i, enum way way, se_error *err)
+static int unbar(struct work *work, int i, se_error *err)
 {
     bool is;
+    struct state *state = &work->states[i];
     FORWARD_IF_ERROR(is_under_bars(work, &work->lines[i], &is, err));
-    if (!is)
+    if (!is) {
+        state->phase = READ;
         return SE_OK;
-    const struct quad quad = work->states[i].unbarred, longer = crop_extend(&quad, BARS_BEYOND);
-    add_jobs(work, i, way, way == UNBARRED ? &quad : &longer);
+    }
+    state->unbarred = work->lines[i].quad;
+    const struct quad longer = crop_extend(&state->unbarred, BARS_BEYOND);
+    add_jobs(work, i, UNBARRED_LONGER, &longer);
     return SE_OK;
 }
 
@@ -273,11 +277,11 @@ static int next_jobs(struct work *work, int i, const struct quad *given, se_erro
             }
             break;
         case TO_UNBAR_LONGER:
-            state->unbarred = line->quad;
-            FORWARD_IF_ERROR(unbar(work, i, UNBARRED_LONGER, err));
+            FORWARD_IF_ERROR(unbar(work, i, err));
             break;
         case TO_UNBAR:
-            FORWARD_IF_ERROR(unbar(work, i, UNBARRED, err));
+            if (!bars_are_gtin(line->chars, line->count))
+                add_jobs(work, i, UNBARRED, &state->unbarred);
             break;
         case READ:
             break;

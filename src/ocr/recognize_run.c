@@ -86,7 +86,7 @@ static void cut_out_piece(void *context, size_t piece, int thread)
     (void)thread;
     struct work *work = context;
     work->crop_status[piece] =
-        cut_out(work, &work->first[piece], work->inputs[piece], &work->crop_error[piece]);
+        cut_out(work, &work->batches->jobs[piece], work->inputs[piece], &work->crop_error[piece]);
 }
 
 /* Cuts out all lines of the set. */
@@ -162,7 +162,7 @@ static int run_input(struct work *work, int64_t *start_ns, se_error *err)
     if (!work->pixels_chosen)
         choose_pixels(work);
     for (int i = 0; work->pixels.id && i < work->batches->count; i++)
-        FORWARD_IF_ERROR(sample_of(&work->first[i], &samples[i], err));
+        FORWARD_IF_ERROR(sample_of(&work->batches->jobs[i], &samples[i], err));
     int status;
     *start_ns = clock_now_ns();
     if (ocr_run_pixels(work->exec, &work->pixels, samples, work->budget, &status, err))
@@ -222,7 +222,6 @@ static int count_batch(const struct work *work, int first)
 static void gather_set(struct work *work, int first)
 {
     int jobs = 0, width = 0;
-    work->first = &work->jobs[first];
     work->batch_count = 0;
     while (first + jobs < work->job_count && work->batch_count < work->set_limit) {
         const int count = count_batch(work, first + jobs);

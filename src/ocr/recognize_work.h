@@ -58,9 +58,8 @@ struct work {
     int set_limit;   /* batches of a set; likewise */
     struct lattice windows[MAX_WINDOWS];
     /* Of the set under way. */
-    struct batch batches[NN_EXEC_SET];
+    struct batch batches[NN_EXEC_SET]; /* whose jobs follow one another */
     int batch_count;
-    const struct job *first; /* of all its jobs, which follow one another */
     float *inputs[MAX_JOBS]; /* where each of them goes */
     struct nn_pixels pixels; /* where the network cuts the lines out itself; id 0: it does not */
     bool pixels_chosen;      /* for the jobs under way */
