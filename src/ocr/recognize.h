@@ -65,7 +65,7 @@ extern const struct recognize_params recognize_defaults;
 /*
  * Reads `count` lines at `quads` of `image` (grey or RGB). lines[i] belongs to quads[i]; a line of
  * which nothing was read has count 0. Everything that lines point to lives in `arena`. The result
- * of a line does not depend on the other lines, nor on batch_size.
+ * of a line does not depend on the other lines, but for turn_later, nor on batch_size.
  *
  * Stops early without an error when the budget is over: *done of the lines were read as they
  * should be; unread ones have lattice.steps == 0. A quad without area, or with coordinates that are
