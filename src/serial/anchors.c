@@ -432,6 +432,28 @@ static bool may_start(const struct matcher *m, size_t at)
            fold_is_unspaced(m->text->chars[at - 1].c);
 }
 
+/* Does the character before `at`, or before the gap that ends there, belong to a number? */
+static bool follows_digit(const struct matcher *m, size_t at)
+{
+    while (at > 0 && m->gap[at - 1])
+        at--;
+    return at > 0 && class_at(m, at - 1) == FOLD_DIGIT;
+}
+
+/* A short word that is not quite right, or made of hexadecimal digits, behind a number and with no
+ * space behind it: one of the pairs of an address ("44.55.F0.08.00.11" for "FD."). */
+static bool is_pair_of_code(const struct matcher *m, size_t at, const struct match *match)
+{
+    size_t end = match->end;
+    bool hexadecimal = true;
+    for (size_t i = at; i < end; i++)
+        hexadecimal &= m->fold[i] < 0x80 && strchr("0123456789abcdef", (int)m->fold[i]);
+    end += end < m->text->count && m->gap[end] && !m->space[end];
+    const bool space = end < m->text->count && m->space[end];
+    return (match->cost > 0 || hexadecimal) && match->letters < 4 && !match->has_number &&
+           !space && follows_digit(m, at);
+}
+
 /* A short word right behind a digit is more likely the middle of a code ("C17MM1R893MN"), unless a
  * colon follows, or it begins with a mark: "…12(21)AB…". */
 static bool is_inside_code(const struct matcher *m, size_t at, const struct match *match)
@@ -459,7 +481,7 @@ static bool best_at(struct matcher *m, size_t at, bool line_start, struct match 
         if (!like || (!start && !(p->row->flags & ANCHOR_ANYWHERE)))
             continue;
         if (!row_matches(m, p, 0, at, &match) || (!start && match.cost > 0) ||
-            is_inside_code(m, at, &match))
+            is_inside_code(m, at, &match) || is_pair_of_code(m, at, &match))
             continue;
         if (!*which || match_worth(&match) > match_worth(best)) {
             *best = match;

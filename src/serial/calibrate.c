@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "serial/lacking.h"
+#include "serial/masks.h"
 #include "serial/pitch.h"
 #include "serial/strips.h"
 
@@ -23,6 +24,9 @@ static const double TWIN_CLEAR = 7.5, ZERO_CLEAR = 8.5, NARROW_CLEAR = 4.5;
 static const double DOTS_BLURRED = 32, DOTS_APART = 40;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */
 static const double CLEAR_OF_SERIAL = 3.5;
+/* What a format is worth at most whose check digit was not read, or has none: without it, words
+ * and numbers of a label make a container's number. */
+static const double FITS_MOST = 3;
 /* Log-odds by which a competitor must be behind to be out of the race. */
 static const double CLEAR_LEAD = 3;
 /* Anchors from this weight on ask for a serial number and nothing else. */
@@ -139,12 +143,14 @@ static void measure_hidden(const struct work *work, const struct hypothesis *h,
                            double e[EVIDENCE_TERMS])
 {
     e[EVIDENCE_GAP] = e[EVIDENCE_COVER] = e[EVIDENCE_LACKS] = e[EVIDENCE_TORN] = 0;
+    e[EVIDENCE_MASKED] = 0;
     if (rank_is_proven(h) || h->agreed)
         return;
     e[EVIDENCE_GAP] = within((pitch_gap(work, h->cand) - GAP_LEAST) / GAP_STEP, 0, 2);
     e[EVIDENCE_COVER] = within((pitch_cover(work, h->cand) - COVER_LEAST) / COVER_STEP, 0, 1);
     e[EVIDENCE_TORN] = pitch_is_torn(work, h->cand);
     e[EVIDENCE_LACKS] = h->cut_before || lacking_symbols(work, h);
+    e[EVIDENCE_MASKED] = masks_hide(work, h->cand);
 }
 
 static double bareness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
@@ -281,7 +287,9 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_PROVEN] = rank_is_proven(h);
     e[EVIDENCE_BARE] = bareness(h, e);
     e[EVIDENCE_AGREED] = h->agreed;
-    e[EVIDENCE_BARS] = h->agreed && !network && !trade;
+    e[EVIDENCE_BARS] = h->agreed && !network && !trade &&
+                       (e[EVIDENCE_ANCHOR] > SAID || e[EVIDENCE_KNOWN] > 0 || !h->contested);
+    e[EVIDENCE_FITS] = within(e[EVIDENCE_FORMAT], -10, e[EVIDENCE_PROVEN] > 0 ? 10 : FITS_MOST);
     e[EVIDENCE_DISPUTE] = h->disputed != NULL;
     e[EVIDENCE_JOINED] = joined_places(h);
     e[EVIDENCE_ALONE] = h->sources == SER_FROM_BARCODE;

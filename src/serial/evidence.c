@@ -38,6 +38,7 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_GLUED] = "glued",     [EVIDENCE_ZERO] = "zero",
     [EVIDENCE_LOOKS] = "looks",     [EVIDENCE_TWIN] = "twin",
     [EVIDENCE_FORCED] = "forced",   [EVIDENCE_NARROW] = "narrow",
+    [EVIDENCE_FITS] = "fits",       [EVIDENCE_MASKED] = "masked",
 };
 
 const char *evidence_name(enum evidence_term term)

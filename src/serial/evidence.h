@@ -60,7 +60,8 @@ enum evidence_term {
     EVIDENCE_KNOWN,   /* 1: of a known format that names one device */
     EVIDENCE_PROVEN,  /* 1: its check digit or express service code agrees */
     EVIDENCE_AGREED,  /* 1: text and barcode say the same */
-    EVIDENCE_BARS,    /* 1: they do, and it is no number of a network or of a trade */
+    EVIDENCE_BARS,    /* 1: they do, and it is no number of a network or of a trade, nor one that
+                         nothing announces beside another such code with bars */
     EVIDENCE_DISPUTE, /* 1: text and barcode of its place differ by a symbol or two */
     EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3; containers: 0 */
     EVIDENCE_ALONE,   /* 1: from a barcode alone */
@@ -107,6 +108,8 @@ enum evidence_term {
     EVIDENCE_FORCED, /* 1: corrected, nothing proves it, and its strip holds another text for as
                         likely; 0 from 1 on in log-odds */
     EVIDENCE_LOOKS,  /* EVIDENCE_SHAPE where a word announces it, else 0 */
+    EVIDENCE_FITS,   /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it */
+    EVIDENCE_MASKED, /* 1: marks or letters stand for characters of it, see masks.h */
     EVIDENCE_SOLE,   /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,   /* what the doubt about the characters takes off the choice's log-odds */
     EVIDENCE_TOP,    /* what calibration_curve adds to the sum or takes off it */

@@ -170,7 +170,8 @@ static const char *why_of(const struct hypothesis *h, struct arena *arena)
         h->agreed                        ? "; text and barcode agree"
         : h->sources == SER_FROM_BARCODE ? "; from a barcode"
                                          : "",
-        h->evidence[EVIDENCE_GAP] >= 1     ? "; a gap where a character may be missing"
+        h->evidence[EVIDENCE_MASKED] >= 1  ? "; marks hide a part of it"
+        : h->evidence[EVIDENCE_GAP] >= 1   ? "; a gap where a character may be missing"
         : h->evidence[EVIDENCE_LACKS] >= 1 ? "; a few symbols short of a known format"
         : h->evidence[EVIDENCE_COVER] >= 1 ? "; something covers what stands beside it"
         : h->evidence[EVIDENCE_TORN] >= 1  ? "; another piece of it may stand beside it"
@@ -402,6 +403,19 @@ static bool is_apart(const struct chosen made[], size_t at)
     return true;
 }
 
+/* Does another code that nothing announces, and that is no number of a network or of a trade, stand
+ * at a barcode as well? Then bars do not tell which is the serial number. */
+static bool is_contested(const struct chosen made[], size_t count, size_t at)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct hypothesis *h = made[i].best;
+        const bool plain = h->kind == SER_CODE || h->kind == SER_SERIAL;
+        if (i != at && plain && !h->cand->anchor && (h->agreed || h->disputed))
+            return true;
+    }
+    return false;
+}
+
 /* How near the other places and the other understandings of a place come. */
 static int compare_places(const struct work *work, struct chosen made[], size_t count,
                           se_error *err)
@@ -415,6 +429,7 @@ static int compare_places(const struct work *work, struct chosen made[], size_t 
             rival ? bounded(rival->best->rank - made[i].best->rank, -10, 10) : -10;
         evidence[EVIDENCE_OTHER] = nearest_other(&made[i]);
         made[i].best->apart = is_apart(made, i);
+        made[i].best->contested = is_contested(made, count, i);
         FORWARD_IF_ERROR(calibrate_measure(work, made[i].best, i, count < 2, evidence, err));
     }
     return SE_OK;

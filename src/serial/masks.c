@@ -1,0 +1,78 @@
+#include "serial/masks.h"
+
+#include <string.h>
+
+/* Marks and letters in a row from which on they stand for others. A small x among capitals is rare,
+ * a capital one is a symbol like others. */
+enum { LEAST_STARS = 2, LEAST_DOTS = 3, LEAST_SMALL_X = 2, LEAST_X = 3 };
+
+static bool is_star(uint32_t c)
+{
+    return c == '*' || c == '#' || c == 0x2217 || c == 0xFF0A;
+}
+
+/* Bullets, blocks and circles, of which one is enough. */
+static bool is_blob(uint32_t c)
+{
+    return c == 0x2022 || c == 0x25CF || c == 0x25A0 || c == 0x2588 || c == 0x26AB || c == 0x2B24;
+}
+
+static bool is_space_at(const struct work_text *text, size_t at)
+{
+    return fold_class(text->chars[at].c) == FOLD_SPACE;
+}
+
+/* Marks in the places before `at`, going back to at most a space between them and the code. */
+static bool hides_before(const struct work_text *text, size_t at)
+{
+    size_t stars = 0;
+    if (at > 0 && is_space_at(text, at - 1))
+        at--;
+    while (at > 0 && is_star(text->chars[at - 1].c)) {
+        stars++;
+        at--;
+    }
+    return stars >= LEAST_STARS || (at > 0 && is_blob(text->chars[at - 1].c));
+}
+
+/* The same from `at` on, where dots count as well: before a code they lead to it from its word. */
+static bool hides_behind(const struct work_text *text, size_t at)
+{
+    size_t stars = 0, dots = 0;
+    while (at + dots < text->count && text->chars[at + dots].c == '.')
+        dots++;
+    if (dots >= LEAST_DOTS || (at < text->count && text->chars[at].c == 0x2026))
+        return true;
+    if (at < text->count && is_space_at(text, at))
+        at++;
+    while (at < text->count && is_star(text->chars[at].c)) {
+        stars++;
+        at++;
+    }
+    return stars >= LEAST_STARS || (at < text->count && is_blob(text->chars[at].c));
+}
+
+/* Letters x in a row, as they were printed. */
+static bool has_crosses(const char *raw)
+{
+    size_t small = 0, all = 0;
+    for (; *raw; raw++) {
+        small = *raw == 'x' ? small + 1 : 0;
+        all = *raw == 'x' || *raw == 'X' ? all + 1 : 0;
+        if (small >= LEAST_SMALL_X || all >= LEAST_X)
+            return true;
+    }
+    return false;
+}
+
+bool masks_hide(const struct work *work, const struct work_cand *cand)
+{
+    for (size_t i = 0; i < cand->piece_count; i++) {
+        const struct work_piece *piece = &cand->pieces[i];
+        const struct work_text *text = &work->texts[piece->line];
+        if (!text->symbology &&
+            (hides_before(text, piece->begin) || hides_behind(text, piece->end)))
+            return true;
+    }
+    return has_crosses(cand->raw);
+}
