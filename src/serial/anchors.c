@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "serial/hibc_line.h"
 
 enum {
     PATTERN_MAX = 32,
@@ -450,8 +451,8 @@ static bool is_pair_of_code(const struct matcher *m, size_t at, const struct mat
         hexadecimal &= m->fold[i] < 0x80 && strchr("0123456789abcdef", (int)m->fold[i]);
     end += end < m->text->count && m->gap[end] && !m->space[end];
     const bool space = end < m->text->count && m->space[end];
-    return (match->cost > 0 || hexadecimal) && match->letters < 4 && !match->has_number &&
-           !space && follows_digit(m, at);
+    return (match->cost > 0 || hexadecimal) && match->letters < 4 && !match->has_number && !space &&
+           follows_digit(m, at);
 }
 
 /* A short word right behind a digit is more likely the middle of a code ("C17MM1R893MN"), unless a
@@ -606,6 +607,9 @@ int anchors_find(struct work *work, se_error *err)
         struct work_text *text = &work->texts[line];
         matcher_take(m, text);
         text->first_anchor = work->anchor_count;
+        text->anchor_count = hibc_line_anchors(work, line);
+        if (text->anchor_count > 0)
+            continue;
         bool line_start = !text->symbology;
         for (size_t at = 0; at < text->count && work->anchor_count < WORK_MAX_ANCHORS;) {
             struct match match = {0};

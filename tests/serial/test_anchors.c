@@ -242,6 +242,11 @@ static void test_no_serial(void **state)
         "No unprotected contact",
         "SIN PLOMO",
         "R-41000450",
+        /* pairs of an address, one of them nearly a word */
+        "44.55.F0.08.00.11",
+        "44 55 F0.08.00.11",
+        "4455.F0.08.00.11",
+        "44:55:FD:08.00.11",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         struct label label;

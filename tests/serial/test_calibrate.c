@@ -174,6 +174,46 @@ static void test_short(void **state)
     assert_float_equal((float)term_of("S/N: 48071623", EVIDENCE_DIGITS), 0.0F, 1e-6F);
 }
 
+/* A barcode that repeats a code tells that it was asked for, unless another code beside it has one
+ * as well and no word says which of them is the serial number. */
+static void test_bars_beside_other_bars(void **state)
+{
+    struct label label;
+    (void)state;
+    for (int others = 0; others < 3; others++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, "XK48071-623");
+        label_barcode(&label, 100, 140, "code128", "XK48071-623");
+        if (others > 0) {
+            label_line(&label, 100, 300, others == 1 ? "R7TDMMFZLW4NY6" : "4006381333931");
+            label_barcode(&label, 100, 340, others == 1 ? "code128" : "ean13",
+                          others == 1 ? "R7TDMMFZLW4NY6" : "4006381333931");
+        }
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_float_equal((float)label.found.readings[0].evidence[EVIDENCE_BARS],
+                           others == 1 ? 0.0F : 1.0F, 1e-6F);
+        if (others == 1)
+            assert_int_not_equal(ser_status_of(&label.found.readings[0], 0.002), SER_SURE);
+        label_free(&label);
+    }
+}
+
+/* What a format is worth without its check digit: four letters and a voltage are no container. */
+static void test_format_without_check_digit(void **state)
+{
+    static const char *const rows[] = {"CSQU3054383", "CSQU 305438"};
+    static const float worth[] = {7, 3};
+    struct label label;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct ser_reading *reading = first_of(&label, &rows[i], 1);
+        assert_string_equal(label_kind(&label, 0), "container");
+        assert_float_equal((float)reading->evidence[EVIDENCE_FORMAT], 7.0F, 1e-6F);
+        assert_float_equal((float)reading->evidence[EVIDENCE_FITS], worth[i], 1e-6F);
+        label_free(&label);
+    }
+}
+
 /* Before an asset number comes any serial number: another code near it is a doubt, in a picture
  * where it would be none about a serial number. */
 static void test_near(void **state)
@@ -371,6 +411,8 @@ int main(void)
         cmocka_unit_test(test_edge),
         cmocka_unit_test(test_nearness_of_edge),
         cmocka_unit_test(test_short),
+        cmocka_unit_test(test_bars_beside_other_bars),
+        cmocka_unit_test(test_format_without_check_digit),
         cmocka_unit_test(test_near),
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_glued),

@@ -201,6 +201,55 @@ static void test_serial_number_of_hibc(void **state)
     label_free(&label);
 }
 
+/* In print its flags are words; a wrong check character makes it a line like others. */
+static void test_printed_hibc(void **state)
+{
+    static const char *const lines[][3] = {
+        {"+A123BJC5D6E71/$$+3260131QX4711K2R", "QX4711K2", "serial"},
+        {"*+A123BJC5D6E71/$+S4711X*", "S4711X", "serial"}, /* its check character is a space */
+        {"+A123BJC5D6E71 / $$3260131LOT7 / SQX4711K2 / 16D20240131-", "QX4711K2", "serial"},
+        {"+$$+3260131QX4711K2GS", "QX4711K2", "serial"},
+        {"*+A123BJC5D6E71G*", "BJC5D6E7", "part"},
+    };
+    struct label label;
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, lines[i][0]);
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_string_equal(label_text(&label, 0), lines[i][1]);
+        assert_string_equal(label_kind(&label, 0), lines[i][2]);
+        assert_false(label_has(&label, "3260131QX4711K2R"));
+        label_free(&label);
+    }
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "+A123BJC5D6E71/$$+3260131QX4711K2S");
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_not_equal(label_text(&label, 0), "QX4711K2");
+    label_free(&label);
+}
+
+/* Lines of any length, whole and cut, with a check character that is right: no reading outside. */
+static void test_hostile_printed_hibc(void **state)
+{
+    static const char *const lines[] = {"+",
+                                        "*",
+                                        "**",
+                                        "*+*",
+                                        "+ ",
+                                        "+A123BJC5D6E71/$+",
+                                        "*+A123BJC5D6E71/$+S4711X",
+                                        "+A123BJC5D6E71/$+S4711X \xC3\x89"};
+    struct label label;
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, lines[i]);
+        assert_int_equal(label_find(&label), SE_OK);
+        label_free(&label);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +260,8 @@ int main(void)
         cmocka_unit_test(test_hibc),
         cmocka_unit_test(test_hostile_hibc),
         cmocka_unit_test(test_serial_number_of_hibc),
+        cmocka_unit_test(test_printed_hibc),
+        cmocka_unit_test(test_hostile_printed_hibc),
     };
     return cmocka_run_group_tests_name("serial element strings", tests, NULL, NULL);
 }

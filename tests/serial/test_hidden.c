@@ -168,6 +168,40 @@ static void test_barcode_proves_a_short_code_whole(void **state)
     label_free(&label);
 }
 
+/* What screens and receipts hide on purpose. */
+static void test_marks_that_hide(void **state)
+{
+    static const char *const hidden[][2] = {
+        {"S/N: ****48071623", "48071623"},
+        {"S/N: ** 48071623", "48071623"},
+        {"S/N: 48071623***", "48071623"},
+        {"S/N: ####48071623", "48071623"},
+        {"SN: \xE2\x80\xA2\xE2\x80\xA2 48071623", "48071623"},
+        {"Serial number: 4807A1623...", "4807A1623"},
+        {"Serial number: 4807A1623\xE2\x80\xA6", "4807A1623"},
+        {"S/N: xx48071623", "XX48071623"},
+        {"S/N: XXX48071623", "XXX48071623"},
+    };
+    static const char *const whole[][2] = {
+        {"S/N: *AB48071623*", "AB48071623"}, /* Code 39 */
+        {"S/N ........ AB48071623", "AB48071623"}, {"S/N: AB48071623.", "AB48071623"},
+        {"S/N: XX48071623", "XX48071623"},         {"S/N # AB48071623", "AB48071623"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+        const struct ser_reading *reading = read_rows(&hidden[i][0], 1, hidden[i][1]);
+        assert_float_equal((float)reading->evidence[EVIDENCE_MASKED], 1.0F, 1e-6F);
+        assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+        assert_non_null(strstr(reading->why, "marks hide a part of it"));
+        label_free(&label);
+    }
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        const struct ser_reading *reading = read_rows(&whole[i][0], 1, whole[i][1]);
+        assert_float_equal((float)reading->evidence[EVIDENCE_MASKED], 0.0F, 1e-6F);
+        label_free(&label);
+    }
+}
+
 /* Pieces of a code that was torn apart; what stands a space away is another word. */
 static void test_pieces_of_one_code(void **state)
 {
@@ -255,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_further_readings_are_averaged),
         cmocka_unit_test(test_all_but_a_few_symbols_of_a_format),
         cmocka_unit_test(test_whole_codes_lack_nothing),
+        cmocka_unit_test(test_marks_that_hide),
         cmocka_unit_test(test_pieces_of_one_code),
         cmocka_unit_test(test_what_covers_the_ends),
         cmocka_unit_test(test_hostile_cover),

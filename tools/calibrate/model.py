@@ -100,6 +100,16 @@ def calibration_error(p: Array, right: Array, bins: int = 15) -> float:
     return sum(n * abs(mean - share) for n, mean, share in rows) / len(p)
 
 
+def chance_error(p: Array, rounds: int = 400) -> float:
+    """The calibration error that 95 of 100 sets with these probabilities stay below when every one
+    of them keeps its word: what so few readings show by chance."""
+    if len(p) == 0:
+        return 0.0
+    random = np.random.default_rng(0)
+    return float(np.quantile([calibration_error(p, random.random(len(p)) < p)
+                              for _ in range(rounds)], 0.95))
+
+
 def wilson(wrong: int, count: int) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson 1927)."""
     if count == 0:

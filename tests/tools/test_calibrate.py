@@ -1,0 +1,91 @@
+"""Tests of tools/calibrate: signs, what is taken off, chance, the table that evaluate.py reads back.
+
+    python3 -m unittest tests/tools/test_calibrate.py
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools" / "calibrate"))
+
+try:
+    import numpy as np
+
+    import calibrate
+    import evaluate
+    import model
+    from samples import Sample
+    MISSING = ""
+except ImportError as error:
+    MISSING = str(error)
+
+TABLE = ROOT / "src" / "serial" / "calibration_table.c"
+
+
+def sample(number: int, right: bool, **terms: float) -> "Sample":
+    """A first reading of a picture of its own."""
+    every = {name: 0.0 for name in (*calibrate.CHOICE, *calibrate.READ, *calibrate.SHARED,
+                                    *calibrate.LATER, *calibrate.CHOICE_BY_HAND,
+                                    *calibrate.READ_BY_HAND, *calibrate.READ_REMOVED)}
+    return Sample(f"labels/{number:05}.jpg", "labels", 0, "AB1", "serial", "sure", 0.5, right,
+                  "" if right else "choice", True, every | terms, "", 1, 1.0)
+
+
+@unittest.skipIf(MISSING, MISSING)
+class TestModel(unittest.TestCase):
+    def test_chance_error_shrinks_with_the_number(self) -> None:
+        few, many = np.full(50, 0.9), np.full(5000, 0.9)
+        self.assertGreater(model.chance_error(few), 3 * model.chance_error(many))
+        self.assertEqual(model.chance_error(np.array([])), 0.0)
+
+    def test_honest_scores_stay_below_it(self) -> None:
+        random = np.random.default_rng(7)
+        p = random.random(400)
+        honest = model.calibration_error(p, random.random(400) < p)
+        self.assertLess(honest, model.chance_error(p) * 1.2)
+        self.assertGreater(model.calibration_error(p, random.random(400) < p / 3),
+                           model.chance_error(p))
+
+
+@unittest.skipIf(MISSING, MISSING)
+class TestFit(unittest.TestCase):
+    def test_no_weight_has_the_wrong_sign(self) -> None:
+        # Codes with a word are wrong, those without right: the fit may not turn the word round.
+        readings = [sample(i, i % 2 == 0, fits=float(i % 2), clear=6.0) for i in range(80)]
+        weights = calibrate.fit(readings, set(), calibrate.Knobs())
+        self.assertEqual(weights.choice["fits"], 0.0)
+        self.assertEqual(weights.choice["anchor"], calibrate.CHOICE_BY_HAND["anchor"])
+        self.assertEqual(weights.read["zero"], calibrate.READ_REMOVED["zero"])
+
+    def test_unknown_terms_are_refused(self) -> None:
+        with self.assertRaisesRegex(SystemExit, "nonsense"):
+            calibrate.check_names([sample(0, True, nonsense=1.0)])
+
+    def test_table_is_read_back(self) -> None:
+        readings = [sample(i, i % 9 > 0, fits=float(i % 3), clear=float(i % 7)) for i in range(80)]
+        weights = calibrate.fit(readings, set(), calibrate.Knobs())
+        curve = calibrate.Curve(np.array([-2.0, 3.0]), np.array([-1.0, 5.0]))
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "table.c"
+            table.write_text(calibrate.table_text(weights, curve, ["A test."]), encoding="utf-8")
+            again = evaluate.weights_of(table)
+        self.assertAlmostEqual(again[0].choice["anchor"], 0.3)
+        np.testing.assert_allclose(calibrate.probability(readings, *again),
+                                   calibrate.probability(readings, weights, curve), atol=1e-3)
+
+    def test_the_table_in_the_tree_has_every_weight_by_hand(self) -> None:
+        weights, curve = evaluate.weights_of(TABLE)
+        for term, value in calibrate.CHOICE_BY_HAND.items():
+            self.assertAlmostEqual(weights.choice[term], value, msg=term)
+        for term, value in (calibrate.READ_BY_HAND | calibrate.READ_REMOVED).items():
+            self.assertAlmostEqual(weights.read[term], value, msg=term)
+        self.assertTrue((np.diff(curve.log_odds) >= 0).all())
+
+
+if __name__ == "__main__":
+    unittest.main()
