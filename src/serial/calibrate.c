@@ -19,7 +19,7 @@ static const double SHORT_LENGTH = 8, SHORT_MEANT = 6;
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
 /* Log-odds between a symbol and the one that it is taken for, from which on hardly any was wrong;
  * those below are all alike, but for a step of 1: of twins, of a 0 and an O, of any two. */
-static const double TWIN_CLEAR = 7.5, ZERO_CLEAR = 8.5, NARROW_CLEAR = 4.5;
+static const double TWIN_CLEAR = 7.5, ZERO_CLEAR = 9, NARROW_CLEAR = 4.5;
 /* Heights of text in pixels up to which dots run together, and from which on they do not. */
 static const double DOTS_BLURRED = 32, DOTS_APART = 40;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */

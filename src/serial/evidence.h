@@ -99,7 +99,7 @@ enum evidence_term {
     EVIDENCE_GLUED, /* 1: nothing stands between it and the word before it, which may be a part of
                        it, or may have a colon that was read as its first symbol */
     EVIDENCE_ZERO,  /* how narrowly one of its zeros was told from an O, D or Q, or an O or Q from a
-                       0: 0 from 8.5 on in log-odds, 1 below 7.5; of a known format, proven, or
+                       0: 0 from 9 on in log-odds, 1 below 8; of a known format, proven, or
                        digits alone: 0 */
     EVIDENCE_TWIN,  /* the same of a U that may be a V and an N that may be a W, 0 from 7.5 on; in
                        small print, up to 32 pixels, from 40 on 0, of an 8 that may be a 0 and a 6

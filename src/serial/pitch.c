@@ -43,18 +43,21 @@ static double width_of(uint32_t c)
     return 0.3;
 }
 
-/* Middle of a character in steps of the lattice: of all that is no blank between it and its
- * neighbours, which is finer than whole steps. */
+/* Middle of a character in steps of the lattice: of all that is neither blank nor space between it
+ * and its neighbours, which is finer than whole steps. Where two cells of a table were read as one,
+ * what may be a space between them is no ink of either. */
 static double middle_of(const struct work_text *text, size_t at)
 {
     const struct lattice *lattice = text->lattice;
+    const int space = alphabet_column(lattice->alphabet, ' ');
     const struct ser_char *c = &text->chars[at];
     const int from = at > 0 ? (c[-1].end + c->step + 1) / 2 : c->step - 1;
     const int to = at + 1 < text->count ? (c->end + c[1].step) / 2 : c->end + 1;
     double sum = 0, weight = 0;
     for (int step = from < 0 ? 0 : from; step < to && step < lattice->steps; step++) {
-        const double blank = exp((double)fminf(lattice->logp[(size_t)step * lattice->stride], 0));
-        const double ink = fmax(1 - blank, 0);
+        const float *logp = lattice->logp + (size_t)step * lattice->stride;
+        const double gone = space >= 0 ? exp((double)fminf(logp[space], 0)) : 0;
+        const double ink = fmax(1 - exp((double)fminf(logp[0], 0)) - gone, 0);
         sum += ink * (step + 0.5);
         weight += ink;
     }

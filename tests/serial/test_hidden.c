@@ -72,6 +72,23 @@ static void test_hidden_character_leaves_a_gap(void **state)
     }
 }
 
+/* The values of two cells of a table, read as one: what is nearly a space between them is no part
+ * of the characters beside it. */
+static void test_what_may_be_a_space_leaves_a_gap(void **state)
+{
+    (void)state;
+    label_init(&label, 0);
+    strip_spell(&strip, "S/N: 431063869011");
+    for (size_t step = 28; step < 30; step++)
+        strip_set(&strip, step, '\0', 0.52F, ' ');
+    strip_add(&label, &strip);
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "43106386911");
+    assert_float_equal((float)label.found.readings[0].evidence[EVIDENCE_GAP], 2.0F, 0.05F);
+    assert_int_not_equal(ser_status_of(&label.found.readings[0], 0.002), SER_SURE);
+    label_free(&label);
+}
+
 /* Spaces of groups are no gaps when they are alike; one that is wider than a space is. */
 static void test_spaces(void **state)
 {
@@ -285,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_even_print_has_no_gap),
         cmocka_unit_test(test_hidden_character_leaves_a_gap),
+        cmocka_unit_test(test_what_may_be_a_space_leaves_a_gap),
         cmocka_unit_test(test_spaces),
         cmocka_unit_test(test_further_readings_are_averaged),
         cmocka_unit_test(test_all_but_a_few_symbols_of_a_format),
