@@ -441,8 +441,8 @@ static bool follows_digit(const struct matcher *m, size_t at)
     return at > 0 && class_at(m, at - 1) == FOLD_DIGIT;
 }
 
-/* A short word that is not quite right, or made of hexadecimal digits, behind a number and with no
- * space behind it: one of the pairs of an address ("44.55.F0.08.00.11" for "FD."). */
+/* A short word that is not quite right, or made of hexadecimal digits, that begins an address, or
+ * behind a number and with no space behind it: a pair of one ("44.55.F0.08.00.11" for "FD."). */
 static bool is_pair_of_code(const struct matcher *m, size_t at, const struct match *match)
 {
     size_t end = match->end;
@@ -451,8 +451,8 @@ static bool is_pair_of_code(const struct matcher *m, size_t at, const struct mat
         hexadecimal &= m->fold[i] < 0x80 && strchr("0123456789abcdef", (int)m->fold[i]);
     end += end < m->text->count && m->gap[end] && !m->space[end];
     const bool space = end < m->text->count && m->space[end];
-    return (match->cost > 0 || hexadecimal) && match->letters < 4 && !match->has_number && !space &&
-           follows_digit(m, at);
+    return (match->cost > 0 || hexadecimal) && match->letters < 4 && !match->has_number &&
+           (pairs_at(m, at) || (!space && follows_digit(m, at)));
 }
 
 /* A short word right behind a digit is more likely the middle of a code ("C17MM1R893MN"), unless a

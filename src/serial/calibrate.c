@@ -8,6 +8,7 @@
 #include "serial/masks.h"
 #include "serial/pitch.h"
 #include "serial/strips.h"
+#include "serial/unread.h"
 
 /* Text lower than this many pixels is small: strokes of neighbouring characters run together. */
 static const double SMALL_HEIGHT = 24;
@@ -237,6 +238,14 @@ static bool is_glued(const struct hypothesis *h)
     return anchor->may_be_value || (stroke && h->cand->pieces[0].begin == anchor->end);
 }
 
+/* "N: 823-58717-53" may be the end of "E-N.:", "ID: JACZWXC3Y" of "FCC ID:". */
+static bool is_vague(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+{
+    const struct work_anchor *anchor = h->cand->anchor;
+    return anchor && e[EVIDENCE_ANCHOR] > SAID && anchor->says == SAYS_SERIAL &&
+           (anchor->name[1] == '\0' || strcmp(anchor->name, "id") == 0);
+}
+
 /* How the places of the picture compare. */
 static void measure_places(const struct hypothesis *h, size_t place, bool alone,
                            double e[EVIDENCE_TERMS])
@@ -289,6 +298,9 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_AGREED] = h->agreed;
     e[EVIDENCE_BARS] = h->agreed && !network && !trade &&
                        (e[EVIDENCE_ANCHOR] > SAID || e[EVIDENCE_KNOWN] > 0 || !h->contested);
+    e[EVIDENCE_UNREAD] = e[EVIDENCE_ANCHOR] < SAID_PLAINLY && unread_word_before(work, h->cand);
+    e[EVIDENCE_VAGUE] = is_vague(h, e);
+    e[EVIDENCE_SHARED] = within(CLEAR_LEAD + (double)h->shared, 0, 1);
     e[EVIDENCE_FITS] = within(e[EVIDENCE_FORMAT], -10, e[EVIDENCE_PROVEN] > 0 ? 10 : FITS_MOST);
     e[EVIDENCE_DISPUTE] = h->disputed != NULL;
     e[EVIDENCE_JOINED] = joined_places(h);

@@ -39,6 +39,8 @@ static const char *const names[EVIDENCE_TERMS] = {
     [EVIDENCE_LOOKS] = "looks",     [EVIDENCE_TWIN] = "twin",
     [EVIDENCE_FORCED] = "forced",   [EVIDENCE_NARROW] = "narrow",
     [EVIDENCE_FITS] = "fits",       [EVIDENCE_MASKED] = "masked",
+    [EVIDENCE_VAGUE] = "vague",     [EVIDENCE_UNREAD] = "unread",
+    [EVIDENCE_SHARED] = "shared",
 };
 
 const char *evidence_name(enum evidence_term term)

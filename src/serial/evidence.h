@@ -110,6 +110,12 @@ enum evidence_term {
     EVIDENCE_LOOKS,  /* EVIDENCE_SHAPE where a word announces it, else 0 */
     EVIDENCE_FITS,   /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it */
     EVIDENCE_MASKED, /* 1: marks or letters stand for characters of it, see masks.h */
+    EVIDENCE_VAGUE,  /* 1: a single letter or "ID" announces it: most that end so say another thing
+                      */
+    EVIDENCE_UNREAD, /* 1: nothing announces it plainly, and a colon before it says that a word does
+                        which was not read, see unread.h */
+    EVIDENCE_SHARED, /* how near another place comes that the same word may announce: 0, from 3
+                        behind on … 1, from 2 behind on */
     EVIDENCE_SOLE,   /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,   /* what the doubt about the characters takes off the choice's log-odds */
     EVIDENCE_TOP,    /* what calibration_curve adds to the sum or takes off it */

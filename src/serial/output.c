@@ -416,6 +416,18 @@ static bool is_contested(const struct chosen made[], size_t count, size_t at)
     return false;
 }
 
+/* How much better the best of the other places is explained that the word of place `at` may
+ * announce; -10: none. */
+static float shared_with(const struct chosen made[], size_t count, size_t at)
+{
+    const struct hypothesis *own = made[at].best;
+    float most = -10;
+    for (size_t i = 0; own->cand->anchor && i < count; i++)
+        if (i != at && made[i].best->cand->anchor == own->cand->anchor)
+            most = fmaxf(most, made[i].best->rank - own->rank);
+    return fminf(most, 0);
+}
+
 /* How near the other places and the other understandings of a place come. */
 static int compare_places(const struct work *work, struct chosen made[], size_t count,
                           se_error *err)
@@ -430,6 +442,7 @@ static int compare_places(const struct work *work, struct chosen made[], size_t 
         evidence[EVIDENCE_OTHER] = nearest_other(&made[i]);
         made[i].best->apart = is_apart(made, i);
         made[i].best->contested = is_contested(made, count, i);
+        made[i].best->shared = shared_with(made, count, i);
         FORWARD_IF_ERROR(calibrate_measure(work, made[i].best, i, count < 2, evidence, err));
     }
     return SE_OK;

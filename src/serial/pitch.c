@@ -316,8 +316,51 @@ static bool is_torn_at(const struct work *work, const struct work_text *text,
            is_fragment(work, text, next, way);
 }
 
+/* Boxes of one row adjoin from this much of a line's height before an end to this much behind it; a
+ * space is wider, and what is lower or higher by more than the ratio is other print. */
+static const double ADJOIN_BEFORE = 1.5, ADJOIN_BEHIND = 0.35, ADJOIN_RATIO = 1.5;
+
+/* Does `other` go on where the piece ends its line (`way` 1), or end where it begins (-1)? */
+static bool adjoins(const struct work_text *text, const struct work_piece *piece,
+                    const struct work_text *other, int way)
+{
+    float from, to;
+    const struct work_box box = work_box_in(&text->frame, other, 0, other->count);
+    work_extent(text, piece->begin, piece->end, &from, &to);
+    const double h = (double)text->frame.h, ratio = (double)other->frame.h / h;
+    const double end = (double)(way > 0 ? to : -from);
+    const double near = (double)((float)way * box.x - box.half) - end;
+    const double far = (double)((float)way * box.x + box.half) - end;
+    return box.aligned && fabs((double)box.y - h / 2) < h / 2 && ratio < ADJOIN_RATIO &&
+           ratio > 1 / ADJOIN_RATIO && near > -ADJOIN_BEFORE * h && near < ADJOIN_BEHIND * h &&
+           far > h / 2;
+}
+
+/* Was a line cut in two within the code: does another box with a fragment adjoin its end? */
+static bool is_cut_at(const struct work *work, const struct work_text *text,
+                      const struct work_piece *piece, int way)
+{
+    if (!text->frame.valid || (way > 0 ? piece->end < text->count : piece->begin > 0))
+        return false;
+    for (size_t i = 0; i < work->text_count; i++) {
+        const struct work_text *other = &work->texts[i];
+        if (other != text && !other->symbology && other->frame.valid && other->count > 0 &&
+            adjoins(text, piece, other, way) &&
+            is_fragment(work, other, way > 0 ? 0 : other->count - 1, way))
+            return true;
+    }
+    return false;
+}
+
 bool pitch_is_torn(const struct work *work, const struct work_cand *cand)
 {
+    for (size_t i = 0; i < cand->piece_count; i++) {
+        const struct work_piece *piece = &cand->pieces[i];
+        const struct work_text *text = &work->texts[piece->line];
+        if (!text->symbology && cand->piece_count == 1 &&
+            (is_cut_at(work, text, piece, -1) || is_cut_at(work, text, piece, 1)))
+            return true;
+    }
     for (size_t i = 0; i < cand->piece_count; i++) {
         const struct work_piece *piece = &cand->pieces[i];
         const struct work_text *text = &work->texts[piece->line];

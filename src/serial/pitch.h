@@ -22,7 +22,8 @@ double pitch_gap(const struct work *work, const struct work_cand *cand);
 double pitch_cover(const struct work *work, const struct work_cand *cand);
 
 /* Does a short group of capitals and digits stand beside the candidate, further off than a space
- * and as near as a few hidden characters: may both be pieces of one code? */
+ * and as near as a few hidden characters, or in a box of its own that adjoins the candidate's: may
+ * both be pieces of one code? */
 bool pitch_is_torn(const struct work *work, const struct work_cand *cand);
 
 #endif

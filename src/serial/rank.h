@@ -33,6 +33,8 @@ struct hypothesis {
     bool cut_before; /* a barcode has two or three letters more before it */
     bool apart; /* a word asks for a serial number here that announces no better answer: of another
                    device; set by output.c */
+    float shared;   /* how much better the best of the other places that its word may announce is
+                       explained, at most 0; -10: none; set by output.c */
     bool contested; /* another code that nothing announces has bars as well; set by output.c */
     /* The barcode whose content this text shows, misread or in part; and what says nearly the same,
      * text against barcode or barcode against text. NULL: none. */

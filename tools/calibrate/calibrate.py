@@ -77,8 +77,8 @@ READ_REMOVED = {"forced": -2.0, "narrow": -2.0, "twin": -5.0, "zero": -3.5}
 # is damaged, and none of these may be outweighed by characters that are clear. What a barcode says, too, was
 # asked for unless an edge cuts both, and a word for serial numbers that announces something else asks for
 # that: each is worth 4, where the fit takes from them what a single picture costs it.
-CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0, "glued": -2.0, "near": -3.0,
-                  "bars": 4.0, "asked": -4.0}
+CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0, "glued": -2.0, "near": -5.0,
+                  "bars": 4.0, "asked": -4.0, "vague": -4.0, "unread": -6.0, "shared": -4.0}
 READ_BY_HAND = {"joint": 0.1, "repair": 1.0, "dispute": -2.0, "gap": -6.0, "lacks": -8.0,
                 "cover": -8.0, "torn": -8.0, "masked": -8.0}
 # Not fitted: the weight that the program needs.
