@@ -109,7 +109,8 @@ enum evidence_term {
                         likely; 0 from 1 on in log-odds */
     EVIDENCE_LOOKS,  /* EVIDENCE_SHAPE where a word announces it, else 0 */
     EVIDENCE_FITS,   /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it */
-    EVIDENCE_MASKED, /* 1: marks or letters stand for characters of it, see masks.h */
+    EVIDENCE_MASKED, /* 1: marks or letters stand for characters of it, or it ends in a dash, see
+                        masks.h */
     EVIDENCE_VAGUE,  /* 1: a single letter or "ID" announces it: most that end so say another thing
                       */
     EVIDENCE_UNREAD, /* 1: nothing announces it plainly, and a colon before it says that a word does

@@ -35,10 +35,19 @@ static bool hides_before(const struct work_text *text, size_t at)
     return stars >= LEAST_STARS || (at > 0 && is_blob(text->chars[at - 1].c));
 }
 
+/* A dash at the end of a code joins it to what an edge or a shadow hides. */
+static bool ends_in_dash(const struct work_text *text, size_t at)
+{
+    return at < text->count && (text->chars[at].c == '-' || text->chars[at].c == 0x2010) &&
+           (at + 1 == text->count || is_space_at(text, at + 1));
+}
+
 /* The same from `at` on, where dots count as well: before a code they lead to it from its word. */
 static bool hides_behind(const struct work_text *text, size_t at)
 {
     size_t stars = 0, dots = 0;
+    if (ends_in_dash(text, at))
+        return true;
     while (at + dots < text->count && text->chars[at + dots].c == '.')
         dots++;
     if (dots >= LEAST_DOTS || (at < text->count && text->chars[at].c == 0x2026))

@@ -196,6 +196,7 @@ static void test_marks_that_hide(void **state)
         {"SN: \xE2\x80\xA2\xE2\x80\xA2 48071623", "48071623"},
         {"Serial number: 4807A1623...", "4807A1623"},
         {"Serial number: 4807A1623\xE2\x80\xA6", "4807A1623"},
+        {"S/N: 4807-1623-", "4807-1623"},
         {"S/N: xx48071623", "XX48071623"},
         {"S/N: XXX48071623", "XXX48071623"},
     };

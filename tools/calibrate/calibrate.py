@@ -4,7 +4,7 @@
     python3 tools/calibrate/calibrate.py --program build/serialeye --work build/calibrate \\
         [--photos DIR] [--table src/serial/calibration_table.c]
 
-renders seven sets of pictures (seeded, apart from the test set), reads them with --explain, fits a
+renders eight sets of pictures (seeded, apart from the test set), reads them with --explain, fits a
 logistic model of the terms, checks it on pictures that it was not fitted to, and writes the table.
 With --photos (a folder with photos.tsv) photographs take part, each judged by a model fitted
 without it. Pictures and readings that lie in --work from before are used again.
@@ -36,7 +36,7 @@ FOLDS = 20
 # is chosen on one part is checked on pictures that were not there when it was chosen.
 SMALL, DOTS = ("--capitals", "8-16"), ("--kinds", "dot-matrix,none")
 SETS = ((4001, 3000, ()), (4003, 1250, SMALL), (4004, 250, DOTS),
-        (4101, 1500, ()), (4103, 1000, SMALL), (4104, 250, DOTS), (7002, 2000, ()))
+        (4101, 1500, ()), (4103, 1000, SMALL), (4104, 250, DOTS), (7002, 2000, ()), (4201, 2000, ()))
 RENDER = Path(__file__).resolve().parents[1] / "render" / "render.py"
 
 # Term -> sign that its weight is held to: 1, more of it never lowers the probability; -1, never

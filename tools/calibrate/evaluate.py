@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How honest and how useful scores are, on pictures of which the truth is known.
 
-    python3 tools/calibrate/evaluate.py --program build/serialeye --work build/evaluate [--seed 7002]
+    python3 tools/calibrate/evaluate.py --program build/serialeye --work build/evaluate [--seed 7003]
     python3 tools/calibrate/evaluate.py --run READINGS.jsonl --pictures DIR
 
 The first renders the test set (seed 7001, 2,000 pictures, in portions; none of them takes part in
@@ -126,7 +126,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--program", type=Path)
     parser.add_argument("--work", type=Path, help="folder for the test set and its readings")
     parser.add_argument("--seed", type=int, default=SEED,
-                        help="of the test set (default %(default)s; a second one is 7002)")
+                        help="of the test set (default %(default)s; a second one is 7003)")
     parser.add_argument("--run", type=Path, action="append", default=[])
     parser.add_argument("--pictures", type=Path, action="append", default=[])
     parser.add_argument("--max-error", type=float, default=0.002)

@@ -1,0 +1,137 @@
+/*
+ * What makes a code doubtful that may not be the one that was asked for, however clear it is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "label_builder.h"
+#include "serial/evidence.h"
+
+static struct label label;
+
+/* The first reading of what the label holds, which must be `text`. */
+static const struct ser_reading *find_first(const char *text)
+{
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), text);
+    return &label.found.readings[0];
+}
+
+static void expect(enum evidence_term term, const char *line, const char *text, double value)
+{
+    label_init(&label, 0);
+    label_line(&label, 100, 100, line);
+    const struct ser_reading *reading = find_first(text);
+    if (reading->evidence[term] < value - 1e-6 || reading->evidence[term] > value + 1e-6)
+        fail_msg("\"%s\": %s is %g, expected %g", line, evidence_name(term),
+                 reading->evidence[term], value);
+    if (value > 0)
+        assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+    label_free(&label);
+}
+
+/* Single letters and "ID" are what is left of other words. */
+static void test_vague_words(void **state)
+{
+    (void)state;
+    expect(EVIDENCE_VAGUE, "E-N: 823-58717-53", "823-58717-53", 1);
+    expect(EVIDENCE_VAGUE, "ID: JAC5WXC37", "JAC5WXC37", 1);
+    expect(EVIDENCE_VAGUE, "S/N: JAC5WXC37", "JAC5WXC37", 0);
+    expect(EVIDENCE_VAGUE, "No. 48071623", "48071623", 0);
+    expect(EVIDENCE_VAGUE, "JAC5WXC37", "JAC5WXC37", 0);
+}
+
+/* A colon that no known word stands before. */
+static void test_words_that_were_not_read(void **state)
+{
+    (void)state;
+    expect(EVIDENCE_UNREAD, ":UD7010-807", "UD7010-807", 1);
+    expect(EVIDENCE_UNREAD, "Qwxjk : UD7010-807", "UD7010-807", 1);
+    expect(EVIDENCE_UNREAD, "UD7010-807", "UD7010-807", 0);
+    expect(EVIDENCE_UNREAD, "S/N: UD7010-807", "UD7010-807", 0);
+    expect(EVIDENCE_UNREAD, "S/N : UD7010-807", "UD7010-807", 0);
+    expect(EVIDENCE_UNREAD, "12:30 UD7010-807", "UD7010-807", 0);
+}
+
+/* The same in a box of its own, and where the code was taken from its barcode. */
+static void test_colon_in_a_box_of_its_own(void **state)
+{
+    static const float places[][2] = {{300, 100}, {300, 200}, {900, 100}};
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        for (int barcode = 0; barcode < 2; barcode++) {
+            label_init(&label, 0);
+            label_line(&label, places[i][0], places[i][1], ":");
+            label_line(&label, 400, 100, "UD7010-807");
+            if (barcode)
+                label_barcode(&label, 400, 140, "code128", "UD7010-807");
+            const struct ser_reading *reading = find_first("UD7010-807");
+            assert_float_equal((float)reading->evidence[EVIDENCE_UNREAD], i == 0, 1e-6F);
+            if (i == 0)
+                assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+            label_free(&label);
+        }
+}
+
+/* Two codes that the same word may announce, one beside and one below it. */
+static void test_a_word_that_two_codes_share(void **state)
+{
+    (void)state;
+    for (int both = 0; both < 2; both++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, "Serial No.");
+        label_line(&label, 620, 100, "TKH126845");
+        if (both)
+            label_line(&label, 100, 128, "BRB6378DVL");
+        assert_int_equal(label_find(&label), SE_OK);
+        const struct ser_reading *reading = &label.found.readings[0];
+        assert_float_equal((float)reading->evidence[EVIDENCE_SHARED], (float)both, 0.3F);
+        if (both)
+            assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+        label_free(&label);
+    }
+}
+
+/* The rest of a code in a box of its own, right behind or before it: not what is a space away, in
+ * another row, of other height, or no piece of a code. */
+static void test_a_line_cut_in_two(void **state)
+{
+    static const struct {
+        float x, y;
+        const char *text;
+        float torn;
+    } others[] = {{222, 100, "9592", 1}, {208, 100, "9592", 1}, {240, 100, "9592", 0},
+                  {222, 140, "9592", 0}, {222, 100, "kg", 0},   {222, 100, "QWERTZUI", 0},
+                  {44, 100, "5914", 1},  {25, 100, "5914", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 70, "Serial No.");
+        label_line(&label, 100, 100, "B91451639");
+        label_line(&label, others[i].x, others[i].y, others[i].text);
+        const struct ser_reading *reading = find_first("B91451639");
+        if ((float)reading->evidence[EVIDENCE_TORN] != others[i].torn)
+            fail_msg("%s at %g, %g: %g", others[i].text, (double)others[i].x, (double)others[i].y,
+                     reading->evidence[EVIDENCE_TORN]);
+        if (others[i].torn > 0)
+            assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+        label_free(&label);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vague_words),
+        cmocka_unit_test(test_words_that_were_not_read),
+        cmocka_unit_test(test_colon_in_a_box_of_its_own),
+        cmocka_unit_test(test_a_word_that_two_codes_share),
+        cmocka_unit_test(test_a_line_cut_in_two),
+    };
+    return cmocka_run_group_tests_name("serial choice", tests, NULL, NULL);
+}
