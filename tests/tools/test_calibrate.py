@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tools" / "calibrate"))
 try:
     import numpy as np
 
+    import ablate
     import calibrate
     import evaluate
     import model
@@ -85,6 +86,23 @@ class TestFit(unittest.TestCase):
         for term, value in (calibrate.READ_BY_HAND | calibrate.READ_REMOVED).items():
             self.assertAlmostEqual(weights.read[term], value, msg=term)
         self.assertTrue((np.diff(curve.log_odds) >= 0).all())
+
+
+class TestAblation(unittest.TestCase):
+    def test_tables_are_whole_again_afterwards(self) -> None:
+        readings = [sample(i, i % 9 > 0, fits=float(i % 3), clear=float(i % 7)) for i in range(60)]
+        before = [dict(table) for table in ablate.TABLES]
+        p = ablate.without(("fits", "later-1", "zero"), readings, set(), calibrate.Knobs())
+        self.assertEqual(before, [dict(table) for table in ablate.TABLES])
+        self.assertIn("later-1", calibrate.LATER)
+        self.assertEqual(len(p), len(readings))
+        whole = ablate.without((), readings, set(), calibrate.Knobs())
+        self.assertFalse(np.allclose(p, whole))
+
+    def test_every_term_of_a_group_is_one(self) -> None:
+        known = {n for table in ablate.TABLES for n in table} | set(calibrate.LATER)
+        for name, terms in ablate.ABOUT.items():
+            self.assertLessEqual(set(terms), known, name)
 
 
 if __name__ == "__main__":

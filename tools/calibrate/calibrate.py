@@ -46,7 +46,7 @@ CHOICE = {
     "looks": 1, "cut": 1, "fits": 1, "serial": 1, "bare": -1, "known": 1,
     "alone": -1, "twice": 1, "short": -1, "edge": -1, "close": -1, "tight": -1,
     "digits": -1, "network": -1, "trade": -1, "part": -1, "else": -1,
-    "sole": 1}
+    "sole": 1, "vague": -1, "unread": -1, "shared": -1}
 # Terms that share the weight of another: an asset tag is announced as well as a serial number.
 SHARED = {"device": "serial"}
 # … and that its characters are those that are printed:
@@ -57,13 +57,14 @@ LATER = ("later-1", "later-2", "later-3")
 # Taken off by hand, over what the fit says: what the pictures of the fit cannot tell. A network
 # address read without fault says nothing of whether a serial number was overlooked, a part number
 # is never what was asked for, and most codes that are neither first nor of a device are not what
-# anybody asked for; of two asset numbers in one picture one is something else.
+# anybody asked for; of two asset numbers in one picture one is something else. `near`,
+# `vague`, `unread` and `shared` are rare, and most codes that have them are right or misread for other reasons.
 REMOVED = {"network": -5.0, "part": -2.0, "later-1": -6.0, "later-2": -1.0,
-           "later-3": -5.0}
+           "later-3": -5.0, "near": -2.0, "vague": -3.0, "unread": -3.0, "shared": -3.0}
 # The same of the characters: what only a rule makes of them is not sure, though it mostly is right. Nor is
 # what was told narrowly from a look-alike, though most such codes are right: given to the fit, they would
 # draw `clear` down and the constant up, until a mistake of three agreeing cuts looks sure again.
-READ_REMOVED = {"forced": -2.0, "narrow": -2.0, "twin": -5.0, "zero": -3.5}
+READ_REMOVED = {"forced": -2.0, "narrow": -3.0, "twin": -7.0, "zero": -5.0}
 # Set by hand, and given to the fit: what the pictures hold too little of. A good word is worth more
 # than a vague one. Places that nothing proves to belong together rarely do. Further readings that
 # say something else speak against where the code was cut, too; a clear first reading is so rarely
@@ -77,8 +78,8 @@ READ_REMOVED = {"forced": -2.0, "narrow": -2.0, "twin": -5.0, "zero": -3.5}
 # is damaged, and none of these may be outweighed by characters that are clear. What a barcode says, too, was
 # asked for unless an edge cuts both, and a word for serial numbers that announces something else asks for
 # that: each is worth 4, where the fit takes from them what a single picture costs it.
-CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0, "glued": -2.0, "near": -5.0,
-                  "bars": 4.0, "asked": -4.0, "vague": -4.0, "unread": -6.0, "shared": -4.0}
+CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0, "glued": -2.0, "near": -3.0,
+                  "bars": 4.0, "asked": -4.0}
 READ_BY_HAND = {"joint": 0.1, "repair": 1.0, "dispute": -2.0, "gap": -6.0, "lacks": -8.0,
                 "cover": -8.0, "torn": -8.0, "masked": -8.0}
 # Not fitted: the weight that the program needs.
@@ -102,6 +103,8 @@ class Knobs:
     photo_weight: float = 3.0
     knots: tuple[float, ...] = (-5.0, -2.0, 0.0, 2.0, 3.0, 3.5, 4.0)
     limit: float = 7.6
+    margin: float = 0.25
+    margin_from: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -222,7 +225,10 @@ def fit_curve(readings: list[Sample], sums: Array, photos: set[str], knobs: Knob
 
     Beyond what the curve says, a reading is wrong with the probability that the limit leaves, for
     reasons that no term shows: a mistake counts for the curve as much as the curve explains it
-    (expectation maximisation, Dempster, Laird, Rubin 1977)."""
+    (expectation maximisation, Dempster, Laird, Rubin 1977).
+
+    Where the last mistakes end is chance, and the steps are there: the knots from `margin_from` on are
+    moved up by `margin`."""
     chosen = np.array([s.place == 0 for s in readings])
     x, knots = sums[chosen], np.array(knobs.knots)
     bends = np.clip(x[:, None] - knots[:-1], 0, np.diff(knots))
@@ -241,7 +247,8 @@ def fit_curve(readings: list[Sample], sums: Array, photos: set[str], knobs: Knob
         explained = wrong / (wrong + unseen * (1 - wrong))
     values = found.bias + np.concatenate(([0], np.cumsum(found.weights * np.diff(knots))))
     end = max(knobs.limit - values[-1], 0.01)
-    return _limited(Curve(np.append(knots, knots[-1] + end), np.append(values, values[-1] + end)),
+    moved = knots + np.where(knots >= knobs.margin_from, knobs.margin, 0.0)
+    return _limited(Curve(np.append(moved, moved[-1] + end), np.append(values, values[-1] + end)),
                     knobs.limit)
 
 
