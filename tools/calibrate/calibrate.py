@@ -60,27 +60,27 @@ LATER = ("later-1", "later-2", "later-3")
 # anybody asked for; of two asset numbers in one picture one is something else. `near`,
 # `vague`, `unread` and `shared` are rare, and most codes that have them are right or misread for other reasons.
 REMOVED = {"network": -5.0, "part": -2.0, "later-1": -6.0, "later-2": -1.0,
-           "later-3": -5.0, "near": -2.0, "vague": -3.0, "unread": -3.0, "shared": -3.0}
+           "later-3": -6.0, "near": -2.0, "vague": -3.0, "unread": -3.0, "shared": -3.0}
 # The same of the characters: what only a rule makes of them is not sure, though it mostly is right. Nor is
 # what was told narrowly from a look-alike, though most such codes are right: given to the fit, they would
 # draw `clear` down and the constant up, until a mistake of three agreeing cuts looks sure again.
 READ_REMOVED = {"forced": -2.0, "narrow": -3.0, "twin": -7.0, "zero": -5.0}
-# Set by hand, and given to the fit: what the pictures hold too little of. A good word is worth more
-# than a vague one. Places that nothing proves to belong together rarely do. Further readings that
-# say something else speak against where the code was cut, too; a clear first reading is so rarely
-# contradicted in these pictures that the fit alone would take no notice of the further ones. A
-# correction (by a pattern, a list, a format) costs what it is unlikelier than what was read; a
-# barcode that says something else is a witness against the text. A word with no gap before the code may
-# be a part of it. Before a number that names the device in another way comes any serial number: another
-# code that comes near one was the answer in 4 of 4 pictures. A hole in even print, something
-# solid or what may be another piece right beside it, or a code that is a known format's but for a few
-# symbols, means that some are hidden, marks that stand for characters say so: hardly any picture of the fit
-# is damaged, and none of these may be outweighed by characters that are clear. What a barcode says, too, was
-# asked for unless an edge cuts both, and a word for serial numbers that announces something else asks for
-# that: each is worth 4, where the fit takes from them what a single picture costs it.
+# Set by hand, and given to the fit: what the pictures hold too little of. A good word is worth more than a
+# vague one. Places that nothing proves to belong together rarely do. Further readings that say something else
+# speak against where the code was cut, too; a clear first reading is so rarely contradicted in these pictures
+# that the fit alone would take no notice of the further ones. A correction (by a pattern, a list, a format)
+# costs what it is unlikelier than what was read; a barcode that says something else is a witness against the
+# text, and no clearness outweighs it. A word with no gap before the code may be a part of it. Before a number
+# that names the device in another way comes any serial number: another code that comes near one was the
+# answer in 4 of 4 pictures. A hole in even print, something solid or what may be another piece right beside
+# it, or a code that is a known format's but for a few symbols, means that some are hidden, marks that stand
+# for characters say so: hardly any picture of the fit is damaged, and none of these may be outweighed by
+# characters that are clear. What a barcode says, too, was asked for unless an edge cuts both, and a word for
+# serial numbers that announces something else asks for that: each is worth 4, where the fit takes from them
+# what a single picture costs it.
 CHOICE_BY_HAND = {"anchor": 0.3, "joined": -6.0, "against": -2.0, "glued": -2.0, "near": -3.0,
                   "bars": 4.0, "asked": -4.0}
-READ_BY_HAND = {"joint": 0.1, "repair": 1.0, "dispute": -2.0, "gap": -6.0, "lacks": -8.0,
+READ_BY_HAND = {"joint": 0.1, "repair": 1.0, "dispute": -8.0, "gap": -6.0, "lacks": -8.0,
                 "cover": -8.0, "torn": -8.0, "masked": -8.0}
 # Not fitted: the weight that the program needs.
 FIXED = {"read": 1.0, "top": 1.0}
