@@ -5,7 +5,7 @@
  *   plain DETECTOR RECOGNIZER [SIDE [THREADS]] < LIST      LIST: paths of pictures, one a line
  *
  * SIDE: of the detector's input, 640 as in the first look of `read`. Prints a JSON object: the
- * fastest of five runs of each picture in milliseconds, from bytes in memory to text, and their
+ * fastest of three runs of each picture in milliseconds, from bytes in memory to text, and their
  * median and mean. Matrix products in bfloat16 where the processor has it, as `read` does. Exit
  * status 1 when a picture fails.
  */
@@ -21,7 +21,7 @@
 #include "ocr/detect.h"
 #include "ocr/recognize.h"
 
-enum { FIRST_SIDE = 640, WANT_SIDE = 2000, MOST_BYTES = 512 << 20, RUNS = 5, MOST_PICTURES = 4096 };
+enum { FIRST_SIDE = 640, WANT_SIDE = 2000, MOST_BYTES = 512 << 20, RUNS = 3, MOST_PICTURES = 4096 };
 static const struct img_limits limits = {.max_pixels = 64000000, .max_side = 16384};
 
 struct plain {
@@ -156,6 +156,14 @@ int main(int argc, char **argv)
         return 2;
     }
     int failed = 1;
+    if (argc > 3 && (atoi(argv[3]) < 64 || atoi(argv[3]) > 4096)) {
+        fputs("plain: SIDE is 64 to 4096\n", stderr);
+        return 2;
+    }
+    if (argc > 4 && (atoi(argv[4]) < 0 || atoi(argv[4]) > 256)) {
+        fputs("plain: THREADS is 0, as many as there are, to 256\n", stderr);
+        return 2;
+    }
     plain.side = argc > 3 ? atoi(argv[3]) : FIRST_SIDE;
     if (open_all(&plain, argv[1], argv[2], argc > 4 ? atoi(argv[4]) : 0, &err) == SE_OK)
         failed = time_all(&plain);

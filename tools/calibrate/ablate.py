@@ -6,7 +6,7 @@
 
 A GROUP is terms with commas between ("zero,twin"); without any, every term that has a weight by
 itself, and the groups of ABOUT. Readings are those of `--work`, as calibrate.py made them. Prints a
-table in Markdown: left out by tenths (photographs by sixths), which is faster than what calibrate.py
+table in Markdown: left out by fifths (photographs by thirds), which is faster than what calibrate.py
 does, at max_error 0.002.
 """
 
@@ -36,7 +36,7 @@ ABOUT = {
     "words that are not known": ("vague", "unread"),
     "later readings": ("later-1", "later-2", "later-3"),
 }
-FOLDS, PARTS_OF_PHOTOS = 10, 6
+FOLDS, PARTS_OF_PHOTOS = 5, 3
 TABLES = (calibrate.CHOICE, calibrate.READ, calibrate.SHARED, calibrate.CHOICE_BY_HAND,
           calibrate.READ_BY_HAND, calibrate.READ_REMOVED, calibrate.REMOVED)
 
