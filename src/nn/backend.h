@@ -97,7 +97,7 @@ struct nn_plan {
     int32_t step_count;
     int threads; /* of the pool that will run it */
     /* The buffer of the output; -1: every tensor is looked at afterwards (tests), so none may be
-     * left out. A backend may leave out a tensor that one other step of its group alone reads. */
+     * left out. A backend may leave out a tensor that other steps of its group alone read. */
     int32_t output_buffer;
     void *state; /* the backend's own, for the plan as a whole; NULL at first */
     const struct nn_observer *observer; /* of the run; NULL: none */

@@ -17,7 +17,7 @@ struct readers {
     bool plain;   /* all of them read their input before the next step begins */
 };
 
-/* Steps of these run on their own, never band by band with those behind them. */
+/* Steps of these run on their own, or in groups that leave out a result others of them read. */
 static bool runs_alone(enum nn_op op)
 {
     return op == NN_OP_CONV || op == NN_OP_MAXPOOL;

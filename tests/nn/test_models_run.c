@@ -150,6 +150,13 @@ static void test_fused(void **state)
     model_run_end(&run);
 }
 
+/* Is the stem, its first layer and those that read it, one group? */
+static bool has_stem_group(const struct model_run *run)
+{
+    const struct nn_step *first = nn_exec_planned(run->exec)->plan.steps;
+    return first->op == NN_OP_CONV && first->group == 3;
+}
+
 /* Groups of steps that leave out what is between them, and groups in all. */
 static int count_groups(const struct model_run *run, int *leaving_out)
 {
@@ -185,6 +192,8 @@ static void test_bands(void **state)
             assert_true(difference(want, got, count) < 1e-5);
             count_groups(&whole, &leaving_out);
             assert_int_equal(leaving_out, 0);
+            assert_false(has_stem_group(&whole));
+            assert_true(has_stem_group(&one));
             assert_true(count_groups(&one, &leaving_out) >= 3);
             assert_true(leaving_out >= 2);
             for (int threads = 2; threads <= 3; threads++) {

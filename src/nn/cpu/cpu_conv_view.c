@@ -67,6 +67,13 @@ static size_t floats_of(const struct view_layout *l)
     return (size_t)l->rows * row_of(l) / 2;
 }
 
+size_t cpu_view_floats(const struct cpu_kernels *kernels, const struct nn_step *step,
+                       int64_t outputs)
+{
+    const struct view_layout l = layout_of(kernels, step, outputs);
+    return floats_of(&l);
+}
+
 void cpu_view_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                    struct cpu_need *need)
 {

@@ -6,6 +6,8 @@
  *   DWCONV ─────────────────> GAP
  *             GEMM or FFN ──> GAP     a band is some pixels
  *
+ * and those of cpu_stem.c.
+ *
  * What a DWCONV makes for the linear layer behind it lies in the thread's scratch, one band of it,
  * and is never written to memory. A GAP sums a band when it has just been made; its end (the sum of
  * the partial sums) follows when all bands are done.
@@ -180,6 +182,9 @@ int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int3
                    se_error *err)
 {
     struct nn_step *step = &plan->steps[first];
+    int status;
+    if (cpu_stem_plan(kernels, plan, first, err, &status))
+        return status;
     const int32_t count = find_group(plan, first);
     if (count == 1)
         return SE_OK;
@@ -236,6 +241,10 @@ static void work_dwconv(const struct cpu_job *job, const struct group *g, int64_
 void cpu_group_work(const struct cpu_job *job, size_t piece, int thread)
 {
     const struct nn_step *step = job->step;
+    if (step->op == NN_OP_CONV) {
+        cpu_stem_work(job, piece, thread);
+        return;
+    }
     const struct group g = group_of(step, step->group);
     const int64_t all = pixels_of_image(&g), band = step->tune[CPU_TUNE_ROWS];
     const int64_t bands = (int64_t)cpu_pieces_of(all, band);

@@ -54,6 +54,11 @@ int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int3
 /* One band of the group whose first step is job->step. */
 void cpu_group_work(const struct cpu_job *job, size_t piece, int thread);
 
+/* The same for the group of cpu_stem.c; false: there is none here. *status as that of the above. */
+bool cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
+                   se_error *err, int *status);
+void cpu_stem_work(const struct cpu_job *job, size_t piece, int thread);
+
 /* Bytes of scratch from floats: sets scratch_bytes and two of tune. SE_ERR_LIMIT. */
 int cpu_set_scratch(const struct nn_plan *plan, struct nn_step *step, const struct cpu_need *need,
                     se_error *err);
@@ -72,6 +77,9 @@ void cpu_wino_work(const struct cpu_job *job, size_t piece, float *scratch);
 /* CONV of a node for which cpu_pack_is_view says yes (cpu_conv_view.c). */
 void cpu_view_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
                    struct cpu_need *need);
+/* Floats of scratch for pieces of so many rows of output. */
+size_t cpu_view_floats(const struct cpu_kernels *kernels, const struct nn_step *step,
+                       int64_t outputs);
 void cpu_view_work(const struct cpu_job *job, size_t piece, float *scratch);
 
 /* Chunks of columns of a SELECT, for all rows one after the other: of as many pieces each. */
