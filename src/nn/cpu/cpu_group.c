@@ -19,6 +19,7 @@
  */
 #include "base/status.h"
 #include "nn/cpu/cpu_step.h"
+#include "nn/tensor.h"
 
 enum {
     GROUP_BANDS = 48,             /* bands of an image, about: enough to share among threads */
@@ -49,17 +50,9 @@ static struct group group_of(const struct nn_step *first, int32_t count)
     return g;
 }
 
-static int64_t floats_of(const struct nn_tensor *t)
-{
-    int64_t count = 1;
-    for (int i = 0; i < t->rank; i++)
-        count *= t->dims[i];
-    return count;
-}
-
 static int64_t floats_of_image(const struct nn_tensor *t)
 {
-    return floats_of(t) / t->dims[0];
+    return nn_tensor_count(t) / t->dims[0];
 }
 
 /* Does no step but `reader`, as its x, touch the buffer of what `maker` makes? */
@@ -87,7 +80,8 @@ static bool takes_rows(const struct nn_plan *plan, const struct nn_step *dwconv,
     return is_linear(linear) && !cpu_has(&linear->in[NN_IN_SCALE]) && x->buffer == made->buffer &&
            x->offset == made->offset && made->strides[2] == made->dims[3] &&
            x->dims[2] == made->dims[3] && x->strides[1] == made->dims[3] &&
-           floats_of(x) == floats_of(made) && floats_of_image(made) >= GROUP_LEAST_FLOATS &&
+           nn_tensor_count(x) == nn_tensor_count(made) &&
+           floats_of_image(made) >= GROUP_LEAST_FLOATS &&
            (x->dims[0] == 1 || x->dims[1] == made->dims[1] * made->dims[2]) &&
            is_read_once(plan, dwconv, linear);
 }
@@ -97,8 +91,8 @@ static bool is_mean_of(const struct nn_step *gap, const struct nn_step *step)
 {
     const struct nn_tensor *x = &gap->in[NN_IN_X], *made = &step->out;
     return gap->op == NN_OP_GAP && x->buffer == made->buffer && x->offset == made->offset &&
-           floats_of(x) == floats_of(made) && x->dims[3] == made->dims[made->rank - 1] &&
-           floats_of_image(x) >= GROUP_LEAST_FLOATS;
+           nn_tensor_count(x) == nn_tensor_count(made) &&
+           x->dims[3] == made->dims[made->rank - 1] && floats_of_image(x) >= GROUP_LEAST_FLOATS;
 }
 
 /* How many steps from `first` on make a group; 1: none. */

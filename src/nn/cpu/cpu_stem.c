@@ -5,18 +5,22 @@
  *         └─> CONV
  *
  * The first CONV's rows, with those below that the windows of the others see, lie in the thread's
- * scratch and are never written to memory. Rows at the border of two bands are computed twice.
+ * scratch and are never written to memory. Rows at the border of two bands are computed twice. The
+ * input must live until the others are made, so for large inputs, whose tensors decide how much
+ * memory a network takes, there is no such group.
  *
  *   scratch, for each thread: [rows of the first CONV][scratch of a CONV]
  */
 #include "base/status.h"
 #include "nn/cpu/cpu_step.h"
+#include "nn/tensor.h"
 
 enum {
     STEM_STEPS = 3,
     STEM_ROWS = 8,         /* rows of a band, at most … */
     STEM_BANDS = 4,        /* … and bands of an image, at least */
     STEM_FLOATS = 1 << 17, /* of the first CONV's rows, about: a quarter of 2 MB */
+    STEM_MOST = 3 << 20,   /* floats that the first CONV makes, all images together */
 };
 
 static bool is_same_tensor(const struct nn_tensor *a, const struct nn_tensor *b)
@@ -64,9 +68,9 @@ static bool is_stem(const struct cpu_kernels *kernels, const struct nn_plan *pla
     const struct nn_step *s = &plan->steps[first];
     return plan->step_count - first >= STEM_STEPS && plan->output_buffer != -1 &&
            s[0].op == NN_OP_CONV && s[1].op == NN_OP_MAXPOOL && s[2].op == NN_OP_CONV &&
-           s[0].out.buffer >= 0 && slides_down(&s[1], s) && slides_down(&s[2], s) &&
-           works_by_rows(kernels, s) && works_by_rows(kernels, s + 2) &&
-           is_read_inside(plan, first);
+           s[0].out.buffer >= 0 && nn_tensor_count(&s[0].out) <= STEM_MOST &&
+           slides_down(&s[1], s) && slides_down(&s[2], s) && works_by_rows(kernels, s) &&
+           works_by_rows(kernels, s + 2) && is_read_inside(plan, first);
 }
 
 /* Rows below its own that a band needs of the first CONV. */
