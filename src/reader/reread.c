@@ -27,8 +27,8 @@ static const double CHOSEN = 0.8;
 /* However long a line, its ends move by at most this much of its height when it is turned. */
 static const float MOST_SHIFT = 0.15F;
 /* Of a line that holds more than the code, so many heights on either side of it are read, too: its
- * neighbours show where it ends. */
-static const float BESIDE = 3;
+ * neighbours, one or two, show where it ends. */
+static const float BESIDE = 1;
 
 /* How a line is cut out: its height times `across`, longer by `along` heights at each end, turned
  * by `turn` (in radians, clockwise). */

@@ -11,7 +11,7 @@
 bool reread_is_in_doubt(const struct ser_reading *reading);
 
 /* What of a line (first side: the text's top) is read again for a reading on it, in parts of its
- * length, 0 … 1: the code with three heights of the line on either side; all of it where the code
+ * length, 0 … 1: the code with one height of the line on either side; all of it where the code
  * is not on this line alone. */
 void reread_extent(const struct quad *line, const struct ser_reading *reading, float *from,
                    float *to);

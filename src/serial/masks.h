@@ -8,8 +8,7 @@
 #include "serial/work.h"
 
 /* Do marks that stand for characters lie right beside the candidate, or letters that do in it, or
- * does it end in a dash? A
- * single `*` on either side is none: so Code 39 is printed. */
+ * does it end in a dash? A single `*` on either side is none: so Code 39 is printed. */
 bool masks_hide(const struct work *work, const struct work_cand *cand);
 
 #endif

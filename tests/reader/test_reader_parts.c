@@ -720,20 +720,20 @@ static void test_reread_takes_what_is_round_the_code(void **state)
     struct ser_reading reading = {.line_count = 1,
                                   .quad = {{500, 50}, {700, 50}, {700, 70}, {500, 70}}};
     reread_extent(&line, &reading, &from, &to);
-    assert_true(fabsf(from - 0.34F) < 1e-4F && fabsf(to - 0.66F) < 1e-4F);
+    assert_true(fabsf(from - 0.38F) < 1e-4F && fabsf(to - 0.62F) < 1e-4F);
     /* The same, turned by 90 degrees: down the picture. */
     const struct quad down = {{{70, 100}, {70, 1100}, {50, 1100}, {50, 100}}};
     const struct ser_reading below = {.line_count = 1,
                                       .quad = {{70, 500}, {70, 700}, {50, 700}, {50, 500}}};
     reread_extent(&down, &below, &from, &to);
-    assert_true(fabsf(from - 0.34F) < 1e-4F && fabsf(to - 0.66F) < 1e-4F);
+    assert_true(fabsf(from - 0.38F) < 1e-4F && fabsf(to - 0.62F) < 1e-4F);
     reading.line_count = 2;
     reread_extent(&line, &reading, &from, &to);
     assert_true(from == 0 && to == 1);
     reading.line_count = 1;
     reading.quad[0][0] = reading.quad[3][0] = 110; /* up to its beginning, and no further */
     reread_extent(&line, &reading, &from, &to);
-    assert_true(from == 0 && fabsf(to - 0.66F) < 1e-4F);
+    assert_true(from == 0 && fabsf(to - 0.62F) < 1e-4F);
     const struct quad point = {{{5, 5}, {5, 5}, {5, 5}, {5, 5}}};
     reread_extent(&point, &reading, &from, &to);
     assert_true(from == 0 && to == 1);
