@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/median.h"
 #include "image/decode.h"
 #include "nn/backend.h"
 #include "nn/cpu/cpu_detect.h"
@@ -114,12 +115,6 @@ static int time_picture(struct plain *p, const char *path, double *least, se_err
     return status;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* How many pictures failed. */
 static int time_all(struct plain *p)
 {
@@ -139,8 +134,7 @@ static int time_all(struct plain *p)
         sum += times[count++];
     }
     free(line);
-    qsort(times, count, sizeof(times[0]), by_size);
-    const double median = count > 0 ? (times[(count - 1) / 2] + times[count / 2]) / 2 : 0;
+    const double median = count > 0 ? median_of(times, count) : 0;
     printf("{\"pictures\": %zu, \"failed\": %d, \"threads\": %d, \"ms_median\": %.3f, "
            "\"ms_mean\": %.3f}\n",
            count, failed, pool_size(p->pool), median, count > 0 ? sum / (double)count : 0);

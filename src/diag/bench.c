@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/median.h"
 #include "base/pool.h"
 #include "image/draw.h"
 #include "image/png_write.h"
@@ -92,12 +93,6 @@ int bench_peak(const se_settings *settings, int threads, double *gflops, se_erro
 
 /* ---- one network ---------------------------------------------------------------------------- */
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The same noise in -1 … 1 on every machine. */
 static void fill_with_noise(float *x, size_t count)
 {
@@ -122,10 +117,8 @@ static int time_runs(struct nn_exec *exec, struct bench_network *bench,
         FORWARD_IF_ERROR(nn_exec_run(exec, &budget, err));
         ms[i] = 1e-6 * (double)(clock_now_ns() - start);
     }
-    const size_t count = (size_t)bench->iterations;
-    qsort(ms, count, sizeof(*ms), by_size);
+    bench->ms_median = median_of(ms, (size_t)bench->iterations);
     bench->ms_min = ms[0];
-    bench->ms_median = (ms[(count - 1) / 2] + ms[count / 2]) / 2;
     bench->gflop = 1e-9 * nn_exec_flop(exec);
     bench->gflops = 1e3 * bench->gflop / bench->ms_min;
     return nn_exec_device_ms(exec, &bench->ms_device, err);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/median.h"
 #include "nn/gpu_info.h"
 #include "nn/nn.h"
 #include "reader/reader.h"
@@ -39,12 +40,6 @@ int bench_pair(const se_settings *settings, bool use_gpu, struct bench_pair *pai
 
 /* ---- pictures ------------------------------------------------------------------------------- */
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static int time_all(se_reader *reader, const struct bench_pictures *pictures, int iterations,
                     const struct se_cancel *cancel, double *ms, struct bench_side *out,
                     se_error *err)
@@ -65,8 +60,7 @@ static int time_all(se_reader *reader, const struct bench_pictures *pictures, in
     }
     for (int s = 0; s < STAGE_COUNT; s++)
         out->mean.stages[s].ns /= (int64_t)pictures->count;
-    qsort(ms, pictures->count, sizeof(*ms), by_size);
-    out->ms_median = (ms[(pictures->count - 1) / 2] + ms[pictures->count / 2]) / 2;
+    out->ms_median = median_of(ms, pictures->count);
     return SE_OK;
 }
 

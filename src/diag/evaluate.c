@@ -13,6 +13,7 @@
 
 #include "base/budget.h"
 #include "base/file.h"
+#include "base/median.h"
 #include "base/pool.h"
 #include "reader/settings.h"
 
@@ -270,12 +271,6 @@ bool eval_is_miss(const struct eval_row *row)
 
 /* ---- figures -------------------------------------------------------------------------------- */
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 int eval_count(const struct eval *eval, const char *kind, struct eval_counts *out, se_error *err)
 {
     *out = (struct eval_counts){.ms_median = NAN, .ms_mean = NAN};
@@ -303,8 +298,7 @@ int eval_count(const struct eval *eval, const char *kind, struct eval_counts *ou
         }
     }
     if (timed > 0) {
-        qsort(ms, timed, sizeof(*ms), by_size);
-        out->ms_median = (ms[(timed - 1) / 2] + ms[timed / 2]) / 2;
+        out->ms_median = median_of(ms, timed);
         out->ms_mean = sum / (double)timed;
     }
     free(ms);

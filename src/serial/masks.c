@@ -1,7 +1,5 @@
 #include "serial/masks.h"
 
-#include <string.h>
-
 /* Marks and letters in a row from which on they stand for others. A small x among capitals is rare,
  * a capital one is a symbol like others. */
 enum { LEAST_STARS = 2, LEAST_DOTS = 3, LEAST_SMALL_X = 2, LEAST_X = 3 };
@@ -22,17 +20,16 @@ static bool is_space_at(const struct work_text *text, size_t at)
     return fold_class(text->chars[at].c) == FOLD_SPACE;
 }
 
-/* Marks in the places before `at`, going back to at most a space between them and the code. */
-static bool hides_before(const struct work_text *text, size_t at)
+/* Marks in the places from `at` on to one side (`way`: 1 or -1), behind at most a space. */
+static bool has_marks(const struct work_text *text, size_t at, int way)
 {
+    const size_t step = (size_t)way; /* before the first place comes one past the last */
     size_t stars = 0;
-    if (at > 0 && is_space_at(text, at - 1))
-        at--;
-    while (at > 0 && is_star(text->chars[at - 1].c)) {
+    if (at < text->count && is_space_at(text, at))
+        at += step;
+    for (; at < text->count && is_star(text->chars[at].c); at += step)
         stars++;
-        at--;
-    }
-    return stars >= LEAST_STARS || (at > 0 && is_blob(text->chars[at - 1].c));
+    return stars >= LEAST_STARS || (at < text->count && is_blob(text->chars[at].c));
 }
 
 /* A dash at the end of a code joins it to what an edge or a shadow hides. */
@@ -45,20 +42,11 @@ static bool ends_in_dash(const struct work_text *text, size_t at)
 /* The same from `at` on, where dots count as well: before a code they lead to it from its word. */
 static bool hides_behind(const struct work_text *text, size_t at)
 {
-    size_t stars = 0, dots = 0;
-    if (ends_in_dash(text, at))
-        return true;
+    size_t dots = 0;
     while (at + dots < text->count && text->chars[at + dots].c == '.')
         dots++;
-    if (dots >= LEAST_DOTS || (at < text->count && text->chars[at].c == 0x2026))
-        return true;
-    if (at < text->count && is_space_at(text, at))
-        at++;
-    while (at < text->count && is_star(text->chars[at].c)) {
-        stars++;
-        at++;
-    }
-    return stars >= LEAST_STARS || (at < text->count && is_blob(text->chars[at].c));
+    return ends_in_dash(text, at) || dots >= LEAST_DOTS ||
+           (at < text->count && text->chars[at].c == 0x2026) || has_marks(text, at, 1);
 }
 
 /* Letters x in a row, as they were printed. */
@@ -80,7 +68,7 @@ bool masks_hide(const struct work *work, const struct work_cand *cand)
         const struct work_piece *piece = &cand->pieces[i];
         const struct work_text *text = &work->texts[piece->line];
         if (!text->symbology &&
-            (hides_before(text, piece->begin) || hides_behind(text, piece->end)))
+            (has_marks(text, piece->begin - 1, -1) || hides_behind(text, piece->end)))
             return true;
     }
     return has_crosses(cand->raw);

@@ -176,9 +176,9 @@ int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int3
                    se_error *err)
 {
     struct nn_step *step = &plan->steps[first];
-    int status;
-    if (cpu_stem_plan(kernels, plan, first, err, &status))
-        return status;
+    FORWARD_IF_ERROR(cpu_stem_plan(kernels, plan, first, err));
+    if (step->group > 1)
+        return SE_OK;
     const int32_t count = find_group(plan, first);
     if (count == 1)
         return SE_OK;
@@ -210,16 +210,22 @@ int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int3
     return SE_OK;
 }
 
+void cpu_part_work(const struct cpu_job *job, struct nn_step *part, const struct cpu_need *need,
+                   float *scratch)
+{
+    part->tune[CPU_TUNE_ROWS] = need->rows;
+    const struct cpu_job own = {job->kernels, part, part->packed, job->observer};
+    for (size_t i = 0; i < need->pieces; i++)
+        cpu_op_of(part)->work(&own, i, scratch);
+}
+
 static void work_linear(const struct cpu_job *job, const struct nn_step *linear, int64_t row,
                         int64_t rows, float *x, float *scratch)
 {
     struct nn_step part = linear_part(linear, row, rows, x);
     struct cpu_need need = {0};
     cpu_op_of(linear)->plan(job->kernels, &part, &need);
-    part.tune[CPU_TUNE_ROWS] = need.rows;
-    const struct cpu_job own = {job->kernels, &part, linear->packed, job->observer};
-    for (size_t i = 0; i < need.pieces; i++)
-        cpu_op_of(linear)->work(&own, i, scratch);
+    cpu_part_work(job, &part, &need, scratch);
 }
 
 static void work_dwconv(const struct cpu_job *job, const struct group *g, int64_t image,

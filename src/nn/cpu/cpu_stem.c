@@ -92,14 +92,15 @@ static int64_t plan_rows(const struct nn_step *stem)
     return cpu_most(rows, 1);
 }
 
-/* Rows [y, y + rows) of an image of a CONV as a step of its own; out: those rows, dense; NULL:
- * where the step has them. */
-static struct nn_step conv_part(const struct nn_step *conv, int64_t image, int64_t y, int64_t rows,
+/* Rows [y, y + rows) of an image of what a step makes, as a step of its own; out: those rows,
+ * dense; NULL: where the step has them. */
+static struct nn_step rows_part(const struct nn_step *step, int64_t image, int64_t y, int64_t rows,
                                 float *out)
 {
-    struct nn_step part = *conv;
+    struct nn_step part = *step;
     struct nn_tensor *x = &part.in[NN_IN_X];
-    const int64_t top = y * conv->attr.stride[0] - conv->attr.pad[0], first = cpu_most(top, 0);
+    const int64_t top = y * step->attr.stride[0] - step->attr.pad[0];
+    const int64_t first = cpu_least(cpu_most(top, 0), x->dims[1]); /* below it there are zeros */
     part.attr.pad[0] = (int32_t)(first - top);
     x->dims[0] = part.out.dims[0] = 1;
     x->dims[1] -= first;
@@ -142,38 +143,33 @@ static struct cpu_need plan_part(const struct cpu_kernels *kernels, const struct
     return need;
 }
 
-bool cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
-                   se_error *err, int *status)
+int cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
+                  se_error *err)
 {
     struct nn_step *stem = &plan->steps[first];
-    *status = SE_OK;
     if (!is_stem(kernels, plan, first))
-        return false;
+        return SE_OK;
     const int64_t height = stem->out.dims[1], rows = plan_rows(stem);
     struct cpu_need need = {.pieces = 0};
     /* A part needs the less the lower it is: the highest of all. */
     const int64_t seen = cpu_least(rows + rows_below(stem), height);
-    const struct nn_step a = conv_part(stem, 0, 0, seen, NULL);
-    struct nn_step b = conv_part(&stem[2], 0, 0, rows, NULL);
+    const struct nn_step a = rows_part(stem, 0, 0, seen, NULL);
+    struct nn_step b = rows_part(&stem[2], 0, 0, rows, NULL);
     read_band(&b, NULL, seen);
     const size_t of_a = plan_part(kernels, &a).per_thread, of_b = plan_part(kernels, &b).per_thread;
     need.per_thread = floats_of_rows(stem, seen) + (of_a > of_b ? of_a : of_b);
     stem->group = STEM_STEPS;
     for (int32_t i = 1; i < STEM_STEPS; i++)
         stem[i].scratch_bytes = 0;
-    *status = cpu_set_scratch(plan, stem, &need, err);
     stem->tune[CPU_TUNE_ROWS] = rows;
     stem->tune[CPU_TUNE_PIECES] = stem->out.dims[0] * (int64_t)cpu_pieces_of(height, rows);
-    return true;
+    return cpu_set_scratch(plan, stem, &need, err);
 }
 
 static void work_part(const struct cpu_job *job, struct nn_step *part, float *scratch)
 {
     const struct cpu_need need = plan_part(job->kernels, part);
-    part->tune[CPU_TUNE_ROWS] = need.rows;
-    const struct cpu_job own = {job->kernels, part, part->packed, NULL};
-    for (size_t i = 0; i < need.pieces; i++)
-        cpu_op_of(part)->work(&own, i, scratch);
+    cpu_part_work(job, part, &need, scratch);
 }
 
 void cpu_stem_work(const struct cpu_job *job, size_t piece, int thread)
@@ -187,10 +183,10 @@ void cpu_stem_work(const struct cpu_job *job, size_t piece, int thread)
     float *band = (float *)stem->scratch +
                   thread * stem->tune[CPU_TUNE_THREAD_BYTES] / (int64_t)sizeof(float);
     float *scratch = band + floats_of_rows(stem, seen);
-    struct nn_step part = conv_part(stem, image, y, seen, band);
+    struct nn_step part = rows_part(stem, image, y, seen, band);
     work_part(job, &part, scratch);
     for (int i = 1; i < STEM_STEPS; i++) {
-        part = conv_part(&stem[i], image, y, rows, NULL);
+        part = rows_part(&stem[i], image, y, rows, NULL);
         read_band(&part, band, seen);
         work_part(job, &part, scratch);
     }

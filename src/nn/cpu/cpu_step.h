@@ -53,10 +53,13 @@ int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int3
                    se_error *err);
 /* One band of the group whose first step is job->step. */
 void cpu_group_work(const struct cpu_job *job, size_t piece, int thread);
+/* Does a part of one of the group's steps, planned as `need` says, on this thread. */
+void cpu_part_work(const struct cpu_job *job, struct nn_step *part, const struct cpu_need *need,
+                   float *scratch);
 
-/* The same for the group of cpu_stem.c; false: there is none here. *status as that of the above. */
-bool cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
-                   se_error *err, int *status);
+/* The same for the group of cpu_stem.c; `group` of the first step stays 1 where there is none. */
+int cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
+                  se_error *err);
 void cpu_stem_work(const struct cpu_job *job, size_t piece, int thread);
 
 /* Bytes of scratch from floats: sets scratch_bytes and two of tune. SE_ERR_LIMIT. */
