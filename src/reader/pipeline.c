@@ -22,6 +22,7 @@
 #include "image/ops.h"
 #include "reader/closer.h"
 #include "reader/look.h"
+#include "reader/picture.h"
 #include "reader/reread.h"
 #include "reader/treated.h"
 
@@ -41,6 +42,9 @@ enum { VOTED_READINGS = 3 };
 
 /* Text lower than this in the detector's input may have neighbours that it does not find. */
 static const float LOW_TEXT = 14;
+/* Where all lines are higher than this in the detector's input (capitals of 7 pixels), enlarged
+ * pixels show no more of them. */
+static const float ENLARGED_TEXT = 18;
 /* A closer look makes text this high there, and enlarges by so much against the fast look, at most
  * and at least. */
 static const float CLOSER_TEXT = 24, CLOSER_MOST = 4, CLOSER_LEAST = 1.2F;
@@ -174,15 +178,28 @@ static int closer_looks(struct search *search, const struct look_seen *seen, flo
     return SE_OK;
 }
 
+/* Height of lines in pixels of the upright picture. */
+static bool any_line_lower(const struct merge *merge, float height)
+{
+    for (size_t i = 0; i < merge->line_count; i++)
+        if (picture_line_height(&merge->lines[i].quad) < height)
+            return true;
+    return false;
+}
+
 /* Looks at the whole picture again, at higher resolutions, each one only where it shows enough more
- * than the one before, then closer at what they saw; `scale` is that of the fast look. */
+ * than the one before, then closer at what they saw; `scale` is that of the fast look. Pixels are
+ * enlarged only where some text is low. */
 static int larger_looks(struct search *search, float scale, se_error *err)
 {
     static const char *const names[] = {"middle", "full"};
-    const struct detect_params params[] = {params_of_side(LINES_SIDE), full_params(search)};
+    struct detect_params params[] = {params_of_side(LINES_SIDE), full_params(search)};
     struct look_seen seen;
+    const float fast = scale;
     bool any = false;
     for (int i = 0; i < 2; i++) {
+        if (!any_line_lower(&search->merge, ENLARGED_TEXT / fast))
+            params[i].max_upscale = 1;
         const float next = scale_of(search, &params[i]);
         if (next < LARGER_LEAST * scale || !may_look(search, i ? LOOK_FULL : LOOK_MIDDLE))
             continue;
