@@ -317,10 +317,11 @@ int merge_set_again(struct merge *merge, const struct text_line *again, size_t c
     return find_readings(merge, false, err);
 }
 
-/* Kinds that nothing else in a picture outranks. */
-static bool names_a_device(enum ser_kind kind)
+/* Is it of a kind that nothing else in a picture outranks? */
+static bool names_a_device(const struct ser_reading *reading)
 {
-    return kind == SER_SERIAL || kind == SER_VIN || kind == SER_CONTAINER;
+    return (reading->kind == SER_SERIAL && !reading->second) || reading->kind == SER_VIN ||
+           reading->kind == SER_CONTAINER;
 }
 
 bool merge_is_plausible(const struct merge *merge)
@@ -338,7 +339,7 @@ bool merge_is_convincing(const struct merge *merge)
     if (found->count == 0 || (found->unanswered && found->readings[0].kind != SER_SERIAL))
         return false;
     const struct ser_reading *best = &found->readings[0];
-    if (names_a_device(best->kind))
+    if (names_a_device(best))
         return best->score >= CALIBRATED_SCORE || merge_is_plausible(merge);
     return best->kind == SER_CODE && best->score >= BARE_SCORE;
 }
@@ -346,10 +347,10 @@ bool merge_is_convincing(const struct merge *merge)
 bool merge_is_answered(const struct merge *merge)
 {
     /* What nothing announces is not the answer before all has been read. */
-    if (!merge_is_convincing(merge) || !names_a_device(merge->found.readings[0].kind))
+    if (!merge_is_convincing(merge) || !names_a_device(&merge->found.readings[0]))
         return false;
     for (size_t i = 1; i < merge->found.count; i++)
-        if (names_a_device(merge->found.readings[i].kind) &&
+        if (names_a_device(&merge->found.readings[i]) &&
             evidence_plain_score(merge->found.readings[i].evidence) >= RIVAL_SCORE)
             return false;
     return true;

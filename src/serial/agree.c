@@ -8,7 +8,7 @@ static const float BARCODE_AGREES = 1.5F, REPEATED = 0.8F;
 static const float DISPUTED = -0.7F; /* text and barcode of one place differ a little */
 static const float EXPRESS_AGREES = 4.0F;
 
-enum { BARCODES_MAX = 256, TAG_LENGTH = 7, SHARE_LENGTH = 6, ALIKE_LENGTH = 8 };
+enum { BARCODES_MAX = 256, COPIES_MAX = 256, TAG_LENGTH = 7, SHARE_LENGTH = 6, ALIKE_LENGTH = 8 };
 
 /* ---- the same code -------------------------------------------------------------------------- */
 
@@ -81,6 +81,33 @@ static void join(struct hypothesis *items, size_t count)
     rank_add(best, EVIDENCE_PLACES, best->repeated ? REPEATED : 0);
 }
 
+/* Does `other`, a text of its own, stand at several places, too? */
+static bool is_copied_beside(const struct hypothesis *h, const struct hypothesis *other)
+{
+    return other->repeated && !strstr(other->repair.key, h->repair.key) &&
+           !strstr(h->repair.key, other->repair.key);
+}
+
+/* Where several texts stand at two places, as on chips of one kind, a code that nothing announces
+ * is no number of its own for that. */
+static void forget_copies(struct hypothesis **items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct hypothesis *h = items[i];
+        if (!h->repeated || rank_is_announced(h))
+            continue;
+        for (size_t k = 0, seen = 0; k < count && seen < COPIES_MAX && !h->copied; k++) {
+            seen += items[k]->repeated;
+            h->copied = is_copied_beside(h, items[k]);
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        if (items[i]->copied) {
+            items[i]->repeated = false;
+            rank_add(items[i], EVIDENCE_PLACES, -REPEATED);
+        }
+}
+
 size_t agree_join(struct hypothesis *items, size_t count, struct hypothesis **out)
 {
     size_t distinct = 0;
@@ -93,6 +120,7 @@ size_t agree_join(struct hypothesis *items, size_t count, struct hypothesis **ou
         out[distinct++] = &items[i];
         i += same;
     }
+    forget_copies(out, distinct);
     return distinct;
 }
 

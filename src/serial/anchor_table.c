@@ -30,6 +30,7 @@ const struct anchor_row anchor_rows[] = {
     /* número de série, numero di serie, numéro de série */
     {"n/s", SAYS_SERIAL, MEDIUM, ANCHOR_UPPER},
     {"s no", SAYS_SERIAL, MEDIUM, C},
+    {"s nr", SAYS_SERIAL, MEDIUM, C},
     {"sn", SAYS_SERIAL, STRONG, N | ANCHOR_MAYBE | ANCHOR_UPPER},
     {"sl", SAYS_SERIAL, STRONG, NN},
     {"s#", SAYS_SERIAL, STRONG, 0},

@@ -521,6 +521,13 @@ static size_t word_before(const struct matcher *m, size_t begin, char word[16])
     return length;
 }
 
+/* Does what stands right before `begin` look like the rest of a word: a dash ("-Nr."), or one or
+ * two letters ("l No.")? `length` letters of a word stand there. */
+static bool is_rest(const struct matcher *m, size_t begin, size_t length)
+{
+    return (length > 0 && length < 3) || (length == 0 && begin > 0 && m->fold[begin - 1] == '-');
+}
+
 static bool is_one_of(const char *word, const char *const *list)
 {
     for (; *list; list++)
@@ -544,13 +551,18 @@ static void qualify(const struct matcher *m, const struct pattern *p, size_t beg
                                         "rpm", "v",   "a",  "w",  NULL};
     char word[16];
     const size_t length = word_before(m, begin, word);
-    if (anchor->says != SAYS_SERIAL || length == 0)
+    const bool weak = anchor->weight < 3.5F && p->letters > 1;
+    if (anchor->says != SAYS_SERIAL)
         return;
-    if (anchor->weight < 3.5F && p->letters > 1 && length >= 3 && !is_one_of(word, units) &&
-        !is_one_of(word, wholes)) {
+    anchor->weak = weak;
+    anchor->rest = weak && is_rest(m, begin, length) && !is_one_of(word, units);
+    if (length == 0)
+        return;
+    if (weak && length >= 3 && !is_one_of(word, units) && !is_one_of(word, wholes)) {
         anchor->says = SAYS_OTHER;
     } else if (is_one_of(word, parts)) {
         anchor->weight -= 1.5F;
+        anchor->of_part = true;
     } else if (is_one_of(word, wholes)) {
         anchor->weight += 0.5F;
     }

@@ -63,30 +63,38 @@ static float way_out(float x, float y, float ux, float uy, float width, float he
     return fminf(across, down);
 }
 
-/* May an edge of the picture cut the code: a piece touches it, or another character would have no
- * room between them? The nearer the edge, the likelier. */
-static double nearness_of_edge(const struct work *work, const struct work_cand *cand)
+/* May an edge of the picture cut characters [begin, end) of a line: they touch it, or another one
+ * would have no room between them? The nearer the edge, the likelier. */
+static double nearness_of_edge(const struct work *work, size_t line, size_t begin, size_t end)
 {
     const float width = (float)work->input->width, height = (float)work->input->height;
+    const struct work_text *text = &work->texts[line];
+    const struct work_frame *f = &text->frame;
+    float quad[4][2];
+    double most = 0;
+    if (text->symbology || !f->valid)
+        return 0;
+    work_quad(text, begin, end, quad);
+    for (int k = 0; k < 4; k++) {
+        const float sign = k == 1 || k == 2 ? 1 : -1;
+        const float *p = quad[k], *across = quad[3 - k];
+        const float x = (p[0] + across[0]) / 2, y = (p[1] + across[1]) / 2;
+        if (is_outside(p[0] - EDGE_PIXELS, p[1] - EDGE_PIXELS, width, height) ||
+            is_outside(p[0] + EDGE_PIXELS, p[1] + EDGE_PIXELS, width, height))
+            return 1;
+        const float room = way_out(x, y, sign * f->ux, sign * f->uy, width, height) / f->h;
+        most = fmax(most, within((double)((EDGE_PART - room) / EDGE_STEP), 0, 1));
+    }
+    return most;
+}
+
+/* The same of any piece of a code. */
+static double nearness_of_code(const struct work *work, const struct work_cand *cand)
+{
     double most = 0;
     for (size_t i = 0; i < cand->piece_count; i++) {
         const struct work_piece *piece = &cand->pieces[i];
-        const struct work_text *text = &work->texts[piece->line];
-        const struct work_frame *f = &text->frame;
-        float quad[4][2];
-        if (text->symbology || !f->valid)
-            continue;
-        work_quad(text, piece->begin, piece->end, quad);
-        for (int k = 0; k < 4; k++) {
-            const float sign = k == 1 || k == 2 ? 1 : -1;
-            const float *p = quad[k], *across = quad[3 - k];
-            const float x = (p[0] + across[0]) / 2, y = (p[1] + across[1]) / 2;
-            if (is_outside(p[0] - EDGE_PIXELS, p[1] - EDGE_PIXELS, width, height) ||
-                is_outside(p[0] + EDGE_PIXELS, p[1] + EDGE_PIXELS, width, height))
-                return 1;
-            const float room = way_out(x, y, sign * f->ux, sign * f->uy, width, height) / f->h;
-            most = fmax(most, within((double)((EDGE_PART - room) / EDGE_STEP), 0, 1));
-        }
+        most = fmax(most, nearness_of_edge(work, piece->line, piece->begin, piece->end));
     }
     return most;
 }
@@ -238,12 +246,16 @@ static bool is_glued(const struct hypothesis *h)
     return anchor->may_be_value || (stroke && h->cand->pieces[0].begin == anchor->end);
 }
 
-/* "N: 823-58717-53" may be the end of "E-N.:", "ID: JACZWXC3Y" of "FCC ID:". */
-static bool is_vague(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+/* "N: 823-58717-53" may be the end of "E-N.:", "ID: JACZWXC3Y" of "FCC ID:", "l No.: WMP54G" of
+ * "Model No.:", as "No." at an edge of the picture may be. */
+static bool is_vague(const struct work *work, const struct hypothesis *h,
+                     const double e[EVIDENCE_TERMS])
 {
     const struct work_anchor *anchor = h->cand->anchor;
-    return anchor && e[EVIDENCE_ANCHOR] > SAID && anchor->says == SAYS_SERIAL &&
-           (anchor->name[1] == '\0' || strcmp(anchor->name, "id") == 0);
+    if (!anchor || !(e[EVIDENCE_ANCHOR] > SAID) || anchor->says != SAYS_SERIAL)
+        return false;
+    return anchor->name[1] == '\0' || strcmp(anchor->name, "id") == 0 || anchor->rest ||
+           (anchor->weak && nearness_of_edge(work, anchor->line, anchor->begin, anchor->end) >= 1);
 }
 
 /* How the places of the picture compare. */
@@ -299,7 +311,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_BARS] = h->agreed && !network && !trade &&
                        (e[EVIDENCE_ANCHOR] > SAID || e[EVIDENCE_KNOWN] > 0 || !h->contested);
     e[EVIDENCE_UNREAD] = e[EVIDENCE_ANCHOR] < SAID_PLAINLY && unread_word_before(work, h->cand);
-    e[EVIDENCE_VAGUE] = is_vague(h, e);
+    e[EVIDENCE_VAGUE] = is_vague(work, h, e);
     e[EVIDENCE_SHARED] = within(CLEAR_LEAD + (double)h->shared, 0, 1);
     e[EVIDENCE_FITS] = within(e[EVIDENCE_FORMAT], -10, e[EVIDENCE_PROVEN] > 0 ? 10 : FITS_MOST);
     e[EVIDENCE_DISPUTE] = h->disputed != NULL;
@@ -312,7 +324,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_SMALL] = 0;
     if (!text->symbology && text->frame.valid)
         e[EVIDENCE_SMALL] = within(log2(SMALL_HEIGHT / (double)fmaxf(text->frame.h, 1)), 0, 3);
-    e[EVIDENCE_EDGE] = nearness_of_edge(work, h->cand);
+    e[EVIDENCE_EDGE] = nearness_of_code(work, h->cand);
     measure_twins(h, e);
     e[EVIDENCE_LOOKS] = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY ? within(e[EVIDENCE_SHAPE], -10, 10) : 0;
     e[EVIDENCE_DIGITS] = is_digits(h) && e[EVIDENCE_ANCHOR] <= SAID;

@@ -31,7 +31,8 @@ enum format_flags {
     FORMAT_MIXED = 64,    /* needs at least one letter and one digit */
     FORMAT_SERVICE_TAG = 128, /* only next to the words "service tag", or with a maker's word */
     FORMAT_GROUPS = 256,      /* printed in groups: counts over spaces too */
-    FORMAT_MAKER = 512        /* only where a word of its maker stands in the picture */
+    FORMAT_MAKER = 512,       /* only where a word of its maker stands in the picture */
+    FORMAT_SECOND = 1024      /* of a device that mostly has a serial number besides */
 };
 
 enum { FORMAT_EXAMPLES = 4 };

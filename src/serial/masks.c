@@ -32,11 +32,13 @@ static bool has_marks(const struct work_text *text, size_t at, int way)
     return stars >= LEAST_STARS || (at < text->count && is_blob(text->chars[at].c));
 }
 
-/* A dash at the end of a code joins it to what an edge or a shadow hides. */
+/* A dash at the end of a code, or a stroke at the end of its line, joins it to what an edge or a
+ * shadow hides. */
 static bool ends_in_dash(const struct work_text *text, size_t at)
 {
-    return at < text->count && (text->chars[at].c == '-' || text->chars[at].c == 0x2010) &&
-           (at + 1 == text->count || is_space_at(text, at + 1));
+    const uint32_t c = at < text->count ? text->chars[at].c : 0;
+    const bool last = at + 1 == text->count;
+    return (c == '/' && last) || ((c == '-' || c == 0x2010) && (last || is_space_at(text, at + 1)));
 }
 
 /* The same from `at` on, where dots count as well: before a code they lead to it from its word. */

@@ -24,7 +24,8 @@ static const float AS_ASKED = 4.0F;         /* fits the user's pattern, or is on
 static const float FIRST_OF_ALL = 50.0F;    /* before all that the user did not ask for */
 static const float OF_ANOTHER_KIND = -6.0F; /* digits that are an IMEI or EAN by all their looks */
 static const float FAINT = 0.1F;            /* links up to this say nothing: the word is far away */
-static const float VAGUE = 3.6F; /* anchors up to this ("No.", "ID") may announce any kind */
+static const float PART_CAP = 1.5F; /* what a part's number comes to in the order, at most */
+static const float VAGUE = 3.6F;    /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256 };
 
@@ -329,8 +330,10 @@ static float kind_cap(enum ser_kind kind)
 
 static float rank_of(const struct hypothesis *h)
 {
-    return fminf(h->logit, kind_cap(h->kind)) + 0.02F * fminf(h->logit, 10) +
-           0.5F * logf(fmaxf(h->certain, 1e-4F)) + (h->rule ? FIRST_OF_ALL : 0);
+    const bool of_part = h->cand->anchor && h->cand->anchor->of_part;
+    return fminf(h->logit, fminf(kind_cap(h->kind), of_part ? PART_CAP : INFINITY)) +
+           0.02F * fminf(h->logit, 10) + 0.5F * logf(fmaxf(h->certain, 1e-4F)) +
+           (h->rule ? FIRST_OF_ALL : 0);
 }
 
 void rank_add(struct hypothesis *h, enum evidence_term term, float value)
@@ -496,6 +499,11 @@ int rank_compare(const void *a, const void *b)
     if (x->rank != y->rank)
         return x->rank > y->rank ? -1 : 1;
     return strcmp(x->repair.key, y->repair.key);
+}
+
+bool rank_is_announced(const struct hypothesis *hypothesis)
+{
+    return hypothesis->cand->anchor && hypothesis->evidence[EVIDENCE_ANCHOR] > 0;
 }
 
 bool rank_is_proven(const struct hypothesis *h)

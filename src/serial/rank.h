@@ -29,6 +29,7 @@ struct hypothesis {
     struct ser_unconstrained alone;
     enum ser_known known;
     bool repeated;   /* seen at two places */
+    bool copied;     /* was, and so were other texts, which is why it does not count */
     bool agreed;     /* text and barcode say the same */
     bool cut_before; /* a barcode has two or three letters more before it */
     bool apart; /* a word asks for a serial number here that announces no better answer: of another
@@ -56,6 +57,9 @@ int rank_compare(const void *a, const void *b);
 /* Evidence for the choice and for the characters together: what decides between understandings of
  * one place. */
 float rank_evidence(const struct hypothesis *hypothesis);
+
+/* Does a word announce it? */
+bool rank_is_announced(const struct hypothesis *hypothesis);
 
 /* Do other symbols of the picture prove those of the code: a check digit, an express service code?
  */

@@ -126,6 +126,7 @@ struct ser_reading {
     const char *why;        /* for people: the evidence, "anchor S/N beside; apple-12" */
     const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
     const char *anchor;     /* the word that announces it, static; NULL: none does */
+    bool second; /* the number of a part, or one that mostly stands beside the device's own */
     bool matches_pattern;
     struct ser_unconstrained alone;
     enum ser_known known;

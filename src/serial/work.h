@@ -67,8 +67,11 @@ struct work_anchor {
     enum work_says says;
     float weight;      /* log-odds for a code right behind it */
     bool may_be_value; /* "SN123": the letters may belong to the code */
-    const char *name;  /* the row of the anchor table, static */
-    bool answered;     /* a value stands beside, behind or below it; from links.c */
+    bool weak;         /* "No.", which other words may stand before; "l No.": their rest does */
+    bool rest;
+    bool of_part;     /* "Battery S/N" */
+    const char *name; /* the row of the anchor table, static */
+    bool answered;    /* a value stands beside, behind or below it; from links.c */
 };
 
 /* How an atom hangs on the one before it in its line. */

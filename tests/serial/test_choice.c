@@ -44,6 +44,94 @@ static void test_vague_words(void **state)
     expect(EVIDENCE_VAGUE, "S/N: JAC5WXC37", "JAC5WXC37", 0);
     expect(EVIDENCE_VAGUE, "No. 48071623", "48071623", 0);
     expect(EVIDENCE_VAGUE, "JAC5WXC37", "JAC5WXC37", 0);
+    expect(EVIDENCE_VAGUE, "l No.: WMP54G37", "WMP54G37", 1);
+    expect(EVIDENCE_VAGUE, "-Nr.: 9849220", "9849220", 1);
+    expect(EVIDENCE_VAGUE, "S-Nr.: 9849220", "9849220", 0);
+    expect(EVIDENCE_VAGUE, "230 V No. 48071623", "48071623", 0);
+}
+
+/* "No." in a box that the edge of the picture cuts, and in one that it does not. */
+static void test_a_vague_word_at_the_edge(void **state)
+{
+    (void)state;
+    for (int cut = 0; cut < 2; cut++) {
+        label_init(&label, 0);
+        label_line(&label, cut ? 0 : 200, 100, "No.:");
+        label_line(&label, 300, 100, "9849220");
+        const struct ser_reading *reading = find_first("9849220");
+        assert_float_equal((float)reading->evidence[EVIDENCE_VAGUE], (float)cut, 1e-6F);
+        if (cut)
+            assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+        label_free(&label);
+    }
+}
+
+/* What stands twice counts; not where other texts do, too, as on two chips of one kind. */
+static void test_copies(void **state)
+{
+    (void)state;
+    for (int chips = 0; chips < 2; chips++) {
+        label_init(&label, 0);
+        for (int i = 0; i < 2; i++) {
+            label_line(&label, 100, 100 + 300 * (float)i, "8506120");
+            if (chips)
+                label_line(&label, 100, 140 + 300 * (float)i, "TE1818P21");
+        }
+        assert_int_equal(label_find(&label), SE_OK);
+        for (size_t i = 0; i < label.found.count; i++)
+            assert_float_equal((float)label.found.readings[i].evidence[EVIDENCE_TWICE],
+                               (float)(1 - chips), 1e-6F);
+        assert_true(label.found.count > 0);
+        label_free(&label);
+    }
+}
+
+/* Of "Serial" it does not matter what else stands twice. */
+static void test_announced_copies(void **state)
+{
+    (void)state;
+    label_init(&label, 0);
+    for (int i = 0; i < 2; i++) {
+        label_line(&label, 100, 100 + 300 * (float)i, "Serial: 8506120");
+        label_line(&label, 100, 140 + 300 * (float)i, "TE1818P21");
+    }
+    assert_float_equal((float)find_first("8506120")->evidence[EVIDENCE_TWICE], 1, 1e-6F);
+    label_free(&label);
+}
+
+/* The number of a part, though a barcode repeats it, comes behind the device's own. */
+static void test_numbers_of_parts(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, "GPON S/N 444C4E4B20400005");
+        label_barcode(&label, 100, 130, "code128", "444C4E4B20400005");
+        if (own)
+            label_line(&label, 100, 220, "Product S/N U101104023926");
+        const struct ser_reading *reading = find_first(own ? "U101104023926" : "444C4E4B20400005");
+        assert_int_equal(reading->second, !own);
+        label_free(&label);
+    }
+}
+
+/* An identifier of optical networks that nothing announces, in print or bars. */
+static void test_identifiers_of_networks(void **state)
+{
+    (void)state;
+    for (int barcode = 0; barcode < 2; barcode++) {
+        label_init(&label, 0);
+        if (barcode)
+            label_barcode(&label, 100, 130, "code128", "HWTC22070112");
+        else
+            label_line(&label, 100, 100, "HWTC22070112");
+        assert_true(find_first("HWTC22070112")->second);
+        label_free(&label);
+    }
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "S/N: HWTC22070112");
+    assert_false(find_first("HWTC22070112")->second);
+    label_free(&label);
 }
 
 /* A colon that no known word stands before. */
@@ -128,6 +216,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vague_words),
+        cmocka_unit_test(test_a_vague_word_at_the_edge),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_announced_copies),
+        cmocka_unit_test(test_numbers_of_parts),
+        cmocka_unit_test(test_identifiers_of_networks),
         cmocka_unit_test(test_words_that_were_not_read),
         cmocka_unit_test(test_colon_in_a_box_of_its_own),
         cmocka_unit_test(test_a_word_that_two_codes_share),

@@ -197,6 +197,7 @@ static void test_marks_that_hide(void **state)
         {"Serial number: 4807A1623...", "4807A1623"},
         {"Serial number: 4807A1623\xE2\x80\xA6", "4807A1623"},
         {"S/N: 4807-1623-", "4807-1623"},
+        {"S/N: 00/000127834705/", "00/000127834705"},
         {"S/N: xx48071623", "XX48071623"},
         {"S/N: XXX48071623", "XXX48071623"},
     };
@@ -204,7 +205,7 @@ static void test_marks_that_hide(void **state)
         {"S/N: *AB48071623*", "AB48071623"}, /* Code 39 */
         {"S/N ........ AB48071623", "AB48071623"}, {"S/N: AB48071623.", "AB48071623"},
         {"S/N: XX48071623", "XX48071623"},         {"S/N # AB48071623", "AB48071623"},
-        {"S/N: AB48071623 -", "AB48071623"},
+        {"S/N: AB48071623 -", "AB48071623"},       {"S/N: AB48071623 /", "AB48071623"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
