@@ -13,8 +13,8 @@
 /* Text lower than this many pixels is small: strokes of neighbouring characters run together. */
 static const double SMALL_HEIGHT = 24;
 /* Codes with fewer symbols are short: many other words of a label are as long. A word that asks for
- * a number makes up for two, and so does a barcode that says the same: nobody puts other words into
- * one. */
+ * a number makes up for two, but "No." for digits alone, and so does a barcode that says the same:
+ * nobody puts other words into one. */
 static const double SHORT_LENGTH = 8, SHORT_MEANT = 6;
 /* Evidence from which on a word announces a code, and is no vague one. */
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
@@ -231,7 +231,8 @@ static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERM
 {
     if (e[EVIDENCE_KNOWN] > 0)
         return 0;
-    const bool meant = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY || h->agreed;
+    const bool weak = h->cand->anchor && h->cand->anchor->weak && !is_digits(h);
+    const bool meant = (e[EVIDENCE_ANCHOR] >= SAID_PLAINLY && !weak) || h->agreed;
     return within((meant ? SHORT_MEANT : SHORT_LENGTH) - (double)h->repair.length, 0, 4);
 }
 

@@ -23,7 +23,9 @@ bool check_vin(const char *key, size_t length)
                                    5, 0, 7, 0, 9, 2, 3, 4, 5, 6, 7, 8, 9};
     static const int weights[17] = {8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2};
     int sum = 0;
-    if (length != 17)
+    /* Seven zeros in a row would say nothing of the vehicle: of other numbers one in eleven passes.
+     */
+    if (length != 17 || strstr(key, "0000000"))
         return false;
     for (size_t i = 0; i < 17; i++)
         sum += weights[i] * (digit(key[i]) >= 0 ? digit(key[i]) : values[(key[i] - 'A') % 26]);

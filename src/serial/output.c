@@ -261,14 +261,6 @@ static bool lines_of(const struct work *work, const struct work_cand *cand,
     return lines != NULL;
 }
 
-/* Does a number of another kind, or of a part, mostly stand beside one of the device itself? */
-static bool is_second(const struct hypothesis *h)
-{
-    const struct work_anchor *anchor = h->cand->anchor;
-    return (anchor && anchor->of_part) ||
-           (h->format && (h->format->flags & FORMAT_SECOND) && !rank_is_announced(h));
-}
-
 static bool make_reading(const struct work *work, const struct hypothesis *h,
                          struct ser_reading *reading, struct arena *arena)
 {
@@ -278,7 +270,7 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
     double *evidence = arena_alloc(arena, EVIDENCE_TERMS, sizeof(*evidence));
     reading->evidence = evidence;
     reading->sources = h->sources;
-    reading->second = is_second(h);
+    reading->second = rank_is_second(h);
     reading->matches_pattern = h->fits_pattern;
     reading->known = h->known;
     reading->alone = h->alone;

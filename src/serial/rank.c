@@ -24,8 +24,8 @@ static const float AS_ASKED = 4.0F;         /* fits the user's pattern, or is on
 static const float FIRST_OF_ALL = 50.0F;    /* before all that the user did not ask for */
 static const float OF_ANOTHER_KIND = -6.0F; /* digits that are an IMEI or EAN by all their looks */
 static const float FAINT = 0.1F;            /* links up to this say nothing: the word is far away */
-static const float PART_CAP = 1.5F; /* what a part's number comes to in the order, at most */
-static const float VAGUE = 3.6F;    /* anchors up to this ("No.", "ID") may announce any kind */
+static const float SECOND = 1.5F; /* highest place of what a device has besides its own number */
+static const float VAGUE = 3.6F;  /* anchors up to this ("No.", "ID") may announce any kind */
 
 enum { REPAIR_EFFORT = 400000, SECRETS_MAX = 256 };
 
@@ -330,8 +330,7 @@ static float kind_cap(enum ser_kind kind)
 
 static float rank_of(const struct hypothesis *h)
 {
-    const bool of_part = h->cand->anchor && h->cand->anchor->of_part;
-    return fminf(h->logit, fminf(kind_cap(h->kind), of_part ? PART_CAP : INFINITY)) +
+    return fminf(h->logit, fminf(kind_cap(h->kind), rank_is_second(h) ? SECOND : INFINITY)) +
            0.02F * fminf(h->logit, 10) + 0.5F * logf(fmaxf(h->certain, 1e-4F)) +
            (h->rule ? FIRST_OF_ALL : 0);
 }
@@ -499,6 +498,13 @@ int rank_compare(const void *a, const void *b)
     if (x->rank != y->rank)
         return x->rank > y->rank ? -1 : 1;
     return strcmp(x->repair.key, y->repair.key);
+}
+
+bool rank_is_second(const struct hypothesis *hypothesis)
+{
+    const struct work_anchor *anchor = hypothesis->cand->anchor;
+    const struct format *format = hypothesis->format;
+    return (anchor && anchor->of_part) || (format && (format->flags & FORMAT_SECOND));
 }
 
 bool rank_is_announced(const struct hypothesis *hypothesis)

@@ -58,6 +58,9 @@ int rank_compare(const void *a, const void *b);
  * one place. */
 float rank_evidence(const struct hypothesis *hypothesis);
 
+/* Is it the number of a part, or of a kind that devices have besides their own? */
+bool rank_is_second(const struct hypothesis *hypothesis);
+
 /* Does a word announce it? */
 bool rank_is_announced(const struct hypothesis *hypothesis);
 

@@ -66,6 +66,15 @@ static void test_a_vague_word_at_the_edge(void **state)
     }
 }
 
+/* "No." asks for a number: letters make a short code that it announces a model's. */
+static void test_short_codes_with_letters(void **state)
+{
+    (void)state;
+    expect(EVIDENCE_SHORT, "No.: WMP54G", "WMP54G", 2);
+    expect(EVIDENCE_SHORT, "No.: 548201", "548201", 0);
+    expect(EVIDENCE_SHORT, "S/N: WMP54G", "WMP54G", 0);
+}
+
 /* What stands twice counts; not where other texts do, too, as on two chips of one kind. */
 static void test_copies(void **state)
 {
@@ -115,7 +124,7 @@ static void test_numbers_of_parts(void **state)
     }
 }
 
-/* An identifier of optical networks that nothing announces, in print or bars. */
+/* An identifier of optical networks, in print or bars; a serial number comes before it. */
 static void test_identifiers_of_networks(void **state)
 {
     (void)state;
@@ -130,7 +139,9 @@ static void test_identifiers_of_networks(void **state)
     }
     label_init(&label, 0);
     label_line(&label, 100, 100, "S/N: HWTC22070112");
-    assert_false(find_first("HWTC22070112")->second);
+    assert_true(find_first("HWTC22070112")->second);
+    label_line(&label, 100, 140, "S/N: U101104023926");
+    assert_false(find_first("U101104023926")->second);
     label_free(&label);
 }
 
@@ -217,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vague_words),
         cmocka_unit_test(test_a_vague_word_at_the_edge),
+        cmocka_unit_test(test_short_codes_with_letters),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_announced_copies),
         cmocka_unit_test(test_numbers_of_parts),

@@ -59,6 +59,7 @@ static void test_check_digits(void **state)
     (void)state;
     assert_true(check_vin("11111111111111111", 17));
     assert_false(check_vin("11111111111111112", 17));
+    assert_false(check_vin("MP000000000871864", 17)); /* of COMP000000000871864, passes by chance */
     assert_true(check_iso6346("CSQU3054383", 11));
     assert_false(check_iso6346("CSUQ3054383", 11));
     assert_true(check_luhn("490154203237518", 15));
