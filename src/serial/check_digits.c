@@ -16,19 +16,25 @@ static int two(const char *key)
     return digit(key[0]) * 10 + digit(key[1]);
 }
 
+enum { VIN_ZEROS = 7 };
+
 /* 49 CFR 565.15: letters have values 1 … 9, positions have weights, modulo 11, 10 is X. */
 bool check_vin(const char *key, size_t length)
 {
     static const int values[26] = {1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4,
                                    5, 0, 7, 0, 9, 2, 3, 4, 5, 6, 7, 8, 9};
     static const int weights[17] = {8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2};
+    size_t zeros = 0;
     int sum = 0;
-    /* Seven zeros in a row would say nothing of the vehicle: of other numbers one in eleven passes.
-     */
-    if (length != 17 || strstr(key, "0000000"))
+    if (length != 17)
         return false;
-    for (size_t i = 0; i < 17; i++)
+    for (size_t i = 0; i < 17; i++) {
+        /* So many in a row say nothing of a vehicle; of other numbers one in eleven passes. */
+        zeros = key[i] == '0' ? zeros + 1 : 0;
+        if (zeros == VIN_ZEROS)
+            return false;
         sum += weights[i] * (digit(key[i]) >= 0 ? digit(key[i]) : values[(key[i] - 'A') % 26]);
+    }
     return key[8] == (sum % 11 == 10 ? 'X' : (char)('0' + sum % 11));
 }
 

@@ -65,7 +65,7 @@ enum evidence_term {
     EVIDENCE_DISPUTE, /* 1: text and barcode of its place differ by a symbol or two */
     EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3; containers: 0 */
     EVIDENCE_ALONE,   /* 1: from a barcode alone */
-    EVIDENCE_TWICE,   /* 1: stands at two places, and no other text does that names nothing */
+    EVIDENCE_TWICE, /* 1: stands at two places, and a word announces it or no other text does so */
     EVIDENCE_SHORT, /* symbols that it has less than 8, or less than 6 where a word announces it or
                        a barcode says the same, 0 … 4; of a known format: 0 */
     EVIDENCE_ODD,   /* letters I, O, Q that may be digits, 0 … 3 */
@@ -111,8 +111,8 @@ enum evidence_term {
     EVIDENCE_FITS,   /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it */
     EVIDENCE_MASKED, /* 1: marks or letters stand for characters of it, or it ends in a dash or
                         stroke, see masks.h */
-    EVIDENCE_VAGUE,  /* 1: a single letter or "ID" announces it, or "No." with the rest of a word or
-                        an  edge of the picture before it: most that end so say another thing */
+    EVIDENCE_VAGUE,  /* 1: a single letter or "ID" announces it, or "No." behind the rest of a word
+                        or at an edge of the picture: most that end so say another thing */
     EVIDENCE_UNREAD, /* 1: nothing announces it plainly, and a colon before it says that a word does
                         which was not read, see unread.h */
     EVIDENCE_SHARED, /* how near another place comes that the same word may announce: 0, from 3

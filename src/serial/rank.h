@@ -29,7 +29,7 @@ struct hypothesis {
     struct ser_unconstrained alone;
     enum ser_known known;
     bool repeated;   /* seen at two places */
-    bool copied;     /* was, and so were other texts, which is why it does not count */
+    bool copied;     /* was, which does not count: so were other texts, and no word announces it */
     bool agreed;     /* text and barcode say the same */
     bool cut_before; /* a barcode has two or three letters more before it */
     bool apart; /* a word asks for a serial number here that announces no better answer: of another

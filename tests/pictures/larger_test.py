@@ -24,7 +24,6 @@ CASES = (("high.png", 640, 480, 36, False), ("low.png", 640, 480, 6, True),
 
 
 def picture(width: int, height: int, last: int) -> object:
-    import numpy
     from PIL import Image, ImageDraw
     import fonts
     image = Image.new("RGB", (width, height), (225, 225, 222))
@@ -33,8 +32,7 @@ def picture(width: int, height: int, last: int) -> object:
         size = last if i == len(WORDS) - 1 else height * 36 // 480
         draw.text((width // 10, height * (i + 1) // 5), text, font=fonts.font("dejavu", size),
                   fill=(30, 30, 30), anchor="ls")
-    noise = numpy.random.default_rng(1).normal(0, 5, (height, width, 3))
-    return Image.fromarray(numpy.clip(numpy.asarray(image) + noise, 0, 255).astype("uint8"))
+    return program.with_noise(image)
 
 
 def main() -> int:

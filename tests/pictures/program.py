@@ -40,3 +40,12 @@ def read(program: Path, arguments: list[str], pictures: Path, out: Path) -> list
 def plain(text: str) -> str:
     """Only what counts when codes are compared."""
     return re.sub("[^A-Z0-9]", "", text.upper())
+
+
+def with_noise(image: object) -> object:
+    """The same as a camera would have it: a Pillow picture with a little noise, seeded."""
+    import numpy
+    from PIL import Image
+    pixels = numpy.asarray(image)
+    noise = numpy.random.default_rng(1).normal(0, 5, pixels.shape)
+    return Image.fromarray(numpy.clip(pixels + noise, 0, 255).astype("uint8"))

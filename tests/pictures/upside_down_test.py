@@ -25,7 +25,6 @@ PANEL = ("POWER", "RESET", "Ethernet 1", "Ethernet 2", "Do not cover the vents",
 
 
 def picture() -> object:
-    import numpy
     from PIL import Image, ImageDraw
     import fonts
     image = Image.new("RGB", (900, 700), (225, 225, 222))
@@ -37,8 +36,7 @@ def picture() -> object:
     ImageDraw.Draw(sticker).text((20, 75), "S/N: " + SERIAL, font=fonts.font("dejavu", 30),
                                  fill=(20, 20, 20), anchor="ls")
     image.paste(sticker.rotate(180), (330, 540))
-    noise = numpy.random.default_rng(1).normal(0, 5, (700, 900, 3))
-    return Image.fromarray(numpy.clip(numpy.asarray(image) + noise, 0, 255).astype("uint8"))
+    return program.with_noise(image)
 
 
 def main() -> int:
