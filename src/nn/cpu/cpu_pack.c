@@ -1,6 +1,5 @@
 #include "nn/cpu/cpu_pack.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,22 +28,31 @@ struct panels_source {
     const int32_t *columns;
 };
 
-static float panels_element(const struct panels_source *s, size_t i, size_t j)
+/* Elements (i, j) … (i, j + count) of it, where `count` more columns may be beyond its end. */
+static void panels_row(const struct panels_source *s, size_t i, size_t j, size_t count, float *out)
 {
-    if (i >= s->k || j >= s->n || (s->rows && s->rows[i] == NO_ROW))
-        return 0.0f;
-    const ptrdiff_t row = s->rows ? (ptrdiff_t)s->rows[i] : (ptrdiff_t)i * s->k_step;
-    return s->source[row + (s->columns ? s->columns[j] : (ptrdiff_t)j) * s->n_step];
+    const bool none = i >= s->k || (s->rows && s->rows[i] == NO_ROW);
+    const size_t inside = none ? 0 : s->n - j < count ? s->n - j : count;
+    const float *row =
+        none ? NULL : s->source + (s->rows ? (ptrdiff_t)s->rows[i] : (ptrdiff_t)i * s->k_step);
+    for (size_t at = 0; at < inside; at++)
+        out[at] = row[(s->columns ? s->columns[j + at] : (ptrdiff_t)(j + at)) * s->n_step];
+    for (size_t at = inside; at < count; at++)
+        out[at] = 0;
 }
 
-/* The nearest number of bfloat16, halves to even; its bits are the upper half of a float's. */
+/* The nearest number of bfloat16, halves to even, from the bits of a float: their upper half. */
+static uint32_t bf16_of_bits(uint32_t bits)
+{
+    const uint32_t infinite = 0x7f800000, no_sign = 0x7fffffff;
+    return (bits & no_sign) > infinite ? 0x7fc0 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
 static uint16_t bf16_of(float x)
 {
     uint32_t bits;
-    if (isnan(x))
-        return 0x7fc0;
     memcpy(&bits, &x, sizeof(bits));
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    return (uint16_t)bf16_of_bits(bits);
 }
 
 /* Where a lo follows, hi is never infinite, as in kernel_amx.h. */
@@ -67,18 +75,43 @@ static uint16_t split_lo(float x, uint16_t hi)
     return bf16_of(x - part);
 }
 
+enum { SPLIT_COLUMNS = 16, SPLIT_TILE = CPU_SPLIT_STEP * SPLIT_COLUMNS };
+
+/* Rows i and i + 1 of a tile side by side, as kernel_amx.h reads them. Tiles are of processors that
+ * store the lower half of a word first. */
+static void panels_fill_pair(uint16_t *pair, const float first[SPLIT_COLUMNS],
+                             const float second[SPLIT_COLUMNS])
+{
+    uint32_t a[SPLIT_COLUMNS], b[SPLIT_COLUMNS];
+    memcpy(a, first, sizeof(a));
+    memcpy(b, second, sizeof(b));
+    for (size_t at = 0; at < SPLIT_COLUMNS; at++)
+        a[at] = bf16_of_bits(a[at]) | bf16_of_bits(b[at]) << 16;
+    memcpy(pair, a, sizeof(a));
+}
+
+/* The same as hi and, in the tile behind it, lo. */
+static void panels_fill_pair_lo(uint16_t *pair, const float first[SPLIT_COLUMNS],
+                                const float second[SPLIT_COLUMNS])
+{
+    for (size_t at = 0; at < 2 * SPLIT_COLUMNS; at++) {
+        const float x = at % 2 ? second[at / 2] : first[at / 2];
+        pair[at] = split_hi(x);
+        pair[at + SPLIT_TILE] = split_lo(x, pair[at]);
+    }
+}
+
 static void panels_fill_split(float *b, const struct panels_source *s, size_t parts)
 {
-    enum { COLUMNS = 16, TILE = CPU_SPLIT_STEP * COLUMNS };
     uint16_t *tile = (uint16_t *)(void *)b;
-    for (size_t v = 0; v < s->n; v += COLUMNS) {
-        for (size_t k = 0; k < s->k; k += CPU_SPLIT_STEP, tile += parts * TILE) {
-            for (size_t at = 0; at < TILE; at++) {
-                const size_t i = k + at / (2 * COLUMNS) * 2 + at % 2, j = v + at / 2 % COLUMNS;
-                const float x = panels_element(s, i, j);
-                tile[at] = parts == 1 ? bf16_of(x) : split_hi(x);
-                if (parts > 1)
-                    tile[at + TILE] = split_lo(x, tile[at]);
+    for (size_t v = 0; v < s->n; v += SPLIT_COLUMNS) {
+        for (size_t k = 0; k < s->k; k += CPU_SPLIT_STEP, tile += parts * SPLIT_TILE) {
+            for (size_t i = 0; i < CPU_SPLIT_STEP; i += 2) {
+                float first[SPLIT_COLUMNS], second[SPLIT_COLUMNS];
+                panels_row(s, k + i, v, SPLIT_COLUMNS, first);
+                panels_row(s, k + i + 1, v, SPLIT_COLUMNS, second);
+                (parts > 1 ? panels_fill_pair_lo : panels_fill_pair)(tile + i * SPLIT_COLUMNS,
+                                                                     first, second);
             }
         }
     }
