@@ -18,8 +18,11 @@ try:
 
     import ablate
     import calibrate
+    import changed
     import evaluate
     import model
+    import samples
+    from PIL import Image
     from samples import Sample
 except ImportError as error:
     if __name__ == "__main__":
@@ -104,6 +107,44 @@ class TestAblation(unittest.TestCase):
         known = {n for table in ablate.TABLES for n in table} | set(calibrate.LATER)
         for name, terms in ablate.ABOUT.items():
             self.assertLessEqual(set(terms), known, name)
+
+
+
+class TestChanged(unittest.TestCase):
+    """Copies of photographs."""
+
+    PICTURE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (320, 400, 3), np.uint8))
+
+    def test_ways_change_what_they_say(self) -> None:
+        for name, size in (("half", (200, 160)), ("flat", (400, 240)), ("turn-90", (320, 400)),
+                           ("tilt", (400, 320)), ("cut", (364, 285)), ("dark", (400, 320))):
+            self.assertEqual(changed.WAYS[name](self.PICTURE).size, size, name)
+        dark = np.asarray(changed.WAYS["dark"](self.PICTURE))
+        self.assertLess(dark.mean(), 0.7 * np.asarray(self.PICTURE).mean())
+        upside_down = np.asarray(changed.WAYS["turn-180"](self.PICTURE))
+        self.assertTrue(np.array_equal(upside_down, np.asarray(self.PICTURE)[::-1, ::-1]))
+
+    def test_mixtures_can_be_made_again(self) -> None:
+        once, again, other = (np.asarray(changed.mixture(seed)(self.PICTURE)) for seed in (1, 1, 2))
+        self.assertTrue(np.array_equal(once, again))
+        self.assertFalse(once.shape == other.shape and np.array_equal(once, other))
+
+    def test_copies_have_the_truth_of_their_photographs(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            photos, out = Path(folder) / "photos", Path(folder) / "out"
+            (photos / "labels").mkdir(parents=True)
+            self.PICTURE.save(photos / "labels/a.png")
+            self.PICTURE.save(photos / "labels/a.jpg")
+            (photos / "photos.tsv").write_text(
+                "file\tkind\tserial\tcodes\nlabels/a.png\tlabels\tAB\"1\tAB\"1|C2\n"
+                "labels/a.jpg\tlabels\tnone\tnone\n", encoding="utf-8")
+            changed.make(photos, out, changed.WAYS["half"])
+            truth = samples.truth_of(out)
+            self.assertEqual({name: row["serial"] for name, row in truth.items()},
+                             {"labels/a-png.jpg": 'AB"1', "labels/a-jpg.jpg": "none"})
+            for name in truth:
+                with Image.open(out / name) as copy:
+                    self.assertEqual(copy.size, (200, 160))
 
 
 if __name__ == "__main__":
