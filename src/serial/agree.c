@@ -81,6 +81,11 @@ static void join(struct hypothesis *items, size_t count)
     rank_add(best, EVIDENCE_PLACES, best->repeated ? REPEATED : 0);
 }
 
+static bool is_announced(const struct hypothesis *h)
+{
+    return h->cand->anchor && h->evidence[EVIDENCE_ANCHOR] > 0;
+}
+
 /* Does `other`, a text of its own, stand at several places, too? */
 static bool is_copied_beside(const struct hypothesis *h, const struct hypothesis *other)
 {
@@ -94,7 +99,7 @@ static void forget_copies(struct hypothesis **items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct hypothesis *h = items[i];
-        if (!h->repeated || rank_is_announced(h))
+        if (!h->repeated || is_announced(h))
             continue;
         for (size_t k = 0, seen = 0; k < count && seen < COPIES_MAX && !h->copied; k++) {
             seen += items[k]->repeated;

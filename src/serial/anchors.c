@@ -19,6 +19,8 @@ enum {
 
 /* Words up to this weight may announce anything. */
 static const float WEAK_ANCHOR = 3.0F;
+/* Anchors below this announce any number, "No.": other words before them say which. */
+static const float VAGUE_BELOW = 3.5F;
 
 /* A row made ready for matching. */
 struct pattern {
@@ -551,7 +553,7 @@ static void qualify(const struct matcher *m, const struct pattern *p, size_t beg
                                         "rpm", "v",   "a",  "w",  NULL};
     char word[16];
     const size_t length = word_before(m, begin, word);
-    const bool weak = anchor->weight < 3.5F && p->letters > 1;
+    const bool weak = anchor->weight < VAGUE_BELOW && p->letters > 1;
     if (anchor->says != SAYS_SERIAL)
         return;
     anchor->weak = weak;
@@ -591,7 +593,7 @@ static void add_anchor(struct work *work, const struct matcher *m, size_t line, 
         .may_be_value = may_be_value(m, p, match),
         .name = row->pattern,
     };
-    if (match->has_number && row->says == SAYS_SERIAL && row->weight < 3.5F)
+    if (match->has_number && row->says == SAYS_SERIAL && row->weight < VAGUE_BELOW)
         anchor->weight += 0.5F;
     qualify(m, p, begin, anchor);
 }

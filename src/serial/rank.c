@@ -507,11 +507,6 @@ bool rank_is_second(const struct hypothesis *hypothesis)
     return (anchor && anchor->of_part) || (format && (format->flags & FORMAT_SECOND));
 }
 
-bool rank_is_announced(const struct hypothesis *hypothesis)
-{
-    return hypothesis->cand->anchor && hypothesis->evidence[EVIDENCE_ANCHOR] > 0;
-}
-
 bool rank_is_proven(const struct hypothesis *h)
 {
     return h->repair.checked && (!h->format || (h->format->flags & FORMAT_SERVICE_TAG) ||

@@ -61,9 +61,6 @@ float rank_evidence(const struct hypothesis *hypothesis);
 /* Is it the number of a part, or of a kind that devices have besides their own? */
 bool rank_is_second(const struct hypothesis *hypothesis);
 
-/* Does a word announce it? */
-bool rank_is_announced(const struct hypothesis *hypothesis);
-
 /* Do other symbols of the picture prove those of the code: a check digit, an express service code?
  */
 bool rank_is_proven(const struct hypothesis *hypothesis);

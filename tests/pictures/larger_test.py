@@ -24,15 +24,10 @@ CASES = (("high.png", 640, 480, 36, False), ("low.png", 640, 480, 6, True),
 
 
 def picture(width: int, height: int, last: int) -> object:
-    from PIL import Image, ImageDraw
-    import fonts
-    image = Image.new("RGB", (width, height), (225, 225, 222))
-    draw = ImageDraw.Draw(image)
-    for i, text in enumerate(WORDS):
-        size = last if i == len(WORDS) - 1 else height * 36 // 480
-        draw.text((width // 10, height * (i + 1) // 5), text, font=fonts.font("dejavu", size),
-                  fill=(30, 30, 30), anchor="ls")
-    return program.with_noise(image)
+    sizes = [height * 36 // 480] * (len(WORDS) - 1) + [last]
+    return program.with_noise(program.panel(width, height, [
+        (width // 10, height * (i + 1) // 5, size, text)
+        for i, (size, text) in enumerate(zip(sizes, WORDS))]))
 
 
 def main() -> int:

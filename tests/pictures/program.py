@@ -42,6 +42,18 @@ def plain(text: str) -> str:
     return re.sub("[^A-Z0-9]", "", text.upper())
 
 
+def panel(width: int, height: int, lines: list[tuple[int, int, int, str]]) -> object:
+    """A Pillow picture of a light panel with dark text: left end and baseline of each line, height
+    of its font, and what it says. Needs need_renderer first."""
+    from PIL import Image, ImageDraw
+    import fonts
+    image = Image.new("RGB", (width, height), (225, 225, 222))
+    draw = ImageDraw.Draw(image)
+    for x, y, size, text in lines:
+        draw.text((x, y), text, font=fonts.font("dejavu", size), fill=(30, 30, 30), anchor="ls")
+    return image
+
+
 def with_noise(image: object) -> object:
     """The same as a camera would have it: a Pillow picture with a little noise, seeded."""
     import numpy

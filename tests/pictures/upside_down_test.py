@@ -27,11 +27,7 @@ PANEL = ("POWER", "RESET", "Ethernet 1", "Ethernet 2", "Do not cover the vents",
 def picture() -> object:
     from PIL import Image, ImageDraw
     import fonts
-    image = Image.new("RGB", (900, 700), (225, 225, 222))
-    draw = ImageDraw.Draw(image)
-    for i, text in enumerate(PANEL):
-        draw.text((60, 70 + 58 * i), text, font=fonts.font("dejavu", 28), fill=(30, 30, 30),
-                  anchor="ls")
+    image = program.panel(900, 700, [(60, 70 + 58 * i, 28, text) for i, text in enumerate(PANEL)])
     sticker = Image.new("RGB", (520, 120), (250, 250, 250))
     ImageDraw.Draw(sticker).text((20, 75), "S/N: " + SERIAL, font=fonts.font("dejavu", 30),
                                  fill=(20, 20, 20), anchor="ls")

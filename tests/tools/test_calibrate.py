@@ -109,7 +109,6 @@ class TestAblation(unittest.TestCase):
             self.assertLessEqual(set(terms), known, name)
 
 
-
 class TestChanged(unittest.TestCase):
     """Copies of photographs."""
 

@@ -28,7 +28,7 @@ struct panels_source {
     const int32_t *columns;
 };
 
-/* Elements (i, j) … (i, j + count) of it, where `count` more columns may be beyond its end. */
+/* Elements (i, j) … (i, j + count) of it; what lies outside is 0. */
 static void panels_row(const struct panels_source *s, size_t i, size_t j, size_t count, float *out)
 {
     const bool none = i >= s->k || (s->rows && s->rows[i] == NO_ROW);
@@ -121,20 +121,15 @@ void cpu_panels_fill(const struct cpu_tile *tile, float *b, const float *source,
                      ptrdiff_t k_step, ptrdiff_t n_step, const size_t *rows, const int32_t *columns)
 {
     const size_t all = (n + tile->vl - 1) / tile->vl;
+    const struct panels_source s = {source, k, n, k_step, n_step, rows, columns};
     if (tile->parts) {
-        const struct panels_source s = {source, k, n, k_step, n_step, rows, columns};
         panels_fill_split(b, &s, tile->parts);
         return;
     }
     for (size_t v = 0, vectors; v < all; v += vectors) {
         vectors = cpu_panel_vectors(tile, all - v);
-        for (size_t i = 0; i < k; i++) {
-            const float *row = source + (rows ? (ptrdiff_t)rows[i] : (ptrdiff_t)i * k_step);
-            for (size_t j = v * tile->vl; j < (v + vectors) * tile->vl; j++) {
-                const ptrdiff_t column = columns && j < n ? (ptrdiff_t)columns[j] : (ptrdiff_t)j;
-                *b++ = j < n ? row[column * n_step] : 0.0f;
-            }
-        }
+        for (size_t i = 0; i < k; i++, b += vectors * tile->vl)
+            panels_row(&s, i, v * tile->vl, vectors * tile->vl, b);
     }
 }
 
