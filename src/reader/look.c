@@ -115,14 +115,22 @@ bool search_wants_sharp(const struct search *search, const struct quad *line)
            picture_line_height(line) * picture->base_scale < SHARP_TEXT_HEIGHT;
 }
 
+/* Does full resolution show more of the line than `view` does? A view at full resolution is read
+ * itself: another rectangle would take its place (picture_sharp). */
+static bool is_read_sharp(const struct search *search, const struct view *view,
+                          const struct plan_line *line)
+{
+    return view->place.m[0] > 1 && search_wants_sharp(search, &line->upright);
+}
+
 /* The smallest rectangle round all lines of the look that are read from full resolution: it is
  * decoded once, whatever the rounds. */
-static struct rect sharp_area(const struct search *search, const struct look_plan *plan,
-                              struct quad *scratch)
+static struct rect sharp_area(const struct search *search, const struct view *view,
+                              const struct look_plan *plan, struct quad *scratch)
 {
     int count = 0;
     for (size_t i = 0; i < plan->count; i++)
-        if (search_wants_sharp(search, &plan->lines[i].upright))
+        if (is_read_sharp(search, view, &plan->lines[i]))
             scratch[count++] = plan->lines[i].upright;
     return picture_rect_round(&search->picture, scratch, count);
 }
@@ -170,14 +178,14 @@ static int read_round(struct search *search, const struct view *view, struct loo
         arena_alloc(&search->arena, plan->count, sizeof(struct plan_line *));
     if (!quads || !read || !planned)
         return search_out_of_arena(search, err);
-    const struct rect area = sharp_area(search, plan, quads);
+    const struct rect area = sharp_area(search, view, plan, quads);
     /* The coarse ones fill from the front, the sharp ones from the back. */
     size_t coarse = 0, sharp = 0;
     for (size_t i = 0; i < plan->count; i++) {
         struct plan_line *line = &plan->lines[i];
         if (line->round != round)
             continue;
-        const bool from_sharp = search_wants_sharp(search, &line->upright);
+        const bool from_sharp = is_read_sharp(search, view, line);
         const size_t at = from_sharp ? plan->count - ++sharp : coarse++;
         quads[at] = from_sharp ? line->upright : line->quad;
         planned[at] = line;

@@ -361,7 +361,8 @@ bool merge_is_settled(const struct merge *merge)
     for (size_t i = 0; i < merge->line_count; i++)
         if (merge->lines[i].score < CLEAR_LINE_SCORE)
             return false;
-    return merge_is_plausible(merge);
+    /* Where a "Device ID" stands, a serial number may stand in print that was not found. */
+    return merge_is_plausible(merge) && !merge->found.readings[0].announced_second;
 }
 
 bool merge_text_was_unclear(const struct merge *merge)

@@ -84,8 +84,8 @@ bool merge_holds_reading(const struct merge *merge, size_t first, const struct q
 /* Does the best reading lie at this place (upright pixels)? */
 bool merge_holds_answer(const struct merge *merge, const struct quad *quad);
 
-/* Was all text that was found read clearly, and is the best reading plausible?
- * Then only text that was not found can say more. */
+/* Was all text that was found read clearly, and is the best reading plausible, and none that has a
+ * better one beside it? Then only text that was not found can say more. */
 bool merge_is_settled(const struct merge *merge);
 
 /* Was there text that could not be read well, or none at all? Then another angle may help. */
