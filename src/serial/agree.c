@@ -283,8 +283,23 @@ static bool express_tag(const struct hypothesis *h, char tag[TAG_LENGTH + 1])
     return value == 0 && tag[0] != '0' && tag[0] != '\0';
 }
 
-static void prove(struct hypothesis *h, const char *tag)
+/* The row of service tags; NULL where it is left out. */
+static const struct format *service_tags(const struct work *work)
 {
+    for (size_t i = 0; i < work->format_count; i++)
+        if (work->formats[i]->flags & FORMAT_SERVICE_TAG)
+            return work->formats[i];
+    return NULL;
+}
+
+/* No other code of a label is the tag's number by chance: it is one, whatever stands beside it. */
+static void prove(const struct work *work, struct hypothesis *h, const char *tag)
+{
+    if (!h->format) {
+        h->format = service_tags(work);
+        h->kind = SER_SERIAL;
+    }
+    h->express = true;
     for (size_t i = 0; i < TAG_LENGTH; i++) {
         if (h->repair.key[i] == tag[i])
             continue;
@@ -299,7 +314,7 @@ static void prove(struct hypothesis *h, const char *tag)
     h->certain = 0.999F;
 }
 
-void agree_express(struct hypothesis *items, size_t count)
+void agree_express(const struct work *work, struct hypothesis *items, size_t count)
 {
     char tag[TAG_LENGTH + 1];
     size_t codes = 0;
@@ -314,7 +329,7 @@ void agree_express(struct hypothesis *items, size_t count)
             if (h->repair.length == TAG_LENGTH &&
                 (strcmp(h->repair.key, tag) == 0 ||
                  (tag_like && differ_by_look_alikes(h->repair.key, tag))))
-                prove(h, tag);
+                prove(work, h, tag);
         }
     }
 }

@@ -18,7 +18,7 @@ void agree_with_barcodes(const struct work *work, struct hypothesis **items, siz
 
 /* A Dell service tag, read as a number in base 36, is the express service code: where that stands
  * on the label, it proves or corrects the tag. */
-void agree_express(struct hypothesis *items, size_t count);
+void agree_express(const struct work *work, struct hypothesis *items, size_t count);
 
 /* Least number of symbols to change, add or leave out so that `part` is found within `whole`;
  * `limit` + 1 when there are more than `limit`. Both at most WORK_MAX_CODE long. */

@@ -42,6 +42,9 @@ const struct anchor_row anchor_rows[] = {
     {"s", SAYS_SERIAL, MEDIUM, C | ANCHOR_UPPER},
     {"n", SAYS_SERIAL, WEAK, C | ANCHOR_UPPER},
     {"dsn", SAYS_SERIAL, STRONG, C | ANCHOR_UPPER},
+    {"isn", SAYS_SERIAL, STRONG, C | ANCHOR_STRICT | ANCHOR_UPPER}, /* Intel */
+    /* HP: component tracking */
+    {"ct", SAYS_SERIAL, MEDIUM, C | ANCHOR_STRICT | ANCHOR_UPPER | ANCHOR_SECOND},
     {"snid", SAYS_OTHER, MEDIUM, 0},
     {"serial port", SAYS_OTHER, MEDIUM, 0},
     {"serial interface", SAYS_OTHER, MEDIUM, 0},
@@ -78,8 +81,8 @@ const struct anchor_row anchor_rows[] = {
     {"fabrication", SAYS_SERIAL, MEDIUM, NN},
     {"identification", SAYS_SERIAL, MEDIUM, NN},
     {"ident", SAYS_SERIAL, MEDIUM, NN},
-    {"unique id", SAYS_SERIAL, MEDIUM, N},
-    {"device id", SAYS_SERIAL, MEDIUM, N},
+    {"unique id", SAYS_SERIAL, MEDIUM, N | ANCHOR_SECOND},
+    {"device id", SAYS_SERIAL, MEDIUM, N | ANCHOR_SECOND},
     {"id", SAYS_SERIAL, 2.0F, NN | ANCHOR_UPPER},
     {"id", SAYS_SERIAL, 2.0F, C | ANCHOR_UPPER},
     {"no", SAYS_SERIAL, WEAK, C},
@@ -290,7 +293,6 @@ const struct anchor_row anchor_rows[] = {
     {"propriete de", SAYS_ASSET, MEDIUM, 0},
     {"propiedad de", SAYS_ASSET, MEDIUM, 0},
     {"equipment", SAYS_ASSET, MEDIUM, NN},
-    {"equipment id", SAYS_ASSET, MEDIUM, N},
     {"tag", SAYS_ASSET, MEDIUM, NN},
     {"инв", SAYS_ASSET, STRONG, NN},
     {"инвентарный номер", SAYS_ASSET, STRONG, X},
@@ -314,7 +316,7 @@ const struct anchor_row anchor_rows[] = {
     {"lan", SAYS_MAC, MEDIUM, C | ANCHOR_UPPER},
     {"wifi address", SAYS_MAC, STRONG, 0},
     {"wi fi address", SAYS_MAC, STRONG, 0},
-    {"ethernet id", SAYS_MAC, STRONG, 0},
+    {"ethernet", SAYS_MAC, STRONG, NN},
     {"ethernet address", SAYS_MAC, STRONG, X},
     {"hardware address", SAYS_MAC, STRONG, X},
     {"hw addr", SAYS_MAC, STRONG, 0},
@@ -353,6 +355,8 @@ const struct anchor_row anchor_rows[] = {
     {"(240)", SAYS_PART, STRONG, G},
     {"(241)", SAYS_PART, STRONG, G},
     /* The same for all devices of a kind */
+    {"pba", SAYS_PART, STRONG, C | ANCHOR_STRICT | ANCHOR_UPPER}, /* assembly of a board */
+    {"sa", SAYS_PART, MEDIUM, C | ANCHOR_STRICT | ANCHOR_UPPER},
     {"model", SAYS_PART, STRONG, N | G | X},
     {"model number", SAYS_PART, STRONG, X},
     {"model name", SAYS_PART, STRONG, X},

@@ -12,13 +12,16 @@ enum {
     GAP_MAX = 3, /* spaces and marks in one gap */
     WINDOW = PATTERN_MAX + 12,
     BUCKETS = 64,
-    EFFORT = 1000000,   /* far above what any photograph takes; behind it words must be exact */
+    EFFORT = 1000000, /* far above what any photograph takes; behind it words must be exact */
+    GROUPED_DIGITS = 6,
     NUMBER_UNKNOWN = 0, /* of number_end */
     NUMBER_NONE = 1
 };
 
 /* Words up to this weight may announce anything. */
 static const float WEAK_ANCHOR = 3.0F;
+/* Words of this weight name a serial number and nothing else. */
+static const float STRONG_ANCHOR = 6.0F;
 /* Anchors below this announce any number, "No.": other words before them say which. */
 static const float VAGUE_BELOW = 3.5F;
 
@@ -245,6 +248,21 @@ static bool pairs_at(const struct matcher *m, size_t at)
     return true;
 }
 
+/* Digits in groups, "99 069489", enough of them for a code. */
+static bool groups_at(const struct matcher *m, size_t at)
+{
+    int digits, length, all = 0;
+    for (; at < m->text->count; at += (size_t)length + 1) {
+        code_run(m, at, &digits, &length);
+        if (digits == 0 || digits < length)
+            break;
+        all += digits;
+        if (at + (size_t)length < m->text->count && !m->space[at + (size_t)length])
+            break;
+    }
+    return all >= GROUPED_DIGITS;
+}
+
 /* Colon, dot, number sign, or a code right away: what a word that announces a number is followed
  * by. */
 static bool announces(const struct matcher *m, size_t end, bool colon_only)
@@ -265,7 +283,7 @@ static bool announces(const struct matcher *m, size_t end, bool colon_only)
     if (c == '.' || c == '#' || c == '=' || c == 0x2116 || c == 0xB0)
         return true;
     code_run(m, at, &digits, &length);
-    return at > end && (digits >= 4 || pairs_at(m, at));
+    return at > end && (digits >= 4 || pairs_at(m, at) || groups_at(m, at));
 }
 
 /* Right behind a word that announces a serial number a letter or two before digits are its own:
@@ -289,6 +307,14 @@ static bool goes_on_in_barcode(const struct matcher *m, size_t at, size_t end)
 {
     return m->text->symbology && (word_at(m, end) || (at > 0 && m->word[at - 1])) &&
            m->word[end - 1];
+}
+
+/* A word for serial numbers in a script without spaces that goes on is another: "serial number
+ * card". */
+static bool goes_on_unspaced(const struct matcher *m, const struct pattern *pattern, size_t end)
+{
+    return pattern->unspaced && pattern->row->says == SAYS_SERIAL && word_at(m, end) &&
+           fold_is_unspaced(m->text->chars[end].c);
 }
 
 /* May the anchor end here, given what comes next? */
@@ -405,7 +431,8 @@ static bool row_matches(struct matcher *m, const struct pattern *p, size_t skip,
     if (flags & (ANCHOR_NUMBER | ANCHOR_NEEDS_NUMBER))
         out->has_number = take_number(m, &end);
     out->end = end;
-    if (!out->has_number && ((flags & ANCHOR_NEEDS_NUMBER) || !ends_well(m, p, end)))
+    if ((!out->has_number && ((flags & ANCHOR_NEEDS_NUMBER) || !ends_well(m, p, end))) ||
+        goes_on_unspaced(m, p, end))
         return false;
     const bool colon = announces(m, end, p->letters == 1 || (flags & ANCHOR_STRICT));
     const bool alone = p->letters >= 3 && !(flags & ANCHOR_STRICT) && fills_line(m, at, end);
@@ -564,10 +591,18 @@ static void qualify(const struct matcher *m, const struct pattern *p, size_t beg
         anchor->says = SAYS_OTHER;
     } else if (is_one_of(word, parts)) {
         anchor->weight -= 1.5F;
-        anchor->of_part = true;
+        anchor->second = true;
     } else if (is_one_of(word, wholes)) {
         anchor->weight += 0.5F;
     }
+}
+
+/* "Machine ID", "Device ID": devices have that besides a serial number. */
+static bool is_id(const struct matcher *m, const struct pattern *p, const struct match *match)
+{
+    return (p->row->flags & ANCHOR_SECOND) ||
+           (match->has_number && p->row->weight < STRONG_ANCHOR && match->end >= 2 &&
+            m->fold[match->end - 2] == 'i' && m->fold[match->end - 1] == 'd');
 }
 
 /* "SN123", "NR123": without a gap the letters may as well belong to the value. */
@@ -591,6 +626,7 @@ static void add_anchor(struct work *work, const struct matcher *m, size_t line, 
         .says = row->says,
         .weight = row->weight - match->cost * 1.2F - (match->cut ? 1.0F : 0.0F),
         .may_be_value = may_be_value(m, p, match),
+        .second = is_id(m, p, match),
         .name = row->pattern,
     };
     if (match->has_number && row->says == SAYS_SERIAL && row->weight < VAGUE_BELOW)

@@ -22,6 +22,7 @@ enum anchor_flags {
     ANCHOR_MAYBE = 32,       /* may belong to the value ("SN123456") */
     ANCHOR_UPPER = 64,       /* only as capitals, or with a colon behind it */
     ANCHOR_STRICT = 256,     /* with ANCHOR_COLON: a colon and nothing else will do */
+    ANCHOR_SECOND = 512,     /* devices have it besides a serial number, which comes first */
     ANCHOR_CUT = 128         /* also with its beginning cut off, at the start of a line */
 };
 

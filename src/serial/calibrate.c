@@ -263,7 +263,8 @@ static bool is_vague(const struct work *work, const struct hypothesis *h,
 static void measure_places(const struct hypothesis *h, size_t place, bool alone,
                            double e[EVIDENCE_TERMS])
 {
-    const bool otherwise = names_device(h->kind) || is_of_network(h->kind);
+    const bool otherwise =
+        names_device(h->kind) || is_of_network(h->kind) || rank_is_announced_second(h);
     e[EVIDENCE_CLOSE] = place > 0 ? 0 : within(CLEAR_LEAD + e[EVIDENCE_RIVAL], 0, 6);
     e[EVIDENCE_TIGHT] = within(CLEAR_LEAD + e[EVIDENCE_OTHER], 0, CLEAR_LEAD);
     e[EVIDENCE_NEAR] =
@@ -311,7 +312,8 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_AGREED] = h->agreed;
     e[EVIDENCE_BARS] = h->agreed && !network && !trade &&
                        (e[EVIDENCE_ANCHOR] > SAID || e[EVIDENCE_KNOWN] > 0 || !h->contested);
-    e[EVIDENCE_UNREAD] = e[EVIDENCE_ANCHOR] < SAID_PLAINLY && unread_word_before(work, h->cand);
+    e[EVIDENCE_UNREAD] =
+        e[EVIDENCE_ANCHOR] < SAID_PLAINLY && !h->express && unread_word_before(work, h->cand);
     e[EVIDENCE_VAGUE] = is_vague(work, h, e);
     e[EVIDENCE_SHARED] = within(CLEAR_LEAD + (double)h->shared, 0, 1);
     e[EVIDENCE_FITS] = within(e[EVIDENCE_FORMAT], -10, e[EVIDENCE_PROVEN] > 0 ? 10 : FITS_MOST);

@@ -208,6 +208,24 @@ static int add_span(struct work *work, size_t first, size_t last, float joint, s
     return SE_OK;
 }
 
+/* Two groups of one length, letters and digits in both, no capitals beside small letters: halves of
+ * a code, "k7vr2mxa 4hpd9qtn". */
+static int add_halves(struct work *work, size_t first, size_t end, se_error *err)
+{
+    const struct work_atom *a = &work->atoms[first];
+    const size_t symbols = symbols_of(a);
+    if (first + 1 >= end || a[1].gap != GAP_SPACE || !a[0].code || !a[1].code ||
+        symbols <= GROUP_SYMBOLS || symbols_of(&a[1]) != symbols)
+        return SE_OK;
+    for (int i = 0; i < 2; i++)
+        if (a[i].digits == 0 || a[i].letters == 0 ||
+            a[i].lower != (a[0].lower > 0 ? a[i].letters : 0))
+            return SE_OK;
+    if (first + 2 < end && a[2].gap == GAP_TIGHT)
+        return SE_OK;
+    return add_span(work, first, first + 1, -0.7F, err);
+}
+
 /* Groups joined over spaces: "EX 002 899", "12 345 678", "C02Y95LG JG5H", "8 413000 065504". */
 static int add_groups(struct work *work, size_t first, size_t begin, size_t end, se_error *err)
 {
@@ -347,8 +365,10 @@ static int find_in_text(struct work *work, const struct work_text *text, se_erro
             FORWARD_IF_ERROR(add_span(work, first, loose, year ? -1.5F : 0.2F, err));
         }
         FORWARD_IF_ERROR(add_windows(work, first, last, err));
-        if (last == first)
+        if (last == first) {
             FORWARD_IF_ERROR(add_groups(work, first, begin, end, err));
+            FORWARD_IF_ERROR(add_halves(work, first, end, err));
+        }
         if (last + 1 < end && work->atoms[last + 1].gap == GAP_COLON)
             FORWARD_IF_ERROR(add_colon_pairs(work, first, end, err));
     }

@@ -13,6 +13,7 @@ struct unit {
     struct work_piece piece;
     int right, down; /* index of a unit, NOBODY */
     bool alone;      /* the only token of its line, and no anchor there */
+    bool small;      /* has letters that are not capitals, nor look like theirs */
     size_t symbols;
 };
 
@@ -22,6 +23,16 @@ struct chains {
     int count;
     se_error *err;
 };
+
+static bool has_small_letters(const struct work_text *text, const struct work_atom *atom)
+{
+    for (size_t i = atom->begin; i < atom->end; i++) {
+        const uint32_t c = text->chars[i].c;
+        if (fold_class(c) == FOLD_LOWER && !(c < 0x80 && strchr("ckopsuvwxz", (int)c)))
+            return true;
+    }
+    return false;
+}
 
 static void collect(struct chains *chains)
 {
@@ -39,6 +50,7 @@ static void collect(struct chains *chains)
                 struct unit *unit = &chains->units[chains->count - 1];
                 unit->piece.end = a->end;
                 unit->symbols += a->end - a->begin;
+                unit->small |= has_small_letters(text, a);
                 continue;
             }
             chains->units[chains->count++] = (struct unit){
@@ -46,6 +58,7 @@ static void collect(struct chains *chains)
                 .right = NOBODY,
                 .down = NOBODY,
                 .symbols = a->end - a->begin,
+                .small = has_small_letters(text, a),
             };
         }
         if (chains->count - first == 1 && text->anchor_count == 0)
@@ -140,7 +153,7 @@ struct path {
     size_t length;
     int turns;  /* changes of direction so far, plus one for long paths */
     int before; /* 0 right, 1 down */
-    bool went_down;
+    bool went_down, small;
 };
 
 static int consider(struct chains *chains, const struct path *path)
@@ -149,8 +162,9 @@ static int consider(struct chains *chains, const struct path *path)
     const bool mac = path->count == 2 && path->length == 12 && over_lines && path->before == 1 &&
                      is_hex(path->key);
     struct work_cand *cand;
-    if (path->count < 2 ||
-        !(mac || is_proven(chains->work, path->key, path->length, path->went_down)))
+    /* Codes that are spread over a label or a wall are of capitals. */
+    if (path->count < 2 || !(mac || (!path->small && is_proven(chains->work, path->key,
+                                                               path->length, path->went_down))))
         return SE_OK;
     FORWARD_IF_ERROR(candidates_add(chains->work, path->pieces, path->count, &cand, chains->err));
     if (cand)
@@ -163,6 +177,7 @@ static int extend(struct chains *chains, const struct path *path, int unit)
     struct path next = *path;
     const struct unit *u = &chains->units[unit];
     next.pieces[next.count++] = u->piece;
+    next.small |= u->small;
     next.length = append_key(chains->work, &u->piece, next.key, path->length);
     if (next.length > 20)
         return SE_OK;

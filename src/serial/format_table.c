@@ -201,7 +201,7 @@ const struct format format_rows[] = {
     {"dell-ppid", SER_SERIAL, "Dell piece part identification: country, part, maker, date, number",
      "a{2}0n{10}n{3}x{4,7}", "CN MX TW KR MY US TH VN JP CZ PH SG", "dell",
      NULL, 1, 1.5F, 1,
-     FORMAT_MIXED | FORMAT_STRIP,
+     FORMAT_MIXED | FORMAT_STRIP | FORMAT_SECOND,
      {"CN0M877NN1296234A11H", "MX0Y264D4864315A0WXY"},
      {"CN0M877NN1296234A11", "ZZ0M877NN1296234A11H"}},
     /* What begins with "SN" is a word and a number. */

@@ -32,6 +32,10 @@ static const float SHORT_TEXT = 2.5F, LONG_TEXT = 4;
 /* Cosine of the most that a short text may be turned to stand as its neighbours. */
 static const float MOST_TURN = 0.966F;
 
+/* In half heights of the higher one, the middles of two texts of a row are so far apart at most;
+ * beyond the first, with a strength of the third, where a label is seen at an angle. */
+static const float ROW_SURE = 0.7F, ROW_MOST = 0.95F, ROW_OBLIQUE = 0.8F;
+
 /* What an anchor has found so far. */
 struct holder {
     struct work_frame axes; /* those of its line */
@@ -112,8 +116,11 @@ static struct proposal propose(const struct work_anchor *anchor, const struct wo
     if (!box->aligned || ratio < 0.3F || ratio > 4.5F)
         return none;
     const float tall = fmaxf(self->high, box->high);
-    if (dx > -0.6F * h && dx < BESIDE_MAX * h && fabsf(dy) < 0.7F * tall)
-        return (struct proposal){anchor, LINK_BESIDE, beside_strength(dx / h), fmaxf(dx, 0)};
+    if (dx > -0.6F * h && dx < BESIDE_MAX * h && fabsf(dy) < ROW_MOST * tall) {
+        const float oblique = fabsf(dy) < ROW_SURE * tall ? 1 : ROW_OBLIQUE;
+        return (struct proposal){anchor, LINK_BESIDE, oblique * beside_strength(dx / h),
+                                 fmaxf(dx, 0)};
+    }
     const float gap = fabsf(dy) - self->high - box->high;
     const float overlap = fminf(self->x + self->half, box->x + box->half) -
                           fmaxf(self->x - self->half, box->x - box->half);
@@ -267,13 +274,27 @@ static bool is_blocked(const struct work *work, const struct holder *holder,
     return false;
 }
 
+/* Does a word stand right behind it in its line? "Password: admin" is answered, though "admin"
+ * looks like no code. */
+static bool has_word_behind(const struct work *work, const struct work_anchor *anchor)
+{
+    const struct work_text *text = &work->texts[anchor->line];
+    for (size_t i = anchor->end; i < text->count; i++)
+        if (fold_is_word(text->chars[i].c))
+            return true;
+    return false;
+}
+
 int links_find(struct work *work, se_error *err)
 {
     struct holder *holders = arena_alloc(work->arena, work->anchor_count + 1, sizeof(*holders));
     struct proposal *proposals = arena_alloc(work->arena, work->cand_count + 1, sizeof(*proposals));
     RETURN_ERROR_IF(!holders || !proposals, err, SE_ERR_MEMORY, "no memory for links of labels");
-    for (size_t i = 0; i < work->anchor_count; i++)
+    for (size_t i = 0; i < work->anchor_count; i++) {
         holders[i] = holder_of(work, &work->anchors[i]);
+        holders[i].behind =
+            work->anchors[i].says == SAYS_SECRET && has_word_behind(work, &work->anchors[i]);
+    }
     for (size_t i = 0; i < work->cand_count; i++) {
         struct work_cand *cand = work->cands[i];
         link_behind(work, cand);

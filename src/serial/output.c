@@ -271,6 +271,7 @@ static bool make_reading(const struct work *work, const struct hypothesis *h,
     reading->evidence = evidence;
     reading->sources = h->sources;
     reading->second = rank_is_second(h);
+    reading->announced_second = rank_is_announced_second(h);
     reading->matches_pattern = h->fits_pattern;
     reading->known = h->known;
     reading->alone = h->alone;

@@ -299,6 +299,30 @@ static bool is_fragment(const struct work *work, const struct work_text *text, s
     return count > 0 && count <= TORN_SYMBOLS;
 }
 
+/* Is the group there as long as the piece, of letters and digits like it: the other half of a code
+ * in two groups, "K7VR2MXA 4HPD9QTN"? */
+static bool is_other_half(const struct work *work, const struct work_text *text, size_t at, int way,
+                          const struct work_text *own, const struct work_piece *piece)
+{
+    size_t count = 0, digits[2] = {0}, lower[2] = {0};
+    for (size_t i = piece->begin; i < piece->end; i++) {
+        digits[0] += fold_class(own->chars[i].c) == FOLD_DIGIT;
+        lower[0] += fold_class(own->chars[i].c) == FOLD_LOWER;
+    }
+    for (size_t i = at; i < text->count && fold_class(text->chars[i].c) != FOLD_SPACE;
+         i += (size_t)way, count++) {
+        const enum fold_class class = fold_class(text->chars[i].c);
+        if ((class != FOLD_DIGIT && class != FOLD_UPPER && class != FOLD_LOWER) ||
+            is_announcing(work, text, i))
+            return false;
+        digits[1] += class == FOLD_DIGIT;
+        lower[1] += class == FOLD_LOWER;
+    }
+    const bool mixed = digits[0] > 0 && digits[1] > 0 && digits[0] < count && digits[1] < count;
+    return mixed && count > TORN_SYMBOLS && count == piece->end - piece->begin &&
+           (lower[0] > 0) == (lower[1] > 0);
+}
+
 /* Is there a fragment before the first or (`way` 1) behind the last character of a piece? */
 static bool is_torn_at(const struct work *work, const struct work_text *text,
                        const struct work_piece *piece, int way)
@@ -313,7 +337,8 @@ static bool is_torn_at(const struct work *work, const struct work_text *text,
                          (double)(piece->end - piece->begin - 1);
     const double apart = fabs(middle_of(text, next) - middle_of(text, end));
     return apart > TORN_NEAREST * pitch && apart < TORN_FARTHEST * pitch &&
-           is_fragment(work, text, next, way);
+           (is_fragment(work, text, next, way) ||
+            is_other_half(work, text, next, way, text, piece));
 }
 
 /* Boxes of one row adjoin from this much of a line's height before an end to this much behind it; a
@@ -346,7 +371,8 @@ static bool is_cut_at(const struct work *work, const struct work_text *text,
         const struct work_text *other = &work->texts[i];
         if (other != text && !other->symbology && other->frame.valid && other->count > 0 &&
             adjoins(text, piece, other, way) &&
-            is_fragment(work, other, way > 0 ? 0 : other->count - 1, way))
+            (is_fragment(work, other, way > 0 ? 0 : other->count - 1, way) ||
+             is_other_half(work, other, way > 0 ? 0 : other->count - 1, way, text, piece)))
             return true;
     }
     return false;

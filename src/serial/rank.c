@@ -500,11 +500,15 @@ int rank_compare(const void *a, const void *b)
     return strcmp(x->repair.key, y->repair.key);
 }
 
+bool rank_is_announced_second(const struct hypothesis *hypothesis)
+{
+    return hypothesis->cand->anchor && hypothesis->cand->anchor->second;
+}
+
 bool rank_is_second(const struct hypothesis *hypothesis)
 {
-    const struct work_anchor *anchor = hypothesis->cand->anchor;
     const struct format *format = hypothesis->format;
-    return (anchor && anchor->of_part) || (format && (format->flags & FORMAT_SECOND));
+    return rank_is_announced_second(hypothesis) || (format && (format->flags & FORMAT_SECOND));
 }
 
 bool rank_is_proven(const struct hypothesis *h)
@@ -593,7 +597,7 @@ int rank_all(struct work *work, struct ranking *out, se_error *err)
         FORWARD_IF_ERROR(understand(work, work->cands[i], &effort, &items[i], &secret[i], err));
     const size_t count = drop_secrets(items, secret, work->cand_count);
     FORWARD_IF_ERROR(ask_user(work, items, count, err));
-    agree_express(items, count);
+    agree_express(work, items, count);
     out->count = agree_join(items, count, out->items);
     agree_with_barcodes(work, out->items, out->count);
     for (size_t i = 0; i < out->count; i++)

@@ -31,6 +31,7 @@ struct hypothesis {
     bool repeated;   /* seen at two places */
     bool copied;     /* was, which does not count: so were other texts, and no word announces it */
     bool agreed;     /* text and barcode say the same */
+    bool express;    /* a service tag whose express service code stands in the picture */
     bool cut_before; /* a barcode has two or three letters more before it */
     bool apart; /* a word asks for a serial number here that announces no better answer: of another
                    device; set by output.c */
@@ -60,6 +61,9 @@ float rank_evidence(const struct hypothesis *hypothesis);
 
 /* Is it the number of a part, or of a kind that devices have besides their own? */
 bool rank_is_second(const struct hypothesis *hypothesis);
+
+/* Does a word say that? */
+bool rank_is_announced_second(const struct hypothesis *hypothesis);
 
 /* Do other symbols of the picture prove those of the code: a check digit, an express service code?
  */

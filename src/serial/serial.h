@@ -127,6 +127,7 @@ struct ser_reading {
     const double *evidence; /* [EVIDENCE_TERMS], see evidence.h */
     const char *anchor;     /* the word that announces it, static; NULL: none does */
     bool second; /* the number of a part, or one that mostly stands beside the device's own */
+    bool announced_second; /* a word says so: "Battery S/N", "Device ID" */
     bool matches_pattern;
     struct ser_unconstrained alone;
     enum ser_known known;

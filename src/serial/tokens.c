@@ -55,9 +55,48 @@ static size_t atom_end(const struct work_text *text, size_t begin, size_t limit)
     return end;
 }
 
+static bool begins_with(const struct work_text *text, size_t at, const char *word)
+{
+    for (; *word; word++, at++)
+        if (at >= text->count || fold_letter(text->chars[at].c) != (uint32_t)(unsigned char)*word)
+            return false;
+    return true;
+}
+
+/* Where an atom stands in an address. */
+enum address { ADDRESS_NONE, ADDRESS_HOST, ADDRESS_BEHIND };
+
+/* Of a web address the host is no code, nor is any part of a mail address; what stands behind the
+ * host may be one: "…/sn/C02XL0GXJGH5". */
+static enum address address_at(const struct work_text *text, size_t at)
+{
+    size_t start = at;
+    enum address found = ADDRESS_NONE;
+    while (start > 0 && fold_class(text->chars[start - 1].c) != FOLD_SPACE)
+        start--;
+    for (size_t i = start; i < text->count && fold_class(text->chars[i].c) != FOLD_SPACE; i++)
+        if (text->chars[i].c == '@')
+            return ADDRESS_HOST;
+    for (size_t i = start; i < at; i++) {
+        if (begins_with(text, i, "www.") || begins_with(text, i, "//")) {
+            found = ADDRESS_HOST;
+            i++;
+        } else if (found == ADDRESS_HOST && in_ascii(text->chars[i].c, "/?#")) {
+            found = ADDRESS_BEHIND;
+        }
+    }
+    return found == ADDRESS_NONE && begins_with(text, at, "www.") ? ADDRESS_HOST : found;
+}
+
+/* Is what stands before an atom behind a host none of its code? */
+static bool is_cut_off(const struct work_text *text, size_t at)
+{
+    return address_at(text, at) == ADDRESS_BEHIND && in_ascii(text->chars[at - 1].c, "/?#=&");
+}
+
 static void describe(const struct work_text *text, struct work_atom *atom)
 {
-    atom->code = true;
+    atom->code = address_at(text, atom->begin) != ADDRESS_HOST;
     for (size_t i = atom->begin; i < atom->end; i++) {
         switch (fold_class(text->chars[i].c)) {
         case FOLD_DIGIT:
@@ -115,6 +154,7 @@ static void split_text(struct work *work, size_t line)
         *atom = (struct work_atom){.line = line, .begin = at, .end = atom_end(text, at, limit)};
         atom->gap = work->atom_count - 1 == text->first_atom ? GAP_NONE
                     : forced != GAP_NONE                     ? forced
+                    : is_cut_off(text, at)                   ? GAP_BREAK
                                                              : gap_of(text, last_end, at);
         forced = GAP_NONE;
         describe(text, atom);

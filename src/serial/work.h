@@ -69,7 +69,7 @@ struct work_anchor {
     bool may_be_value; /* "SN123": the letters may belong to the code */
     bool weak;         /* "No.", which other words may stand before; "l No.": their rest does */
     bool rest;
-    bool of_part;     /* "Battery S/N" */
+    bool second;      /* "Battery S/N", "Device ID": any other serial number comes first */
     const char *name; /* the row of the anchor table, static */
     bool answered;    /* a value stands beside, behind or below it; from links.c */
 };

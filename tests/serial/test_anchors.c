@@ -120,6 +120,8 @@ static const char *const serial_words[] = {
     "Unit Nr.",
     "Engine No",
     "Device ID:",
+    "ISN:",
+    "CT:",
 };
 
 static void test_serial_in_many_languages(void **state)
@@ -181,6 +183,7 @@ static void test_weak_words(void **state)
     expect("SN FD4807162", "FD4807162", "serial");
     expect("FD 9405 00123", "940500123", "serial");
     expect("# 3165537", "3165537", "serial");
+    expect("No 99 069489", "99069489", "serial");
     expect("编号 3165537", "3165537", "serial");
 }
 
@@ -193,6 +196,7 @@ static void test_other_kinds(void **state)
     expect("资产编号：167723", "167723", "asset");
     expect("MAC: 00:1B:63:84:45:E6", "001B638445E6", "mac");
     expect("MAC ID 001B638445E6", "001B638445E6", "mac");
+    expect("Ethernet ID 001B638445E6", "001B638445E6", "mac");
     expect("WLAN MAC 00-1B-63-84-45-E6", "001B638445E6", "mac");
     expect("Ethernet address 001b.6384.45e6", "001B638445E6", "mac");
     expect("MAC 001122334455", "001122334455", "mac");
@@ -211,6 +215,8 @@ static void test_other_kinds(void **state)
     expect("型号：DS-2CD2143", "DS-2CD2143", "part");
     expect("REF 4807162", "4807162", "part");
     expect("Series 4807162", "4807162", "part");
+    expect("PBA: H43394-303", "H43394-303", "part");
+    expect("SA: H69280-301", "H69280-301", "part");
 }
 
 /* None of these announces a serial number. */
@@ -247,6 +253,11 @@ static void test_no_serial(void **state)
         "44 55 F0.08.00.11",
         "4455.F0.08.00.11",
         "44:55:FD:08.00.11",
+        "No 12 345",
+        /* words that go on: "serial number card", "enter the serial number" */
+        "シリアルナンバーカード 4807162",
+        "シリアルナンバーを入力 4807162",
+        "序列号贴纸 4807162",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         struct label label;

@@ -148,6 +148,108 @@ static void test_identifiers_of_networks(void **state)
     label_free(&label);
 }
 
+/* "Device ID" stands beside a serial number: alone it is an answer; beside another code that may be
+ * one, a doubtful one; and never ends the search for print that was not found. */
+static void test_identifiers_of_devices(void **state)
+{
+    static const char *const words[] = {"DEVICE ID", "Machine ID", "Unique ID", "CT:"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        for (int other = 0; other < 3; other++) {
+            label_init(&label, 0);
+            label_line(&label, 100, 200, words[i]);
+            label_line(&label, 100, 230, "4X8NWHKV7");
+            label_barcode(&label, 100, 260, "code128", "4X8NWHKV7");
+            if (other == 2)
+                label_line(&label, 100, 100, "S/N");
+            if (other > 0) {
+                label_line(&label, 100, 130, "3FW751N700C5D");
+                label_barcode(&label, 100, 160, "code128", "3FW751N700C5D");
+            }
+            const struct ser_reading *reading =
+                find_first(other == 2 ? "3FW751N700C5D" : "4X8NWHKV7");
+            assert_int_equal(reading->second, other < 2);
+            assert_int_equal(reading->announced_second, other < 2);
+            assert_int_equal(ser_status_of(reading, 0.002) == SER_SURE, other != 1);
+            label_free(&label);
+        }
+}
+
+/* "Password: admin" has its value; what stands in its row is none of its. */
+static void test_a_password_that_is_a_word(void **state)
+{
+    (void)state;
+    for (int word = 0; word < 2; word++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, word ? "Password: admin" : "Password:");
+        label_line(&label, 400, 100, "3FW751N700C5D");
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_int_equal(label_has(&label, "3FW751N700C5D"), word);
+        label_free(&label);
+    }
+}
+
+/* A word whose code stands a little higher in its row, as on a label seen at an angle; far to the
+ * left, at the same height, stands another word. */
+static void test_an_oblique_row(void **state)
+{
+    (void)state;
+    label_init(&label, 0);
+    label_line(&label, 100, 90, "Router Login");
+    label_line(&label, 600, 100, "SERIAL");
+    label_line(&label, 720, 90, "3FW751N700C5D");
+    assert_string_equal(find_first("3FW751N700C5D")->anchor, "serial");
+    label_free(&label);
+}
+
+/* Hosts and mail addresses are no codes; what stands behind a host may be. */
+static void test_addresses(void **state)
+{
+    static const char *const lines[] = {"http://ab48-example2014.jp", "www.ab48-example2014.jp",
+                                        "mail48-2014@example2014.jp"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        for (int barcode = 0; barcode < 2; barcode++) {
+            label_init(&label, 0);
+            label_line(&label, 100, 100, "Serial number");
+            label_line(&label, 100, 130, lines[i]);
+            if (barcode)
+                label_barcode(&label, 100, 160, "qr", lines[i]);
+            assert_int_equal(label_find(&label), SE_OK);
+            if (label.found.count > 0)
+                fail_msg("\"%s\" gave %s", lines[i], label_text(&label, 0));
+            label_free(&label);
+        }
+    label_init(&label, 0);
+    label_barcode(&label, 100, 160, "qr", "https://example2014.jp/sn/4X8NWHKV7");
+    find_first("4X8NWHKV7");
+    label_free(&label);
+}
+
+/* A code in two groups of one length: one group alone is half of it. */
+static void test_halves(void **state)
+{
+    static const struct {
+        const char *line;
+        float torn;
+    } lines[] = {{"S/N: K7VR2MXA 4HPD9QTN", 1},
+                 {"S/N: k7vr2mxa 4hpd9qtn", 1},
+                 {"S/N: K7VR2MXA 4HPD9QTNX", 0},
+                 {"S/N: K7VR2MXA ABCDEFGH", 0},
+                 {"S/N: K7VR2MXA", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, lines[i].line);
+        assert_int_equal(label_find(&label), SE_OK);
+        const struct ser_reading *reading = &label.found.readings[0];
+        assert_int_equal(label_has(&label, "K7VR2MXA4HPD9QTN"), lines[i].torn > 0);
+        if (strcmp(reading->text, "K7VR2MXA") == 0 && lines[i].torn > 0)
+            assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
+        label_free(&label);
+    }
+}
+
 /* A colon that no known word stands before. */
 static void test_words_that_were_not_read(void **state)
 {
@@ -203,9 +305,10 @@ static void test_a_line_cut_in_two(void **state)
         float x, y;
         const char *text;
         float torn;
-    } others[] = {{222, 100, "9592", 1}, {208, 100, "9592", 1}, {240, 100, "9592", 0},
-                  {222, 140, "9592", 0}, {222, 100, "kg", 0},   {222, 100, "QWERTZUI", 0},
-                  {44, 100, "5914", 1},  {25, 100, "5914", 0}};
+    } others[] = {{222, 100, "9592", 1},     {208, 100, "9592", 1}, {240, 100, "9592", 0},
+                  {222, 140, "9592", 0},     {222, 100, "kg", 0},   {222, 100, "QWERTZUI", 0},
+                  {44, 100, "5914", 1},      {25, 100, "5914", 0},  {222, 100, "4HPD9QTN7", 1},
+                  {222, 100, "4hpd9qtn7", 0}};
     (void)state;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         label_init(&label, 0);
@@ -232,6 +335,11 @@ int main(void)
         cmocka_unit_test(test_announced_copies),
         cmocka_unit_test(test_numbers_of_parts),
         cmocka_unit_test(test_identifiers_of_networks),
+        cmocka_unit_test(test_identifiers_of_devices),
+        cmocka_unit_test(test_a_password_that_is_a_word),
+        cmocka_unit_test(test_an_oblique_row),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_halves),
         cmocka_unit_test(test_words_that_were_not_read),
         cmocka_unit_test(test_colon_in_a_box_of_its_own),
         cmocka_unit_test(test_a_word_that_two_codes_share),

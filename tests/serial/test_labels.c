@@ -116,6 +116,24 @@ static void test_several_lines(void **state)
            "1M8GDM9AXKP@042788", "TYPE: PASSENGER CAR");
 }
 
+/* Small letters, but those that look like capitals, are no part of what is spread over places. */
+static void test_small_letters_in_several_lines(void **state)
+{
+    static const struct {
+        const char *row;
+        bool container;
+    } rows[] = {{"CSQU@305438@3", true}, {"csQu@305438@3", true}, {"CSqu@305438@3", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct label label;
+        label_init(&label, 0);
+        label_rows(&label, &rows[i].row, 1);
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_int_equal(label_has(&label, "CSQU3054383"), rows[i].container);
+        label_free(&label);
+    }
+}
+
 /* A code too long for its label goes on right below. */
 static void test_continued_below(void **state)
 {
@@ -548,8 +566,18 @@ static void test_express_service_code(void **state)
         assert_true(label.found.readings[0].evidence[EVIDENCE_CHECK] > 3);
         label_free(&label);
     }
-    /* A number that is often given for this tag, and is not its. */
+    /* Words in two rows, which announce nothing: the code proves that it is a tag. */
     struct label label;
+    static const char *const rows[] = {"Service@B78FWQ8", "Tag:", "Express@24382048112", "Service",
+                                       "Code:"};
+    label_init(&label, 0);
+    label_rows(&label, rows, 5);
+    assert_int_equal(label_find(&label), SE_OK);
+    assert_string_equal(label_text(&label, 0), "B78FWQ8");
+    assert_string_equal(label.found.readings[0].format, "dell-service-tag");
+    assert_int_equal(ser_status_of(&label.found.readings[0], 0.002), SER_SURE);
+    label_free(&label);
+    /* A number that is often given for this tag, and is not its. */
     label_init(&label, 0);
     label_line(&label, 100, 100, "Service Tag: B78FWQ8");
     label_line(&label, 100, 160, "Express Service Code: 24382049408");
@@ -690,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_screen),
         cmocka_unit_test(test_blocked),
         cmocka_unit_test(test_several_lines),
+        cmocka_unit_test(test_small_letters_in_several_lines),
         cmocka_unit_test(test_continued_below),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_without_anchor),
