@@ -248,17 +248,16 @@ static bool pairs_at(const struct matcher *m, size_t at)
     return true;
 }
 
-/* Digits in groups, "99 069489", enough of them for a code. */
+/* Digits in groups behind a space, " 99 069489", enough of them for a code. */
 static bool groups_at(const struct matcher *m, size_t at)
 {
     int digits, length, all = 0;
-    for (; at < m->text->count; at += (size_t)length + 1) {
-        code_run(m, at, &digits, &length);
+    while (at < m->text->count && m->space[at]) {
+        code_run(m, ++at, &digits, &length);
         if (digits == 0 || digits < length)
             break;
         all += digits;
-        if (at + (size_t)length < m->text->count && !m->space[at + (size_t)length])
-            break;
+        at += (size_t)length;
     }
     return all >= GROUPED_DIGITS;
 }
@@ -283,7 +282,7 @@ static bool announces(const struct matcher *m, size_t end, bool colon_only)
     if (c == '.' || c == '#' || c == '=' || c == 0x2116 || c == 0xB0)
         return true;
     code_run(m, at, &digits, &length);
-    return at > end && (digits >= 4 || pairs_at(m, at) || groups_at(m, at));
+    return at > end && (digits >= 4 || pairs_at(m, at));
 }
 
 /* Right behind a word that announces a serial number a letter or two before digits are its own:
@@ -434,7 +433,8 @@ static bool row_matches(struct matcher *m, const struct pattern *p, size_t skip,
     if ((!out->has_number && ((flags & ANCHOR_NEEDS_NUMBER) || !ends_well(m, p, end))) ||
         goes_on_unspaced(m, p, end))
         return false;
-    const bool colon = announces(m, end, p->letters == 1 || (flags & ANCHOR_STRICT));
+    const bool colon = announces(m, end, p->letters == 1 || (flags & ANCHOR_STRICT)) ||
+                       (p->row->weight <= WEAK_ANCHOR && out->cost <= 0 && groups_at(m, end));
     const bool alone = p->letters >= 3 && !(flags & ANCHOR_STRICT) && fills_line(m, at, end);
     if ((flags & ANCHOR_COLON) && !out->has_number && !colon && !alone)
         return false;

@@ -32,8 +32,9 @@ static const float SHORT_TEXT = 2.5F, LONG_TEXT = 4;
 /* Cosine of the most that a short text may be turned to stand as its neighbours. */
 static const float MOST_TURN = 0.966F;
 
-/* In half heights of the higher one, the middles of two texts of a row are so far apart at most;
- * beyond the first, with a strength of the third, where a label is seen at an angle. */
+/* In half heights of the higher one, the middles of two texts of a row are so far apart at most.
+ * Beyond the first, with a strength of the third, where a label is seen at an angle: only to a
+ * value that stands higher, because lower ones stand below the heads of tables. */
 static const float ROW_SURE = 0.7F, ROW_MOST = 0.95F, ROW_OBLIQUE = 0.8F;
 
 /* What an anchor has found so far. */
@@ -116,8 +117,8 @@ static struct proposal propose(const struct work_anchor *anchor, const struct wo
     if (!box->aligned || ratio < 0.3F || ratio > 4.5F)
         return none;
     const float tall = fmaxf(self->high, box->high);
-    if (dx > -0.6F * h && dx < BESIDE_MAX * h && fabsf(dy) < ROW_MOST * tall) {
-        const float oblique = fabsf(dy) < ROW_SURE * tall ? 1 : ROW_OBLIQUE;
+    if (dx > -0.6F * h && dx < BESIDE_MAX * h && dy > -ROW_MOST * tall && dy < ROW_SURE * tall) {
+        const float oblique = dy > -ROW_SURE * tall ? 1 : ROW_OBLIQUE;
         return (struct proposal){anchor, LINK_BESIDE, oblique * beside_strength(dx / h),
                                  fmaxf(dx, 0)};
     }
