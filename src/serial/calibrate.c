@@ -192,16 +192,28 @@ static bool is_changed(const struct hypothesis *h, size_t i)
     return h->repair.length == h->cand->key_length && h->repair.changed[i];
 }
 
+/* Where the format of a code holds its symbols apart, what it allows at each place; false where it has
+ * neither a check nor known beginnings, which codes of another format would hardly fit. */
+static bool masks_of(const struct hypothesis *h, uint64_t masks[WORK_MAX_CODE])
+{
+    return h->format && (h->format->check || h->format->starts) &&
+           h->repair.length == h->cand->key_length &&
+           format_masks(h->format, h->repair.length, masks);
+}
+
 /* How narrowly was one of the code's symbols told from another that `pairs` has, see is_taken_for?
  * 0: by log-odds of `clear` or more … 1: by less than 1 below it. What a rule has changed is not
- * what was read: EVIDENCE_REPAIR weighs it. */
+ * what was read: EVIDENCE_REPAIR weighs it. What the format does not allow at that place is none. */
 static double twin_doubt(const struct hypothesis *h, const char *pairs, double clear)
 {
     const struct work_cand *cand = h->cand;
+    uint64_t masks[WORK_MAX_CODE];
+    const bool masked = masks_of(h, masks);
     double doubt = 0;
     for (size_t i = 0; i < cand->key_length; i++) {
         const struct ser_char *c = &cand->chars[cand->place[i]];
-        if (is_changed(h, i) || !is_taken_for(cand->key[i], c->alt, pairs))
+        if (is_changed(h, i) || !is_taken_for(cand->key[i], c->alt, pairs) ||
+            (masked && !(masks[i] >> fold_symbol(c->alt) & 1)))
             continue;
         const double lead = log(fmax((double)c->p, 1e-6) / fmax((double)c->alt_p, 1e-6));
         doubt = fmax(doubt, within(clear - lead, 0, 1));

@@ -264,6 +264,10 @@ static void test_twins(void **state)
         {"S/N: AB4WUT162", 9, 'V', 0.01F, 60, 0, 1, 0},
         {"S/N: AB4WNT162", 9, 'W', 0.01F, 60, 0, 1, 0},
         {"S/N: AB4WKT162", 9, 'k', 0.05F, 24, 0, 0, 0},
+        /* what the format does not allow there: a letter for the year */
+        {"S/N: CNU748K7F4", 8, 'T', 0.05F, 24, 0, 0, 0},
+        {"S/N: CNU748K7F4", 8, '1', 0.05F, 24, 0, 0, 1},
+        {"S/N: CNU748K7F4", 11, 'X', 0.05F, 24, 0, 0, 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct label label;

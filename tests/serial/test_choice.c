@@ -175,6 +175,23 @@ static void test_identifiers_of_devices(void **state)
         }
 }
 
+/* A letter and seven digits pass the check of a radiosonde by chance: without its maker's name they
+ * are a code. */
+static void test_a_format_that_chance_meets(void **state)
+{
+    static const char *const names[] = {"STICKER ISSUED", "VAISALA", "RS41-SGP"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, names[i]);
+        label_line(&label, 100, 180, "F3341178");
+        const struct ser_reading *reading = find_first("F3341178");
+        assert_string_equal(reading->format, i == 0 ? "generic" : "vaisala");
+        assert_int_equal(ser_status_of(reading, 0.002) == SER_SURE, i > 0);
+        label_free(&label);
+    }
+}
+
 /* "Password: admin" has its value; what stands in its row is none of its. */
 static void test_a_password_that_is_a_word(void **state)
 {
@@ -336,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_numbers_of_parts),
         cmocka_unit_test(test_identifiers_of_networks),
         cmocka_unit_test(test_identifiers_of_devices),
+        cmocka_unit_test(test_a_format_that_chance_meets),
         cmocka_unit_test(test_a_password_that_is_a_word),
         cmocka_unit_test(test_an_oblique_row),
         cmocka_unit_test(test_addresses),
