@@ -192,8 +192,8 @@ static bool is_changed(const struct hypothesis *h, size_t i)
     return h->repair.length == h->cand->key_length && h->repair.changed[i];
 }
 
-/* Where the format of a code holds its symbols apart, what it allows at each place; false where it has
- * neither a check nor known beginnings, which codes of another format would hardly fit. */
+/* Where the format of a code holds its symbols apart, what it allows at each place; false where it
+ * has neither a check nor known beginnings, which codes of another format would hardly fit. */
 static bool masks_of(const struct hypothesis *h, uint64_t masks[WORK_MAX_CODE])
 {
     return h->format && (h->format->check || h->format->starts) &&
@@ -203,7 +203,8 @@ static bool masks_of(const struct hypothesis *h, uint64_t masks[WORK_MAX_CODE])
 
 /* How narrowly was one of the code's symbols told from another that `pairs` has, see is_taken_for?
  * 0: by log-odds of `clear` or more … 1: by less than 1 below it. What a rule has changed is not
- * what was read: EVIDENCE_REPAIR weighs it. What the format does not allow at that place is none. */
+ * what was read: EVIDENCE_REPAIR weighs it. What the format does not allow at that place is none.
+ */
 static double twin_doubt(const struct hypothesis *h, const char *pairs, double clear)
 {
     const struct work_cand *cand = h->cand;
