@@ -72,10 +72,13 @@ static enum address address_at(const struct work_text *text, size_t at)
 {
     size_t start = at;
     enum address found = ADDRESS_NONE;
+    bool mail = false;
     while (start > 0 && fold_class(text->chars[start - 1].c) != FOLD_SPACE)
         start--;
     for (size_t i = start; i < text->count && fold_class(text->chars[i].c) != FOLD_SPACE; i++)
         if (text->chars[i].c == '@')
+            mail = true;
+        else if (mail && text->chars[i].c == '.')
             return ADDRESS_HOST;
     for (size_t i = start; i < at; i++) {
         if (begins_with(text, i, "www.") || begins_with(text, i, "//")) {

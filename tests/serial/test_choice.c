@@ -241,6 +241,10 @@ static void test_addresses(void **state)
     label_barcode(&label, 100, 160, "qr", "https://example2014.jp/sn/4X8NWHKV7");
     find_first("4X8NWHKV7");
     label_free(&label);
+    label_init(&label, 0);
+    label_line(&label, 100, 100, "4X8NWHKV7@25C");
+    find_first("4X8NWHKV7");
+    label_free(&label);
 }
 
 /* A code in two groups of one length: one group alone is half of it. */
