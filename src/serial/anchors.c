@@ -395,7 +395,7 @@ static bool all_upper(const struct matcher *m, size_t begin, size_t end)
             upper |= class_at(m, i) == FOLD_UPPER;
             continue;
         }
-        if (m->fold[i] >= 0x80 || !strchr("ckopsuvwxz", (int)m->fold[i]))
+        if (fold_is_small(m->text->chars[i].c))
             return false;
         lower = true;
     }

@@ -205,16 +205,15 @@ static bool masks_of(const struct hypothesis *h, uint64_t masks[WORK_MAX_CODE])
  * 0: by log-odds of `clear` or more … 1: by less than 1 below it. What a rule has changed is not
  * what was read: EVIDENCE_REPAIR weighs it. What the format does not allow at that place is none.
  */
-static double twin_doubt(const struct hypothesis *h, const char *pairs, double clear)
+static double twin_doubt(const struct hypothesis *h, const uint64_t *masks, const char *pairs,
+                         double clear)
 {
     const struct work_cand *cand = h->cand;
-    uint64_t masks[WORK_MAX_CODE];
-    const bool masked = masks_of(h, masks);
     double doubt = 0;
     for (size_t i = 0; i < cand->key_length; i++) {
         const struct ser_char *c = &cand->chars[cand->place[i]];
         if (is_changed(h, i) || !is_taken_for(cand->key[i], c->alt, pairs) ||
-            (masked && !(masks[i] >> fold_symbol(c->alt) & 1)))
+            (masks && !(masks[i] >> fold_symbol(c->alt) & 1)))
             continue;
         const double lead = log(fmax((double)c->p, 1e-6) / fmax((double)c->alt_p, 1e-6));
         doubt = fmax(doubt, within(clear - lead, 0, 1));
@@ -231,13 +230,15 @@ static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
     e[EVIDENCE_ZERO] = e[EVIDENCE_TWIN] = e[EVIDENCE_NARROW] = 0;
     if (rank_is_proven(h) || h->agreed || h->sources == SER_FROM_BARCODE)
         return;
+    uint64_t room[WORK_MAX_CODE];
+    const uint64_t *masks = masks_of(h, room) ? room : NULL;
     if (!(e[EVIDENCE_KNOWN] > 0) && !is_digits(h))
-        e[EVIDENCE_ZERO] = twin_doubt(h, "0O 0D 0Q 0o 0d 0q O0 Q0 ", ZERO_CLEAR);
+        e[EVIDENCE_ZERO] = twin_doubt(h, masks, "0O 0D 0Q 0o 0d 0q O0 Q0 ", ZERO_CLEAR);
     const double height = 32 * exp2(e[EVIDENCE_HEIGHT]);
     const double small = within((DOTS_APART - height) / (DOTS_APART - DOTS_BLURRED), 0, 1);
-    e[EVIDENCE_TWIN] = fmax(twin_doubt(h, "UV NW ", TWIN_CLEAR),
-                            small > 0 ? small * twin_doubt(h, "80 6G ", TWIN_CLEAR) : 0);
-    e[EVIDENCE_NARROW] = twin_doubt(h, NULL, NARROW_CLEAR);
+    e[EVIDENCE_TWIN] = fmax(twin_doubt(h, masks, "UV NW ", TWIN_CLEAR),
+                            small > 0 ? small * twin_doubt(h, masks, "80 6G ", TWIN_CLEAR) : 0);
+    e[EVIDENCE_NARROW] = twin_doubt(h, masks, NULL, NARROW_CLEAR);
 }
 
 static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])

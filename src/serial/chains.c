@@ -26,11 +26,9 @@ struct chains {
 
 static bool has_small_letters(const struct work_text *text, const struct work_atom *atom)
 {
-    for (size_t i = atom->begin; i < atom->end; i++) {
-        const uint32_t c = text->chars[i].c;
-        if (fold_class(c) == FOLD_LOWER && !(c < 0x80 && strchr("ckopsuvwxz", (int)c)))
+    for (size_t i = atom->begin; i < atom->end; i++)
+        if (fold_is_small(text->chars[i].c))
             return true;
-    }
     return false;
 }
 

@@ -70,6 +70,12 @@ uint32_t fold_letter(uint32_t c)
     return c;
 }
 
+bool fold_is_small(uint32_t c)
+{
+    const uint32_t letter = fold_letter(c);
+    return fold_class(c) == FOLD_LOWER && (letter >= 0x80 || !strchr("ckopsuvwxz", (int)letter));
+}
+
 bool fold_is_unspaced(uint32_t c)
 {
     return (c >= 0x0E00 && c <= 0x0E7F) || (c >= 0x3041 && c <= 0x30FE) ||

@@ -28,6 +28,9 @@ enum fold_class fold_class(uint32_t c);
 /* Part of a word or code: not a space and not a mark. */
 bool fold_is_word(uint32_t c);
 
+/* A small letter that does not look like its capital, as c, o and s do. */
+bool fold_is_small(uint32_t c);
+
 /* A script written without spaces between words (Chinese, Japanese, Korean, Thai). */
 bool fold_is_unspaced(uint32_t c);
 

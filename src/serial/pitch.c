@@ -284,43 +284,58 @@ static bool is_announcing(const struct work *work, const struct work_text *text,
     return false;
 }
 
-/* Is the group that begins at `at` and goes on in direction `way` short, of capitals and digits,
- * and no part of a word that announces something? */
-static bool is_fragment(const struct work *work, const struct work_text *text, size_t at, int way)
+/* Characters up to a space, counted. */
+struct group {
+    size_t count, digits, lower;
+    bool code; /* digits and letters alone, none of a word that announces something */
+};
+
+static void count_character(struct group *group, enum fold_class class)
 {
-    size_t count = 0;
-    for (size_t i = at; i < text->count && fold_class(text->chars[i].c) != FOLD_SPACE;
-         i += (size_t)way) {
-        const enum fold_class class = fold_class(text->chars[i].c);
-        if ((class != FOLD_DIGIT && class != FOLD_UPPER) || is_announcing(work, text, i))
-            return false;
-        count++;
-    }
-    return count > 0 && count <= TORN_SYMBOLS;
+    group->count++;
+    group->digits += class == FOLD_DIGIT;
+    group->lower += class == FOLD_LOWER;
+    group->code &= class == FOLD_DIGIT || class == FOLD_UPPER || class == FOLD_LOWER;
 }
 
-/* Is the group there as long as the piece, of letters and digits like it: the other half of a code
- * in two groups, "K7VR2MXA 4HPD9QTN"? */
-static bool is_other_half(const struct work *work, const struct work_text *text, size_t at, int way,
-                          const struct work_text *own, const struct work_piece *piece)
+/* The group that begins at `at` and goes on in direction `way`. */
+static struct group group_at(const struct work *work, const struct work_text *text, size_t at,
+                             int way)
 {
-    size_t count = 0, digits[2] = {0}, lower[2] = {0};
-    for (size_t i = piece->begin; i < piece->end; i++) {
-        digits[0] += fold_class(own->chars[i].c) == FOLD_DIGIT;
-        lower[0] += fold_class(own->chars[i].c) == FOLD_LOWER;
+    struct group group = {.code = true};
+    for (; at < text->count && fold_class(text->chars[at].c) != FOLD_SPACE; at += (size_t)way) {
+        count_character(&group, fold_class(text->chars[at].c));
+        group.code &= !is_announcing(work, text, at);
     }
-    for (size_t i = at; i < text->count && fold_class(text->chars[i].c) != FOLD_SPACE;
-         i += (size_t)way, count++) {
-        const enum fold_class class = fold_class(text->chars[i].c);
-        if ((class != FOLD_DIGIT && class != FOLD_UPPER && class != FOLD_LOWER) ||
-            is_announcing(work, text, i))
-            return false;
-        digits[1] += class == FOLD_DIGIT;
-        lower[1] += class == FOLD_LOWER;
-    }
-    const bool mixed = digits[0] > 0 && digits[1] > 0 && digits[0] < count && digits[1] < count;
-    return mixed && count > TORN_SYMBOLS && count == piece->end - piece->begin &&
-           (lower[0] > 0) == (lower[1] > 0);
+    return group;
+}
+
+/* Is it short, of capitals and digits? */
+static bool is_fragment(const struct group *group)
+{
+    return group->code && group->lower == 0 && group->count > 0 && group->count <= TORN_SYMBOLS;
+}
+
+/* Is it as long as the piece, of letters and digits like it: the other half of a code in two
+ * groups, "K7VR2MXA 4HPD9QTN"? */
+static bool is_other_half(const struct group *group, const struct work_text *text,
+                          const struct work_piece *piece)
+{
+    struct group own = {.code = true};
+    for (size_t i = piece->begin; i < piece->end; i++)
+        count_character(&own, fold_class(text->chars[i].c));
+    return group->code && group->count > TORN_SYMBOLS && group->count == own.count &&
+           own.digits > 0 && own.digits < own.count && group->digits > 0 &&
+           group->digits < group->count && (own.lower > 0) == (group->lower > 0);
+}
+
+/* May what begins at `at` of `other` be the rest of the piece of `text`? */
+static bool is_rest(const struct work *work, const struct work_text *text,
+                    const struct work_piece *piece, const struct work_text *other, size_t at,
+                    int way)
+{
+    const struct group group = group_at(work, other, at, way);
+    return is_fragment(&group) || is_other_half(&group, text, piece);
 }
 
 /* Is there a fragment before the first or (`way` 1) behind the last character of a piece? */
@@ -337,8 +352,7 @@ static bool is_torn_at(const struct work *work, const struct work_text *text,
                          (double)(piece->end - piece->begin - 1);
     const double apart = fabs(middle_of(text, next) - middle_of(text, end));
     return apart > TORN_NEAREST * pitch && apart < TORN_FARTHEST * pitch &&
-           (is_fragment(work, text, next, way) ||
-            is_other_half(work, text, next, way, text, piece));
+           is_rest(work, text, piece, text, next, way);
 }
 
 /* Boxes of one row adjoin from this much of a line's height before an end to this much behind it; a
@@ -371,8 +385,7 @@ static bool is_cut_at(const struct work *work, const struct work_text *text,
         const struct work_text *other = &work->texts[i];
         if (other != text && !other->symbology && other->frame.valid && other->count > 0 &&
             adjoins(text, piece, other, way) &&
-            (is_fragment(work, other, way > 0 ? 0 : other->count - 1, way) ||
-             is_other_half(work, other, way > 0 ? 0 : other->count - 1, way, text, piece)))
+            is_rest(work, text, piece, other, way > 0 ? 0 : other->count - 1, way))
             return true;
     }
     return false;

@@ -91,15 +91,9 @@ static enum address address_at(const struct work_text *text, size_t at)
     return found == ADDRESS_NONE && begins_with(text, at, "www.") ? ADDRESS_HOST : found;
 }
 
-/* Is what stands before an atom behind a host none of its code? */
-static bool is_cut_off(const struct work_text *text, size_t at)
-{
-    return address_at(text, at) == ADDRESS_BEHIND && in_ascii(text->chars[at - 1].c, "/?#=&");
-}
-
 static void describe(const struct work_text *text, struct work_atom *atom)
 {
-    atom->code = address_at(text, atom->begin) != ADDRESS_HOST;
+    atom->code = true;
     for (size_t i = atom->begin; i < atom->end; i++) {
         switch (fold_class(text->chars[i].c)) {
         case FOLD_DIGIT:
@@ -116,6 +110,16 @@ static void describe(const struct work_text *text, struct work_atom *atom)
             atom->code = false;
         }
     }
+}
+
+/* No part of a host is a code, and none behind it begins before its last mark. */
+static void place_in_address(const struct work_text *text, struct work_atom *atom)
+{
+    const enum address address = address_at(text, atom->begin);
+    atom->code &= address != ADDRESS_HOST;
+    if (address == ADDRESS_BEHIND && atom->gap != GAP_NONE &&
+        in_ascii(text->chars[atom->begin - 1].c, "/?#=&"))
+        atom->gap = GAP_BREAK;
 }
 
 /* Reference designators of circuit boards: R12, C105, LED2, C2053S. */
@@ -157,10 +161,10 @@ static void split_text(struct work *work, size_t line)
         *atom = (struct work_atom){.line = line, .begin = at, .end = atom_end(text, at, limit)};
         atom->gap = work->atom_count - 1 == text->first_atom ? GAP_NONE
                     : forced != GAP_NONE                     ? forced
-                    : is_cut_off(text, at)                   ? GAP_BREAK
                                                              : gap_of(text, last_end, at);
         forced = GAP_NONE;
         describe(text, atom);
+        place_in_address(text, atom);
         work->designators += !text->symbology && is_designator(text, atom);
         at = last_end = atom->end;
     }
