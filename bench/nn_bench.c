@@ -215,9 +215,11 @@ int main(int argc, char **argv)
     struct settings settings;
     se_error err;
     if (!parse(&settings, argc, argv)) {
-        fprintf(stderr, "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512|amx|amx_bf16] "
-                        "[--gpu] [--int8] "
-                        "[--threads N] [--runs N] [--steps] [--check]\n");
+        fprintf(
+            stderr,
+            "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512|amx|avx512_bf16|amx_bf16] "
+            "[--gpu] [--int8] "
+            "[--threads N] [--runs N] [--steps] [--check]\n");
         return 2;
     }
     int status = time_model(&settings, &err);

@@ -38,7 +38,7 @@ static int open_all(struct plain *p, const char *detector, const char *recognize
                     se_error *err)
 {
     const char *missing;
-    const enum nn_cpu_tier tier = cpu_has_tier(NN_CPU_BF16, &missing) ? NN_CPU_BF16 : NN_CPU_AUTO;
+    const enum nn_cpu_tier tier = cpu_bf16_tier(NN_CPU_AUTO, &missing);
     const struct nn_model_options found = {.backend = NN_BACKEND_CPU, .cpu = tier};
     const struct recognizer_options read = {
         .model = recognizer, .backend = NN_BACKEND_CPU, .cpu = tier};

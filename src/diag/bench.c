@@ -43,10 +43,14 @@ static const struct cpu_kernels *kernels_of(enum nn_cpu_tier limit)
 #if defined(__x86_64__)
     const char *missing;
 #if defined(SE_HAVE_AMX)
-    if (limit == NN_CPU_BF16)
+    if (limit == NN_CPU_AMX_BF16)
         return &cpu_kernels_amx_bf16;
     if ((limit == NN_CPU_AUTO || limit == NN_CPU_AMX) && cpu_has_tier(NN_CPU_AMX, &missing))
         return &cpu_kernels_amx;
+#endif
+#if defined(SE_HAVE_AVX512_BF16)
+    if (limit == NN_CPU_AVX512_BF16)
+        return &cpu_kernels_avx512_bf16;
 #endif
     if ((limit == NN_CPU_AUTO || limit >= NN_CPU_AVX512) && cpu_has_tier(NN_CPU_AVX512, &missing))
         return &cpu_kernels_avx512;

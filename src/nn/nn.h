@@ -21,16 +21,18 @@
 enum nn_backend_kind { NN_BACKEND_CPU, NN_BACKEND_REF, NN_BACKEND_GPU };
 
 /* Highest instruction set the CPU backend may use. */
-/* NN_CPU_BF16: as NN_CPU_AMX, with matrix products in bfloat16; never what AUTO takes. */
+/* …_BF16: as NN_CPU_AVX512 and NN_CPU_AMX, with matrix products in bfloat16; never what AUTO takes.
+ */
 enum nn_cpu_tier {
     NN_CPU_AUTO,
     NN_CPU_PORTABLE,
     NN_CPU_AVX2,
     NN_CPU_AVX512,
     NN_CPU_AMX,
-    NN_CPU_BF16
+    NN_CPU_AVX512_BF16,
+    NN_CPU_AMX_BF16
 };
-enum { NN_CPU_TIERS = NN_CPU_BF16 + 1 };
+enum { NN_CPU_TIERS = NN_CPU_AMX_BF16 + 1 };
 
 /* "auto", "avx2"; static storage. */
 const char *nn_cpu_tier_name(enum nn_cpu_tier tier);

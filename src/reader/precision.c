@@ -20,18 +20,17 @@ static int detector_hash(const struct settings_values *values, const char *path,
 int precision_tier(const struct settings_values *values, enum nn_cpu_tier *out, se_error *err)
 {
     const bool asked = values->precision == SETTING_BF16;
-    const char *missing = NULL;
+    const char *missing = "bfloat16: the backend ref computes in fp32 alone";
     *out = values->cpu;
     if (!asked && values->precision != SETTING_PRECISION_AUTO)
         return SE_OK;
-    if (values->backend == NN_BACKEND_REF)
-        missing = "bfloat16: the backend ref computes in fp32 alone";
-    else if (values->cpu != NN_CPU_AUTO && values->cpu != NN_CPU_AMX)
-        missing = "bfloat16: only cpu = amx has it";
-    else if (cpu_has_tier(NN_CPU_BF16, &missing))
-        *out = NN_CPU_BF16;
-    RETURN_ERROR_IF(missing && asked, err, SE_ERR_UNSUPPORTED,
+    enum nn_cpu_tier tier = NN_CPU_AUTO;
+    if (values->backend != NN_BACKEND_REF)
+        tier = cpu_bf16_tier(values->cpu, &missing);
+    RETURN_ERROR_IF(tier == NN_CPU_AUTO && asked, err, SE_ERR_UNSUPPORTED,
                     "precision = bf16: this machine, as set, lacks %s", missing);
+    if (tier != NN_CPU_AUTO)
+        *out = tier;
     return SE_OK;
 }
 

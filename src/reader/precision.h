@@ -2,9 +2,9 @@
  * In which precision the networks run on the CPU: the setting `precision`.
  *
  *   fp32   as the models are
- *   bf16   matrix products of bfloat16 with sums in float32, by AMX: both networks
+ *   bf16   matrix products of bfloat16 with sums in float32, by AMX or AVX-512 BF16: both networks
  *   int8   matrix products of 8 bits, of the detector alone, where there are ranges for its model
- *   auto   bf16 where the processor has AMX and the setting `cpu` allows it, else fp32: the fastest
+ *   auto   bf16 where the processor has that and the setting `cpu` allows it, else fp32: the fastest
  *          that reads as many serial numbers as fp32 (docs/SPEED.md)
  */
 #ifndef SE_READER_PRECISION_H
@@ -15,7 +15,7 @@
 
 /*
  * The tier that both networks run on. precision = bf16 is SE_ERR_UNSUPPORTED where that is not to
- * be had: with the backend `ref`, below the tier amx, without AMX.
+ * be had: with the backend `ref`, below the tier avx512, without its instructions.
  */
 int precision_tier(const struct settings_values *values, enum nn_cpu_tier *out, se_error *err);
 

@@ -103,7 +103,8 @@ static void check_view(const struct cpu_kernels *kernels, const char *name,
                                         .pixel = (ptrdiff_t)(t->stride * t->ci),
                                         .run = (ptrdiff_t)(kernels->tile.parts * d.half),
                                         .runs = t->kh,
-                                        .steps = d.run / CPU_SPLIT_STEP};
+                                        .steps = d.run / CPU_SPLIT_STEP,
+                                        .depth = t->kw * t->ci};
     const struct cpu_gemm g = {.rows = t->m,
                                .b = &panels,
                                .c = check_area(t->m * t->n),

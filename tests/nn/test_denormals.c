@@ -71,7 +71,7 @@ static void test_tiers(void **state)
     for (int threads = 1; threads <= 2; threads++) {
         struct pool *pool;
         assert_int_equal(pool_create(&pool, threads, &err), SE_OK);
-        for (enum nn_cpu_tier tier = NN_CPU_PORTABLE; tier <= NN_CPU_BF16; tier++) {
+        for (enum nn_cpu_tier tier = NN_CPU_PORTABLE; tier <= NN_CPU_AMX_BF16; tier++) {
             const char *missing;
             if (!cpu_has_tier(tier, &missing)) {
                 print_message("SKIP tier %d: this machine lacks %s\n", (int)tier, missing);

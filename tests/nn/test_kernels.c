@@ -31,11 +31,16 @@ static const struct {
 } tiers[] = {
     {&cpu_kernels_portable, NN_CPU_PORTABLE},
 #if defined(__x86_64__)
-    {&cpu_kernels_avx2, NN_CPU_AVX2},         {&cpu_kernels_wide, NN_CPU_AVX2},
+    {&cpu_kernels_avx2, NN_CPU_AVX2},
+    {&cpu_kernels_wide, NN_CPU_AVX2},
     {&cpu_kernels_avx512, NN_CPU_AVX512},
 #endif
+#if defined(SE_HAVE_AVX512_BF16)
+    {&cpu_kernels_avx512_bf16, NN_CPU_AVX512_BF16},
+#endif
 #if defined(SE_HAVE_AMX)
-    {&cpu_kernels_amx, NN_CPU_AMX},           {&cpu_kernels_amx_bf16, NN_CPU_BF16},
+    {&cpu_kernels_amx, NN_CPU_AMX},
+    {&cpu_kernels_amx_bf16, NN_CPU_AMX_BF16},
 #endif
 };
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };

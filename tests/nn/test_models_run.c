@@ -46,8 +46,8 @@ static double difference(const float *a, const float *b, int64_t count)
 }
 
 /* The best one that this machine has, and others that it is not. */
-static const enum nn_cpu_tier tested_tiers[] = {NN_CPU_AUTO, NN_CPU_BF16, NN_CPU_AVX512,
-                                                NN_CPU_PORTABLE};
+static const enum nn_cpu_tier tested_tiers[] = {NN_CPU_AUTO, NN_CPU_AMX_BF16, NN_CPU_AVX512_BF16,
+                                                NN_CPU_AVX512, NN_CPU_PORTABLE};
 enum { TESTED_TIERS = sizeof(tested_tiers) / sizeof(tested_tiers[0]) };
 
 static bool has_tier(enum nn_cpu_tier tier)
@@ -91,7 +91,8 @@ static void check_model(const char *path, const int64_t nhwc[4], int at_least)
     const struct nn_model_options others[] = {
         {.backend = NN_BACKEND_REF},
         {.backend = NN_BACKEND_CPU},
-        {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_BF16},
+        {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AMX_BF16},
+        {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AVX512_BF16},
         {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_PORTABLE},
         {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AVX512},
         {.backend = NN_BACKEND_CPU, .no_fusion = true},
@@ -242,8 +243,10 @@ static void test_selected_head(void **state)
     } pairs[] = {
         {{.backend = NN_BACKEND_REF}, {.backend = NN_BACKEND_REF}},
         {{.backend = NN_BACKEND_REF}, {.backend = NN_BACKEND_CPU}},
-        {{.backend = NN_BACKEND_CPU, .cpu = NN_CPU_BF16},
-         {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_BF16}},
+        {{.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AMX_BF16},
+         {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AMX_BF16}},
+        {{.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AVX512_BF16},
+         {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AVX512_BF16}},
     };
     const int64_t nhwc[4] = {1, 48, 96, 3};
     (void)state;

@@ -23,7 +23,8 @@ static const struct case_variant variants[] = {
     {"cpu portable, all kept", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_PORTABLE}, true},
     {"cpu portable", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_PORTABLE}, false},
     {"cpu avx512", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AVX512}, false},
-    {"cpu bf16", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_BF16}, false},
+    {"cpu amx bf16", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AMX_BF16}, false},
+    {"cpu avx512 bf16", {.backend = NN_BACKEND_CPU, .cpu = NN_CPU_AVX512_BF16}, false},
     {"cpu, unfused", {.backend = NN_BACKEND_CPU, .no_fusion = true}, true},
     {"cpu", {.backend = NN_BACKEND_CPU}, false},
 };

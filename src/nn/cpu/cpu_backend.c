@@ -256,6 +256,9 @@ CPU_BACKEND(portable, "portable", NULL)
 CPU_BACKEND(avx2, "avx2", NULL)
 CPU_BACKEND(avx512, "avx512", NULL)
 #endif
+#if defined(SE_HAVE_AVX512_BF16)
+CPU_BACKEND(avx512_bf16, "avx512", "bf16")
+#endif
 #if defined(SE_HAVE_AMX)
 CPU_BACKEND(amx, "amx", NULL)
 CPU_BACKEND(amx_bf16, "amx", "bf16")
@@ -268,11 +271,17 @@ static const struct nn_backend *backend_of(enum nn_cpu_tier tier)
 #if defined(SE_HAVE_AMX)
     case NN_CPU_AMX:
         return &backend_amx;
-    case NN_CPU_BF16:
+    case NN_CPU_AMX_BF16:
         return &backend_amx_bf16;
 #else
     case NN_CPU_AMX:
-    case NN_CPU_BF16:
+    case NN_CPU_AMX_BF16:
+        return NULL;
+#endif
+    case NN_CPU_AVX512_BF16:
+#if defined(SE_HAVE_AVX512_BF16)
+        return &backend_avx512_bf16;
+#else
         return NULL;
 #endif
 #if defined(__x86_64__)
@@ -294,7 +303,8 @@ static const struct nn_backend *backend_of(enum nn_cpu_tier tier)
 
 const char *nn_cpu_tier_name(enum nn_cpu_tier tier)
 {
-    static const char *const names[] = {"auto", "portable", "avx2", "avx512", "amx", "amx_bf16"};
+    static const char *const names[] = {"auto", "portable",    "avx2",    "avx512",
+                                        "amx",  "avx512_bf16", "amx_bf16"};
     return names[tier];
 }
 

@@ -144,6 +144,7 @@ void cpu_view_work(const struct cpu_job *job, size_t piece, float *scratch)
             .run = attr->dilation[0] * row,
             .runs = (size_t)attr->kernel[0],
             .steps = cpu_split_depth(depth) / CPU_SPLIT_STEP,
+            .depth = depth,
         };
         const struct cpu_gemm g = {
             .rows = (size_t)out->dims[2],

@@ -53,6 +53,29 @@ static const char *avx512_missing(void)
 
 #endif
 
+#if defined(SE_HAVE_AVX512_BF16)
+
+static const char *avx512_bf16_missing(void)
+{
+    enum { BIT_AVX512_BF16 = 1 << 5 };
+    const char *missing = avx512_missing();
+    if (missing)
+        return missing;
+    uint32_t a, b, c, d;
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & BIT_AVX512_BF16))
+        return "AVX-512 BF16";
+    return NULL;
+}
+
+#elif defined(__x86_64__)
+
+static const char *avx512_bf16_missing(void)
+{
+    return "code for AVX-512 BF16: this program was built by a compiler without it";
+}
+
+#endif
+
 #if defined(SE_HAVE_AMX)
 
 /* AMX's state is 8 KB a thread, so Linux saves it for those processes alone that have asked. Asked
@@ -71,17 +94,15 @@ static bool kernel_permits_tiles(void)
 
 static const char *amx_missing(void)
 {
-    enum { BIT_AVX512_BF16 = 1 << 5, BIT_AMX_BF16 = 1 << 22, BIT_AMX_TILE = 1 << 24 };
+    enum { BIT_AMX_BF16 = 1 << 22, BIT_AMX_TILE = 1 << 24 };
     const uint32_t want = BIT_AMX_BF16 | BIT_AMX_TILE;
     const uint64_t saved = 3 << 17; /* the configuration of tiles, and their data */
-    const char *missing = avx512_missing();
+    const char *missing = avx512_bf16_missing();
     if (missing)
         return missing;
     uint32_t a, b, c, d;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & want) != want)
         return "AMX tiles and bfloat16";
-    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & BIT_AVX512_BF16))
-        return "AVX-512 BF16";
     if ((saved_state() & saved) != saved)
         return "an operating system that saves AMX tiles";
     if (!kernel_permits_tiles())
@@ -106,13 +127,26 @@ bool cpu_has_tier(enum nn_cpu_tier tier, const char **missing)
         *missing = avx2_missing();
     else if (tier == NN_CPU_AVX512)
         *missing = avx512_missing();
-    else if (tier == NN_CPU_AMX || tier == NN_CPU_BF16)
+    else if (tier == NN_CPU_AVX512_BF16)
+        *missing = avx512_bf16_missing();
+    else if (tier == NN_CPU_AMX || tier == NN_CPU_AMX_BF16)
         *missing = amx_missing();
 #else
     if (tier != NN_CPU_AUTO && tier != NN_CPU_PORTABLE)
         *missing = "an x86-64 processor";
 #endif
     return !*missing;
+}
+
+enum nn_cpu_tier cpu_bf16_tier(enum nn_cpu_tier limit, const char **missing)
+{
+    *missing = "bfloat16: only cpu = avx512 and amx have it";
+    if ((limit == NN_CPU_AUTO || limit == NN_CPU_AMX) && cpu_has_tier(NN_CPU_AMX_BF16, missing))
+        return NN_CPU_AMX_BF16;
+    if ((limit == NN_CPU_AUTO || limit == NN_CPU_AVX512) &&
+        cpu_has_tier(NN_CPU_AVX512_BF16, missing))
+        return NN_CPU_AVX512_BF16;
+    return NN_CPU_AUTO;
 }
 
 bool cpu_has_vnni(void)

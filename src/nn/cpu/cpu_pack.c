@@ -55,7 +55,7 @@ static uint16_t bf16_of(float x)
     return (uint16_t)bf16_of_bits(bits);
 }
 
-/* Where a lo follows, hi is never infinite, as in kernel_amx.h. */
+/* Where a lo follows, hi is never infinite, as in kernel_bf16.h. */
 static uint16_t split_hi(float x)
 {
     const uint32_t largest = 0x7f7f0000, sign = 0x80000000;
@@ -77,7 +77,7 @@ static uint16_t split_lo(float x, uint16_t hi)
 
 enum { SPLIT_COLUMNS = 16, SPLIT_TILE = CPU_SPLIT_STEP * SPLIT_COLUMNS };
 
-/* Rows i and i + 1 of a tile side by side, as kernel_amx.h reads them. Tiles are of processors that
+/* Rows i and i + 1 of a tile side by side, as products read them. Tiles are of processors that
  * store the lower half of a word first. */
 static void panels_fill_pair(uint16_t *pair, const float first[SPLIT_COLUMNS],
                              const float second[SPLIT_COLUMNS])

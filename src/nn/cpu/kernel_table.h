@@ -4,6 +4,7 @@
  *   VEC_WIDTH      floats in a vector
  *   GEMM_VECTORS   vectors in a usual panel; GEMM_ROWS_1, _2, _3: rows of the tiles
  *   TIER_HAS_TILES instead of these two: products are those of kernel_amx.h
+ *   TIER_HAS_DOTS  instead of these two: products are those of kernel_dot.h
  *   GEMM_TILE      that in words, "6x16"
  *   TIER           the suffix of names: avx2
  *
@@ -13,6 +14,8 @@
 
 #ifdef TIER_HAS_TILES
 #include "nn/cpu/kernel_amx.h"
+#elif defined(TIER_HAS_DOTS)
+#include "nn/cpu/kernel_dot.h"
 #else
 #include "nn/cpu/kernel_gemm.h"
 #endif
@@ -47,7 +50,7 @@ static const char *const kernel_names[CPU_KERNEL_COUNT] = {
 #undef X
 };
 
-#ifndef TIER_HAS_TILES
+#ifndef BF16_PARTS
 static float peak(size_t rounds)
 {
     vf sum[CPU_PEAK_FMAS];
@@ -72,7 +75,7 @@ const struct cpu_kernels JOIN(cpu_kernels_, TIER) = {
     CPU_KERNELS(X)
 #undef X
         .peak = peak,
-#ifdef TIER_HAS_TILES
+#ifdef BF16_PARTS
     .split = split,
 #endif
     .names = kernel_names,

@@ -47,7 +47,7 @@ struct cpu_tile {
 };
 
 /*
- * Split form, for tiers with tile.parts: each number as two of bfloat16, hi and lo (kernel_amx.h),
+ * Split form, for tiers with tile.parts: each number as two of bfloat16, hi and lo (kernel_bf16.h),
  * in tiles of 1 KB, or, with one part, as hi alone, without the tiles of lo:
  *
  *   rows:     for each 16 rows, for each 32 of k:     [hi: 16 × 32][lo: 16 × 32]
@@ -109,12 +109,12 @@ struct cpu_gemm {
  * Rows of a product that overlap, as in a convolution over a picture whose numbers were split row
  * by row (cpu_split_run): row i is `runs` runs of 32·steps numbers, run r of them from hi + i·pixel
  * + r·run on, the same of lo, if there is one, `lo` numbers behind. b->k = runs·steps·32; what a
- * run holds more than it should meets weights of 0, so it must be finite.
+ * run holds more than the `depth` it should meets weights of 0, so it must be finite.
  */
 struct cpu_split_view {
     const uint16_t *hi;
     ptrdiff_t lo, pixel, run;
-    size_t runs, steps;
+    size_t runs, steps, depth; /* depth ≤ 32·steps */
 };
 
 /* hi[r][i], lo[r][i] of x[r][i], r < rows, i < count; rows of x are x_step apart, of hi and lo
@@ -293,6 +293,9 @@ extern const struct cpu_kernels cpu_kernels_portable;
 #if defined(__x86_64__)
 extern const struct cpu_kernels cpu_kernels_avx2;
 extern const struct cpu_kernels cpu_kernels_avx512;
+#endif
+#ifdef SE_HAVE_AVX512_BF16
+extern const struct cpu_kernels cpu_kernels_avx512_bf16;
 #endif
 #ifdef SE_HAVE_AMX
 extern const struct cpu_kernels cpu_kernels_amx;

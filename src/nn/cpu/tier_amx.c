@@ -5,7 +5,7 @@
 #define GEMM_VECTORS 2
 #define GEMM_ROWS_3 8 /* of a tile without tiles of AMX: how many sums registers hold */
 #define TIER_HAS_TILES
-#define AMX_PARTS 2 /* float32 as two numbers of bfloat16 */
+#define BF16_PARTS 2 /* float32 as two numbers of bfloat16 */
 #define GEMM_TILE "32x32"
 #define TIER amx
 #include "nn/cpu/kernel_table.h"
