@@ -3,11 +3,12 @@
 and SerialEye and OpenVINO in bfloat16.
 
     python3 tools/compare/networks.py [--build build] [--venv build/peers/networks]
-        [--threads 1,2] [--tiers amx,avx512,avx2,amx_bf16] [--rounds 8] [--json FILE]
+        [--threads 1,2] [--tiers amx,avx512,avx2,amx_bf16,avx512_bf16] [--rounds 8] [--json FILE]
 
 OpenVINO computes in f32 (INFERENCE_PRECISION_HINT; without it, it takes bfloat16 where the CPU has
 that) with the latency hint; SerialEye's tier amx, whose products are of numbers in two parts, stands
-beside that too. "amx_bf16" is precision = bf16 beside OpenVINO with the hint bf16. "avx2" is
+beside that too. "amx_bf16" and "avx512_bf16" are precision = bf16, on tiles and on vectors, beside
+OpenVINO with the hint bf16, which runs as it likes. "avx2" is
 SerialEye with --tier avx2, and OpenVINO with ONEDNN_MAX_CPU_ISA=AVX2, which is looked up in the
 names of the kernels that it chose. A peer that does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
 
@@ -34,6 +35,7 @@ HERE = Path(__file__).resolve().parent
 NETWORKS = {"detector": ("PP-OCRv6_det_small.onnx", 736, 736),
             "recognizer": ("PP-OCRv6_rec_small.onnx", 48, 320)}
 RUNS = {"detector": 5, "recognizer": 30}
+BF16_TIERS = ("amx_bf16", "avx512_bf16")
 
 # Runs in the peers' own Python: argv = engine, model, height, width, threads, precision; then one
 # number of runs a line, answered by the milliseconds of each.
@@ -102,7 +104,7 @@ class Peer(Entry):
         # pylint: disable-next=consider-using-with, attribute-defined-outside-init
         self.process = subprocess.Popen(
             [str(python), "-c", WORKER, self.name, str(model), str(height), str(width),
-             str(threads), "bf16" if self.tier == "amx_bf16" else "f32"],
+             str(threads), "bf16" if self.tier in BF16_TIERS else "f32"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         answer = self.process.stdout.readline()
         if not answer:
@@ -160,7 +162,8 @@ def own_tiers() -> list[str]:
     flags = Path("/proc/cpuinfo").read_text(encoding="ascii").split()
     wanted = {"amx": ("amx_tile", "amx_bf16", "avx512_bf16"),
               "avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl"), "avx2": (),
-              "amx_bf16": ("amx_tile", "amx_bf16", "avx512_bf16")}
+              "amx_bf16": ("amx_tile", "amx_bf16", "avx512_bf16"),
+              "avx512_bf16": ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16")}
     return [tier for tier, needs in wanted.items() if all(flag in flags for flag in needs)]
 
 
@@ -168,9 +171,10 @@ def measure(network: str, threads: int, options: argparse.Namespace, python: Pat
     """All engines on a network, in turns."""
     tiers = [tier for tier in own_tiers() if tier in options.tiers.split(",")]
     entries: list[Own | Peer] = [Own("serialeye", tier) for tier in tiers]
-    # Peers in float32 have no use for tiles: there is one of them for the tiers amx and avx512.
-    peers = [tier for tier in tiers if tier != "amx"]
-    peers = peers if set(peers) - {"amx_bf16"} else ["avx512", *peers]
+    # Peers in float32 have no use for tiles: there is one of them for the tiers amx and avx512, and
+    # one in bfloat16 for both tiers of that.
+    peers = [tier for tier in tiers if tier != "amx" and tier not in BF16_TIERS]
+    peers = (peers or ["avx512"]) + [tier for tier in tiers if tier in BF16_TIERS][:1]
     entries += [Peer("openvino", tier) for tier in peers] + [Peer("onnxruntime", peers[0])]
     model = options.models / NETWORKS[network][0]
     os.sched_setaffinity(0, sorted(options.processors)[:threads])
@@ -195,6 +199,8 @@ def report(network: str, threads: int, entries: list[Entry]) -> list[dict]:
     peers = {e.tier: min(e.shortest) for e in entries if e.name == "openvino"}
     if "avx512" in peers:
         peers["amx"] = peers["avx512"]
+    bf16 = [peers[tier] for tier in BF16_TIERS if tier in peers]
+    peers.update({tier: bf16[0] for tier in BF16_TIERS if bf16})
     rows = []
     for e in entries:
         best = min(e.shortest)
@@ -217,7 +223,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path,
                         default=Path.home() / ".local/share/serialeye/models")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--tiers", default="amx,avx512,avx2,amx_bf16", help="those of them that there are")
+    parser.add_argument("--tiers", default="amx,avx512,avx2,amx_bf16,avx512_bf16", help="those of them that there are")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
