@@ -4,21 +4,16 @@
 
 #include "image/ops.h"
 #include "ocr/crop.h"
+#include "ocr/glyph_ink.h"
+#include "ocr/glyph_width.h"
 #include "ocr/line_text.h"
 
 enum {
     LEAST_CHARACTERS = 4,
     LEAST_WIDTH = 8, /* pixels of a letter's cell */
-    LEAST_HEIGHT = 14,
     MOST_WIDTH = 96
 };
 
-/* Ink is what differs from the ground by more than this part of the line's contrast. */
-static const float INK = 0.3F;
-/* Least contrast, in grey levels. */
-static const float LEAST_CONTRAST = 24;
-/* Rows whose ink is less than this part of the fullest row's are above or below the text. */
-static const float ROW = 0.12F;
 /* Rows of the foot and of the top, as parts of the letter's height. */
 static const float FOOT_FROM = 0.72F, FOOT_TO = 0.97F, TOP_FROM = 0.08F, TOP_TO = 0.4F;
 
@@ -93,144 +88,34 @@ static bool is_zero_by_place(const struct text_line *line, size_t at)
     return (at > begin && is_digit(chars[at - 1].c)) || (at + 1 < end && is_digit(chars[at + 1].c));
 }
 
-/* Ground, and how far ink is from it (negative: darker), in grey levels. */
-struct contrast {
-    float ground, ink;
-};
-
-static int percentile(const int counts[256], int total, float part)
-{
-    int seen = 0;
-    for (int v = 0; v < 256; v++) {
-        seen += counts[v];
-        if ((float)seen > part * (float)total)
-            return v;
-    }
-    return 255;
-}
-
-/* Text covers less than half of its line, so the median is ground; ink lies on the side on which
- * the further values are. */
-static struct contrast contrast_of(const struct image *crop, int from, int to)
-{
-    int counts[256] = {0}, total = 0;
-    for (int y = 0; y < crop->height; y++) {
-        const uint8_t *row = image_row(crop, y);
-        for (int x = from; x < to; x++) {
-            counts[row[x]]++;
-            total++;
-        }
-    }
-    const float ground = (float)percentile(counts, total, 0.5F);
-    const float dark = (float)percentile(counts, total, 0.05F) - ground;
-    const float light = (float)percentile(counts, total, 0.95F) - ground;
-    return (struct contrast){ground, -dark > light ? dark : light};
-}
-
-static float ink_at(const struct contrast *contrast, uint8_t value)
-{
-    const float part = ((float)value - contrast->ground) / contrast->ink;
-    return part > INK ? fminf(part, 1) - INK : 0;
-}
-
-/* Rows of the text near a letter: the run of rows with ink that holds the most of it, what is near
- * the middle counting more. */
-static bool rows_of(const struct image *crop, const struct contrast *contrast, int from, int to,
-                    int *top, int *bottom)
-{
-    float rows[CROP_HEIGHT + 1], most = 0;
-    for (int y = 0; y < CROP_HEIGHT; y++) {
-        rows[y] = 0;
-        for (int x = from; x < to; x++)
-            rows[y] += ink_at(contrast, image_row(crop, y)[x]);
-        most = fmaxf(most, rows[y]);
-    }
-    rows[CROP_HEIGHT] = 0;
-    float best = 0;
-    *top = *bottom = 0;
-    for (int y = 0; y < CROP_HEIGHT; y++) {
-        if (rows[y] <= ROW * most)
-            continue;
-        const int first = y;
-        float sum = 0;
-        /* One empty row may lie between rows of dots. */
-        for (; y < CROP_HEIGHT && fmaxf(rows[y], rows[y + 1]) > ROW * most; y++) {
-            const float off = fabsf((float)y + 0.5F - (float)CROP_HEIGHT / 2) / CROP_HEIGHT * 2;
-            sum += rows[y] * (1 - off);
-        }
-        if (sum > best) {
-            best = sum;
-            *top = first;
-            *bottom = y - 1 > first && rows[y - 1] <= ROW * most ? y - 2 : y - 1;
-        }
-    }
-    return best > 0 && *bottom - *top + 1 >= LEAST_HEIGHT;
-}
-
-static int centre_of(const struct text_char *c)
-{
-    return (c->step + c->end) * CROP_STEP / 2;
-}
-
 /* Root of the mean squared distance of the ink of some rows from its middle, row by row. */
-static float spread(const struct image *crop, const struct contrast *contrast, int left, int right,
-                    float from, float to)
+static float spread(const struct glyph_ink *ink, int left, int right, float from, float to)
 {
     float sum = 0;
     int rows = 0;
     for (int y = (int)roundf(from); y < (int)roundf(to) && y < CROP_HEIGHT; y++) {
-        const uint8_t *row = image_row(crop, y);
-        float ink = 0, first = 0, second = 0;
+        const uint8_t *row = image_row(ink->crop, y);
+        float all = 0, first = 0, second = 0;
         for (int x = left; x < right; x++) {
-            const float here = ink_at(contrast, row[x]), at = (float)(x - left);
-            ink += here;
+            const float here = glyph_ink_at(ink, row[x]), at = (float)(x - left);
+            all += here;
             first += here * at;
             second += here * at * at;
         }
-        if (ink <= 0)
+        if (all <= 0)
             continue;
-        const float middle = first / ink;
-        sum += sqrtf(fmaxf(0, second / ink - middle * middle));
+        const float middle = first / all;
+        sum += sqrtf(fmaxf(0, second / all - middle * middle));
         rows++;
     }
     return rows > 0 ? sum / (float)rows : 0;
 }
 
-/* Ink of a column of the text's rows. */
-static float column_ink(const struct image *crop, const struct contrast *contrast, int top,
-                        int bottom, int x)
-{
-    float sum = 0;
-    for (int y = top; y <= bottom; y++)
-        sum += ink_at(contrast, image_row(crop, y)[x]);
-    return sum;
-}
-
-/* Where one letter ends and the next begins, between their middles: an empty column, near halfway;
- * a U or V is nearly empty inside, too. */
-static int valley(const struct image *crop, const struct contrast *contrast, int top, int bottom,
-                  int from, int to)
-{
-    int best = (from + to) / 2;
-    float least = INFINITY, mean = 0;
-    for (int x = from; x <= to; x++)
-        mean += column_ink(crop, contrast, top, bottom, x) / (float)(to - from + 1);
-    for (int x = from; x <= to; x++) {
-        const float off = fabsf((float)(2 * x - from - to)) / (float)(to - from + 1);
-        const float cost = column_ink(crop, contrast, top, bottom, x) + 2 * mean * off * off;
-        if (cost < least) {
-            least = cost;
-            best = x;
-        }
-    }
-    return best;
-}
-
 float glyph_foot(const struct image *crop, const struct text_char *chars, size_t count, size_t at)
 {
-    const int centre = centre_of(&chars[at]), end = crop->width - 1;
-    int before = at > 0 ? centre_of(&chars[at - 1]) : -1;
-    int after = at + 1 < count ? centre_of(&chars[at + 1]) : -1;
+    const int centre = glyph_centre(&chars[at]), end = crop->width - 1;
+    int before = at > 0 ? glyph_centre(&chars[at - 1]) : -1;
+    int after = at + 1 < count ? glyph_centre(&chars[at + 1]) : -1;
     int pitch = MOST_WIDTH;
     if (before >= 0)
         pitch = centre - before;
@@ -244,23 +129,21 @@ float glyph_foot(const struct image *crop, const struct text_char *chars, size_t
     after = after < end ? after : end;
     if (centre <= before || after <= centre || pitch < LEAST_WIDTH)
         return -1;
-    int first = centre - 3 * pitch, last = centre + 3 * pitch;
-    first = first > 0 ? first : 0;
-    last = last < end ? last : end;
-    const struct contrast contrast = contrast_of(crop, first, last);
-    int top, bottom;
-    if (fabsf(contrast.ink) < LEAST_CONTRAST ||
-        !rows_of(crop, &contrast, before, after, &top, &bottom))
+    struct glyph_ink ink;
+    const int around[2] = {glyph_within(centre - 3 * pitch, 0, end),
+                           glyph_within(centre + 3 * pitch, 0, end)};
+    const int rows[2] = {before, after};
+    if (!glyph_ink_find(&ink, crop, around, rows))
         return -1;
-    const int left = valley(crop, &contrast, top, bottom, before, centre);
-    const int right = valley(crop, &contrast, top, bottom, centre, after);
+    const int left = glyph_ink_valley(&ink, before, centre);
+    const int right = glyph_ink_valley(&ink, centre, after);
     if (right - left < LEAST_WIDTH)
         return -1;
-    const float height = (float)(bottom - top + 1), start = (float)top;
-    const float head = spread(crop, &contrast, left, right + 1, start + TOP_FROM * height,
-                              start + TOP_TO * height);
-    const float foot = spread(crop, &contrast, left, right + 1, start + FOOT_FROM * height,
-                              start + FOOT_TO * height);
+    const float height = (float)(ink.bottom - ink.top + 1), start = (float)ink.top;
+    const float head =
+        spread(&ink, left, right + 1, start + TOP_FROM * height, start + TOP_TO * height);
+    const float foot =
+        spread(&ink, left, right + 1, start + FOOT_FROM * height, start + FOOT_TO * height);
     return head > 0 && foot <= head ? foot / head : -1;
 }
 
@@ -296,9 +179,11 @@ static struct pull pull_at(const struct image *crop, const struct text_line *lin
     if (is_u_or_v(&line->chars[at]))
         return (struct pull){'V', 'U',
                              odds_of_foot(glyph_foot(crop, line->chars, line->count, at))};
-    if (is_o_or_zero(&line->chars[at]) && is_zero_by_place(line, at))
-        return (struct pull){'0', 'O', ODDS_OF_ZERO};
-    return (struct pull){.odds = 0};
+    if (!is_o_or_zero(&line->chars[at]))
+        return (struct pull){.odds = 0};
+    const float odds = glyph_width_odds(crop, line->chars, line->count, at) +
+                       (is_zero_by_place(line, at) ? ODDS_OF_ZERO : 0);
+    return odds > 0 ? (struct pull){'0', 'O', odds} : (struct pull){'O', '0', -odds};
 }
 
 /* The lattice with every such letter weighed; *any: whether there was one. */
@@ -328,14 +213,11 @@ static int weigh(const struct recognizer *recognizer, const struct image *crop,
 int glyph_weigh(const struct recognizer *recognizer, const struct image *image, struct arena *arena,
                 struct text_line *line, se_error *err)
 {
-    bool any, seen = false;
+    bool any;
     if (!is_asked(line) || !line->lattice.best)
         return SE_OK;
-    for (size_t i = 0; i < line->count && !seen; i++)
-        seen = is_u_or_v(&line->chars[i]);
     struct image crop = {0};
-    if (seen)
-        FORWARD_IF_ERROR(cut_out_grey(image, &line->quad, &crop, err));
+    FORWARD_IF_ERROR(cut_out_grey(image, &line->quad, &crop, err));
     struct lattice weighed;
     const int failed = weigh(recognizer, &crop, line, arena, &weighed, &any);
     image_free(&crop);

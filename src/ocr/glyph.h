@@ -3,7 +3,8 @@
  *
  *   U, V   It has seen few letters made of dots or of straight strokes, and takes many a V for a U.
  *          What tells them apart is how the letter narrows towards its foot: measured in the crop.
- *   O, 0   Many fonts draw them alike. In codes that mix letters and digits makers write the digit.
+ *   O, 0   Many fonts draw them alike. In codes that mix letters and digits makers write the digit;
+ *          and where letters are wider than digits so is an O (glyph_width.h).
  */
 #ifndef SE_OCR_GLYPH_H
 #define SE_OCR_GLYPH_H
@@ -20,9 +21,9 @@
 float glyph_foot(const struct image *crop, const struct text_char *chars, size_t count, size_t at);
 
 /*
- * Raises the odds of V against U where a U or V of the line narrows as only a V does, and those of
- * 0 against O beside digits of a code; nothing else changes. `image`: that the line was read from;
- * what is new lives in `arena`. SE_ERR_MEMORY.
+ * Raises the odds of V against U where a U or V of the line narrows as only a V does, those of 0
+ * against O beside digits of a code, and those of either by its width; nothing else changes.
+ * `image`: that the line was read from; what is new lives in `arena`. SE_ERR_MEMORY.
  */
 int glyph_weigh(const struct recognizer *recognizer, const struct image *image, struct arena *arena,
                 struct text_line *line, se_error *err);
