@@ -32,6 +32,7 @@ const struct anchor_row anchor_rows[] = {
     {"s no", SAYS_SERIAL, MEDIUM, C},
     {"s nr", SAYS_SERIAL, MEDIUM, C},
     {"sn", SAYS_SERIAL, STRONG, N | ANCHOR_MAYBE | ANCHOR_UPPER},
+    {"8n", SAYS_SERIAL, MEDIUM, C | ANCHOR_STRICT | ANCHOR_UPPER}, /* SN, misread */
     {"sl", SAYS_SERIAL, STRONG, NN},
     {"s#", SAYS_SERIAL, STRONG, 0},
     {"(s)", SAYS_SERIAL, STRONG, G},

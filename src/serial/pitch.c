@@ -338,6 +338,44 @@ static bool is_rest(const struct work *work, const struct work_text *text,
     return is_fragment(&group) || is_other_half(&group, text, piece);
 }
 
+/* Digits in groups stand as far apart everywhere, up to this ratio; a gap between groups is so much
+ * wider than what lies between other digits. */
+static const double ALIKE = 1.25, GROUPS = 1.4;
+enum { GROUP_DIGITS = 3 };
+
+/* How many digits stand from `at` on in direction `way`. */
+static size_t digits_at(const struct work_text *text, size_t at, int way)
+{
+    size_t count = 0;
+    for (; at < text->count && fold_class(text->chars[at].c) == FOLD_DIGIT; at += (size_t)way)
+        count++;
+    return count;
+}
+
+/* Is the piece made of groups of digits, as far apart as the digits at `next` are from it? */
+static bool is_next_group(const struct work_text *text, const struct work_piece *piece,
+                          size_t next, double apart, int way)
+{
+    double widest = 0, all = 0;
+    size_t count = 0, last = piece->begin;
+    if (digits_at(text, next, way) < GROUP_DIGITS)
+        return false;
+    for (size_t i = piece->begin; i < piece->end; i++) {
+        const enum fold_class class = fold_class(text->chars[i].c);
+        if (class == FOLD_SPACE)
+            continue;
+        if (class != FOLD_DIGIT)
+            return false;
+        const double distance = middle_of(text, i) - middle_of(text, last);
+        widest = fmax(widest, distance);
+        all += distance;
+        last = i;
+        count++;
+    }
+    const double usual = count > 2 ? (all - widest) / (double)(count - 2) : (double)INFINITY;
+    return widest > GROUPS * usual && apart < ALIKE * widest && apart > widest / ALIKE;
+}
+
 /* Is there a fragment before the first or (`way` 1) behind the last character of a piece? */
 static bool is_torn_at(const struct work *work, const struct work_text *text,
                        const struct work_piece *piece, int way)
@@ -351,8 +389,9 @@ static bool is_torn_at(const struct work *work, const struct work_text *text,
     const double pitch = (middle_of(text, piece->end - 1) - middle_of(text, piece->begin)) /
                          (double)(piece->end - piece->begin - 1);
     const double apart = fabs(middle_of(text, next) - middle_of(text, end));
-    return apart > TORN_NEAREST * pitch && apart < TORN_FARTHEST * pitch &&
-           is_rest(work, text, piece, text, next, way);
+    return (apart > TORN_NEAREST * pitch && apart < TORN_FARTHEST * pitch &&
+            is_rest(work, text, piece, text, next, way)) ||
+           is_next_group(text, piece, next, apart, way);
 }
 
 /* Boxes of one row adjoin from this much of a line's height before an end to this much behind it; a

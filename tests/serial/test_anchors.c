@@ -122,6 +122,7 @@ static const char *const serial_words[] = {
     "Device ID:",
     "ISN:",
     "CT:",
+    "8N:",
 };
 
 static void test_serial_in_many_languages(void **state)
