@@ -242,6 +242,30 @@ static void test_pieces_of_one_code(void **state)
     }
 }
 
+/* Digits in groups: what stands as far away as the groups are apart is another of them. */
+static void test_next_group(void **state)
+{
+    static const struct {
+        const char *printed;
+        float torn;
+    } lines[] = {{"S/N: 1694 9529 0361IP65", 1},
+                 {"S/N: 1694 9529    0361IP65", 0},
+                 {"S/N: 16949529 0361IP65", 0},
+                 {"S/N: 1694 9529 IP65", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        read_line(lines[i].printed, NULL);
+        size_t at = 0;
+        while (at < label.found.count && strcmp(label_text(&label, at), "16949529") != 0)
+            at++;
+        if (at == label.found.count)
+            fail_msg("\"%s\" has no reading of two groups", lines[i].printed);
+        if ((float)label.found.readings[at].evidence[EVIDENCE_TORN] != lines[i].torn)
+            fail_msg("\"%s\": torn is not %g", lines[i].printed, (double)lines[i].torn);
+        label_free(&label);
+    }
+}
+
 enum { COLUMNS = 400 };
 
 /* Of a line of 14 characters, as far again to both sides, what covers parts [from, to) of it. */
@@ -312,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_whole_codes_lack_nothing),
         cmocka_unit_test(test_marks_that_hide),
         cmocka_unit_test(test_pieces_of_one_code),
+        cmocka_unit_test(test_next_group),
         cmocka_unit_test(test_what_covers_the_ends),
         cmocka_unit_test(test_hostile_cover),
         cmocka_unit_test(test_barcode_proves_a_short_code_whole),
