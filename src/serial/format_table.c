@@ -26,12 +26,15 @@ static const char lenovo_words[] = "lenovo thinkpad thinkcentre thinkstation ide
 
 /* What vehicles of makers outside North America begin with (ISO 3780), as registers and the makers
  * publish it. */
-static const char vin_makers[] =
-    "JA3 JA4 JF1 JF2 JHM JM1 JMB JMZ JN1 JN8 JSA JTD JTE JTH JTM JTN KMF KMH KNA KND KNE KPT LFV LGB LSG LSJ LSV "
-    "LVG LVS LVV MA1 MA3 MAL MAT MBH NLH NM0 NMT SAJ SAL SAR SB1 SCA SCB SCC SHH SHS SJN TMA TMB TRU TSM "
-    "U5Y U6Y UU1 UU6 VF1 VF3 VF6 VF7 VF8 VNK VNV VR1 VR3 VR7 VS6 VSK VSS VXE VXK W0L W0V W1K W1N W1V WAU "
-    "WBA WBS WBX WBY WDB WDC WDD WDF WF0 WMA WME WMW WP0 WP1 WUA WV1 WV2 WVG WVW XLR XTA XW8 YS2 YS3 YV1 "
-    "YV4 Z94 ZAM ZAR ZCF ZDM ZFA ZFF ZHW ZLA";
+static const char vin_makers[] = "JA3 JA4 JF1 JF2 JHM JM1 JMB JMZ JN1 JN8 JSA JTD JTE JTH JTM JTN "
+                                 "KMF KMH KNA KND KNE KPT LFV LGB LSG LSJ LSV "
+                                 "LVG LVS LVV MA1 MA3 MAL MAT MBH NLH NM0 NMT SAJ SAL SAR SB1 SCA "
+                                 "SCB SCC SHH SHS SJN TMA TMB TRU TSM "
+                                 "U5Y U6Y UU1 UU6 VF1 VF3 VF6 VF7 VF8 VNK VNV VR1 VR3 VR7 VS6 VSK "
+                                 "VSS VXE VXK W0L W0V W1K W1N W1V WAU "
+                                 "WBA WBS WBX WBY WDB WDC WDD WDF WF0 WMA WME WMW WP0 WP1 WUA WV1 "
+                                 "WV2 WVG WVW XLR XTA XW8 YS2 YS3 YV1 "
+                                 "YV4 Z94 ZAM ZAR ZCF ZDM ZFA ZFF ZHW ZLA";
 
 /* clang-format off */
 const struct format format_rows[] = {

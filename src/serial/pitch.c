@@ -353,8 +353,8 @@ static size_t digits_at(const struct work_text *text, size_t at, int way)
 }
 
 /* Is the piece made of groups of digits, as far apart as the digits at `next` are from it? */
-static bool is_next_group(const struct work_text *text, const struct work_piece *piece,
-                          size_t next, double apart, int way)
+static bool is_next_group(const struct work_text *text, const struct work_piece *piece, size_t next,
+                          double apart, int way)
 {
     double widest = 0, all = 0;
     size_t count = 0, last = piece->begin;
