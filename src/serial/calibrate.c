@@ -237,7 +237,7 @@ static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
     const double height = 32 * exp2(e[EVIDENCE_HEIGHT]);
     const double small = within((DOTS_APART - height) / (DOTS_APART - DOTS_BLURRED), 0, 1);
     e[EVIDENCE_TWIN] = fmax(twin_doubt(h, masks, "UV NW ", TWIN_CLEAR),
-                            small > 0 ? small * twin_doubt(h, masks, "80 6G ", TWIN_CLEAR) : 0);
+                            small > 0 ? small * twin_doubt(h, masks, "80 6G 8B B8 ", TWIN_CLEAR) : 0);
     e[EVIDENCE_NARROW] = twin_doubt(h, masks, NULL, NARROW_CLEAR);
 }
 
