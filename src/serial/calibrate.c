@@ -176,11 +176,9 @@ static bool is_digits(const struct hypothesis *h)
     return h->repair.key[strspn(h->repair.key, "0123456789")] == '\0';
 }
 
-/* Is `c` read where it may be `alt`? By `pairs` "AB CD "; NULL: any two letters or digits. */
+/* Is `c` read where it may be `alt`? By `pairs` "AB CD ". */
 static bool is_taken_for(char c, uint32_t alt, const char *pairs)
 {
-    if (!pairs)
-        return alt < 0x80 && isalnum((int)alt) && toupper((int)alt) != c;
     for (; *pairs; pairs += 3)
         if (pairs[0] == c && (uint32_t)(unsigned char)pairs[1] == alt)
             return true;
@@ -201,18 +199,32 @@ static bool masks_of(const struct hypothesis *h, uint64_t masks[WORK_MAX_CODE])
            format_masks(h->format, h->repair.length, masks);
 }
 
-/* How narrowly was one of the code's symbols told from another that `pairs` has, see is_taken_for?
+/* Which pairs of symbols are meant, as is_taken_for takes them: these, or any two letters or digits
+ * but those of two lists. */
+struct pairs {
+    const char *these, *but[2];
+};
+
+static bool is_meant(const struct pairs *pairs, char c, uint32_t alt)
+{
+    if (pairs->these)
+        return is_taken_for(c, alt, pairs->these);
+    return alt < 0x80 && isalnum((int)alt) && toupper((int)alt) != c &&
+           !is_taken_for(c, alt, pairs->but[0]) && !is_taken_for(c, alt, pairs->but[1]);
+}
+
+/* How narrowly was one of the code's symbols told from another, of the pairs that are meant?
  * 0: by log-odds of `clear` or more … 1: by less than 1 below it. What a rule has changed is not
  * what was read: EVIDENCE_REPAIR weighs it. What the format does not allow at that place is none.
  */
-static double twin_doubt(const struct hypothesis *h, const uint64_t *masks, const char *pairs,
-                         double clear)
+static double twin_doubt(const struct hypothesis *h, const uint64_t *masks,
+                         const struct pairs pairs, double clear)
 {
     const struct work_cand *cand = h->cand;
     double doubt = 0;
     for (size_t i = 0; i < cand->key_length; i++) {
         const struct ser_char *c = &cand->chars[cand->place[i]];
-        if (is_changed(h, i) || !is_taken_for(cand->key[i], c->alt, pairs) ||
+        if (is_changed(h, i) || !is_meant(&pairs, cand->key[i], c->alt) ||
             (masks && !(masks[i] >> fold_symbol(c->alt) & 1)))
             continue;
         const double lead = log(fmax((double)c->p, 1e-6) / fmax((double)c->alt_p, 1e-6));
@@ -224,7 +236,8 @@ static double twin_doubt(const struct hypothesis *h, const uint64_t *masks, cons
 /* Symbols of which three lattices and more agree on the wrong one. Makers without a known format
  * may write O as well as 0, and the recognizer's choice is swayed towards 0 (ocr/glyph.c). A V with
  * a round foot is a U, a W of straight strokes an N; in small print the dots of a 0 with a stroke
- * make an 8, and a G is but for one dot a 6. Any other two are told apart for good by less. */
+ * make an 8, a G is but for one dot a 6, and B and 8 are one. Any other two are told apart for good
+ * by less; what is counted as one of these is not counted again. */
 static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
 {
     e[EVIDENCE_ZERO] = e[EVIDENCE_TWIN] = e[EVIDENCE_NARROW] = 0;
@@ -232,13 +245,19 @@ static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
         return;
     uint64_t room[WORK_MAX_CODE];
     const uint64_t *masks = masks_of(h, room) ? room : NULL;
-    if (!(e[EVIDENCE_KNOWN] > 0) && !is_digits(h))
-        e[EVIDENCE_ZERO] = twin_doubt(h, masks, "0O 0D 0Q 0o 0d 0q O0 Q0 ", ZERO_CLEAR);
+    static const char zeros[] = "0O 0D 0Q 0o 0d 0q O0 Q0 ", twins[] = "UV NW ";
+    const bool any_zero = !(e[EVIDENCE_KNOWN] > 0) && !is_digits(h);
+    if (any_zero)
+        e[EVIDENCE_ZERO] = twin_doubt(h, masks, (struct pairs){.these = zeros}, ZERO_CLEAR);
     const double height = 32 * exp2(e[EVIDENCE_HEIGHT]);
     const double small = within((DOTS_APART - height) / (DOTS_APART - DOTS_BLURRED), 0, 1);
-    e[EVIDENCE_TWIN] = fmax(twin_doubt(h, masks, "UV NW ", TWIN_CLEAR),
-                            small > 0 ? small * twin_doubt(h, masks, "80 6G 8B B8 ", TWIN_CLEAR) : 0);
-    e[EVIDENCE_NARROW] = twin_doubt(h, masks, NULL, NARROW_CLEAR);
+    e[EVIDENCE_TWIN] = twin_doubt(h, masks, (struct pairs){.these = twins}, TWIN_CLEAR);
+    if (small > 0)
+        e[EVIDENCE_TWIN] =
+            fmax(e[EVIDENCE_TWIN],
+                 small * twin_doubt(h, masks, (struct pairs){.these = "80 6G 8B B8 "}, TWIN_CLEAR));
+    e[EVIDENCE_NARROW] =
+        twin_doubt(h, masks, (struct pairs){.but = {twins, any_zero ? zeros : ""}}, NARROW_CLEAR);
 }
 
 static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
