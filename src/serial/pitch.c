@@ -430,8 +430,40 @@ static bool is_cut_at(const struct work *work, const struct work_text *text,
     return false;
 }
 
+enum { HEAD_LEAST = 2, HEAD_MOST = 3 };
+
+/* Does the word that announces a code of digits have two or three letters behind it that are no
+ * part of the code, as in "Inventory No. EJ 186 811"? */
+static bool is_beheaded(const struct work *work, const struct work_cand *cand)
+{
+    const struct work_anchor *anchor = cand->anchor;
+    const struct work_piece *piece = &cand->pieces[0];
+    if (!anchor || cand->piece_count != 1 || anchor->line != piece->line ||
+        anchor->end >= piece->begin)
+        return false;
+    const struct work_text *text = &work->texts[piece->line];
+    size_t letters = 0;
+    for (size_t i = anchor->end; i < piece->begin; i++) {
+        const enum fold_class class = fold_class(text->chars[i].c);
+        if (is_announcing(work, text, i))
+            return false;
+        letters += class == FOLD_UPPER || class == FOLD_LOWER;
+        if (class != FOLD_UPPER && class != FOLD_LOWER && class != FOLD_SPACE &&
+            text->chars[i].c != ':' && text->chars[i].c != '.')
+            return false;
+    }
+    for (size_t i = piece->begin; i < piece->end; i++) {
+        const enum fold_class class = fold_class(text->chars[i].c);
+        if (class != FOLD_DIGIT && class != FOLD_SPACE)
+            return false;
+    }
+    return letters >= HEAD_LEAST && letters <= HEAD_MOST;
+}
+
 bool pitch_is_torn(const struct work *work, const struct work_cand *cand)
 {
+    if (is_beheaded(work, cand))
+        return true;
     for (size_t i = 0; i < cand->piece_count; i++) {
         const struct work_piece *piece = &cand->pieces[i];
         const struct work_text *text = &work->texts[piece->line];

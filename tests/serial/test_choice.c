@@ -271,6 +271,18 @@ static void test_halves(void **state)
     }
 }
 
+/* Two or three letters between the word and digits are the head of the code. */
+static void test_beheaded(void **state)
+{
+    (void)state;
+    expect(EVIDENCE_TORN, "Inventarnummer Ej 186 811", "186811", 1);
+    expect(EVIDENCE_TORN, "Inventarnummer: Ejx 186811", "186811", 1);
+    expect(EVIDENCE_TORN, "Inventarnummer 186 811", "186811", 0);
+    expect(EVIDENCE_TORN, "Inventarnummer: 186811", "186811", 0);
+    expect(EVIDENCE_TORN, "Inventarnummer ist hier 186811", "186811", 0);
+    expect(EVIDENCE_TORN, "S/N Ej 4807A1623", "4807A1623", 0);
+}
+
 /* A colon that no known word stands before. */
 static void test_words_that_were_not_read(void **state)
 {
@@ -362,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_an_oblique_row),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_beheaded),
         cmocka_unit_test(test_words_that_were_not_read),
         cmocka_unit_test(test_colon_in_a_box_of_its_own),
         cmocka_unit_test(test_a_word_that_two_codes_share),
