@@ -21,8 +21,7 @@
 enum nn_backend_kind { NN_BACKEND_CPU, NN_BACKEND_REF, NN_BACKEND_GPU };
 
 /* Highest instruction set the CPU backend may use. */
-/* …_BF16: as NN_CPU_AVX512 and NN_CPU_AMX, with matrix products in bfloat16; never what AUTO takes.
- */
+/* Those with BF16: matrix products in bfloat16, all else alike; never what AUTO takes. */
 enum nn_cpu_tier {
     NN_CPU_AUTO,
     NN_CPU_PORTABLE,

@@ -2,10 +2,10 @@
  * In which precision the networks run on the CPU: the setting `precision`.
  *
  *   fp32   as the models are
- *   bf16   matrix products of bfloat16 with sums in float32, by AMX or AVX-512 BF16: both networks
+ *   bf16   matrix products of bfloat16 with sums in float32, of both networks, by AMX or AVX-512
  *   int8   matrix products of 8 bits, of the detector alone, where there are ranges for its model
- *   auto   bf16 where the processor has that and the setting `cpu` allows it, else fp32: the
- * fastest that reads as many serial numbers as fp32 (docs/SPEED.md)
+ *   auto   bf16 where the processor has it and the setting `cpu` allows that, else fp32: the
+ *          fastest that reads as many serial numbers as fp32 (docs/SPEED.md)
  */
 #ifndef SE_READER_PRECISION_H
 #define SE_READER_PRECISION_H

@@ -236,8 +236,8 @@ static double twin_doubt(const struct hypothesis *h, const uint64_t *masks,
 /* Symbols of which three lattices and more agree on the wrong one. Makers without a known format
  * may write O as well as 0, and the recognizer's choice is swayed towards 0 (ocr/glyph.c). A V with
  * a round foot is a U, a W of straight strokes an N; in small print the dots of a 0 with a stroke
- * make an 8, a G is but for one dot a 6, and B and 8 are one. Any other two are told apart for good
- * by less; what is counted as one of these is not counted again. */
+ * make an 8, and a G is but for one dot a 6. Any other two are told apart for good by less; a zero,
+ * V or W is not counted again there. */
 static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
 {
     e[EVIDENCE_ZERO] = e[EVIDENCE_TWIN] = e[EVIDENCE_NARROW] = 0;
@@ -255,7 +255,7 @@ static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
     if (small > 0)
         e[EVIDENCE_TWIN] =
             fmax(e[EVIDENCE_TWIN],
-                 small * twin_doubt(h, masks, (struct pairs){.these = "80 6G 8B B8 "}, TWIN_CLEAR));
+                 small * twin_doubt(h, masks, (struct pairs){.these = "80 6G "}, TWIN_CLEAR));
     e[EVIDENCE_NARROW] =
         twin_doubt(h, masks, (struct pairs){.but = {twins, any_zero ? zeros : ""}}, NARROW_CLEAR);
 }

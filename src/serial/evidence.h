@@ -102,8 +102,8 @@ enum evidence_term {
                        0: 0 from 9 on in log-odds, 1 below 8; of a known format, proven, or
                        digits alone: 0 */
     EVIDENCE_TWIN,  /* the same of a U that may be a V and an N that may be a W, 0 from 7.5 on; in
-                       small print, up to 32 pixels, from 40 on 0, of an 8 that may be a 0 or a B,
-                       a B that may be an 8, and a 6 that may be a G */
+                       small print, up to 32 pixels, from 40 on 0, of an 8 that may be a 0 and a 6
+                       that may be a G */
     EVIDENCE_NARROW, /* the same of any other two letters or digits, 0 from 4.5 on in log-odds */
     EVIDENCE_FORCED, /* 1: corrected, nothing proves it, and its strip holds another text for as
                         likely; 0 from 1 on in log-odds */

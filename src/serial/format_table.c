@@ -24,17 +24,14 @@ static const char hp_sites[] = "CN CZ 5C 8C MX SG US 2U TH BR JP VN HU IN PH TW 
 static const char apple_words[] = "apple iphone ipad ipod macbook imac airpods homepod";
 static const char lenovo_words[] = "lenovo thinkpad thinkcentre thinkstation ideapad legion";
 
-/* What vehicles of makers outside North America begin with (ISO 3780), as registers and the makers
- * publish it. */
-static const char vin_makers[] = "JA3 JA4 JF1 JF2 JHM JM1 JMB JMZ JN1 JN8 JSA JTD JTE JTH JTM JTN "
-                                 "KMF KMH KNA KND KNE KPT LFV LGB LSG LSJ LSV "
-                                 "LVG LVS LVV MA1 MA3 MAL MAT MBH NLH NM0 NMT SAJ SAL SAR SB1 SCA "
-                                 "SCB SCC SHH SHS SJN TMA TMB TRU TSM "
-                                 "U5Y U6Y UU1 UU6 VF1 VF3 VF6 VF7 VF8 VNK VNV VR1 VR3 VR7 VS6 VSK "
-                                 "VSS VXE VXK W0L W0V W1K W1N W1V WAU "
-                                 "WBA WBS WBX WBY WDB WDC WDD WDF WF0 WMA WME WMW WP0 WP1 WUA WV1 "
-                                 "WV2 WVG WVW XLR XTA XW8 YS2 YS3 YV1 "
-                                 "YV4 Z94 ZAM ZAR ZCF ZDM ZFA ZFF ZHW ZLA";
+/* What vehicles of European and Indian makers begin with (ISO 3780), as registers and the makers
+ * publish it. North America and China demand check digits, and get them from Japan and Korea, too.
+ */
+static const char vin_makers[] =
+    "MA1 MA3 MAL MAT MBH NLH NM0 NMT SAJ SAL SAR SB1 SCA SCB SCC SHH SHS SJN TMA TMB TRU TSM U5Y "
+    "U6Y UU1 UU6 VF1 VF3 VF6 VF7 VF8 VNK VNV VR1 VR3 VR7 VS6 VSK VSS VXE VXK W0L W0V W1K W1N W1V "
+    "WAU WBA WBS WBX WBY WDB WDC WDD WDF WF0 WMA WME WMW WP0 WP1 WUA WV1 WV2 WVG WVW XLR XTA XW8 "
+    "YS2 YS3 YV1 YV4 Z94 ZAM ZAR ZCF ZDM ZFA ZFF ZHW ZLA";
 
 /* clang-format off */
 const struct format format_rows[] = {
@@ -52,7 +49,7 @@ const struct format format_rows[] = {
      {"JH4KA7561PC008269", "SALLAAA160A123456"},
      /* The last one is often cited as valid; the first symbol was once misread for a 5. */
      {"JH4KA7561PC008268", "OH4KA7561PC008269", "JH4KA7561PC0082690", "SGZCZ43D13S812715"}},
-    /* Known makers outside North America: no check digit needed. */
+    /* Known makers who may leave the check digit out. */
     {"vin", SER_VIN, "ISO 3779, ISO 3780",
      "v{13}d{4}", vin_makers, NULL,
      NULL, 1, 4, 3,
