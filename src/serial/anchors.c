@@ -316,6 +316,12 @@ static bool goes_on_unspaced(const struct matcher *m, const struct pattern *patt
            fold_is_unspaced(m->text->chars[end].c);
 }
 
+/* Does a code go on behind a hyphen here, as in "FD7047-288"? */
+static bool goes_on(const struct matcher *m, size_t at)
+{
+    return at + 1 < m->text->count && m->fold[at] == '-' && word_at(m, at + 1);
+}
+
 /* May the anchor end here, given what comes next? */
 static bool ends_well(const struct matcher *m, const struct pattern *pattern, size_t end)
 {
@@ -333,7 +339,7 @@ static bool ends_well(const struct matcher *m, const struct pattern *pattern, si
         return true;
     const unsigned flags = pattern->row ? pattern->row->flags : 0;
     if (k == FOLD_DIGIT && pattern->letters == 2 && (flags & ANCHOR_COLON))
-        return digits >= 4 && digits == length;
+        return digits >= 4 && digits == length && !goes_on(m, end + (size_t)length);
     if (k == FOLD_DIGIT)
         return pattern->letters >= 4 || (flags & (ANCHOR_GLUED | ANCHOR_MAYBE));
     if (!(flags & ANCHOR_GLUED))

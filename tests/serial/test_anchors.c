@@ -183,6 +183,7 @@ static void test_weak_words(void **state)
     expect("ST: 4QXK5J3", "4QXK5J3", "serial");
     expect("SN FD4807162", "FD4807162", "serial");
     expect("FD 9405 00123", "940500123", "serial");
+    expect("P/N: FD7047-288", "FD7047-288", "part");
     expect("# 3165537", "3165537", "serial");
     expect("No 99 069489", "99069489", "serial");
     expect("编号 3165537", "3165537", "serial");
