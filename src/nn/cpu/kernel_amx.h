@@ -1,16 +1,14 @@
 /*
  * Matrix product on tiles (AMX), in place of kernel_gemm.h; included by tier_amx.c and
- * tier_amx_bf16.c, which define BF16_PARTS: of how many numbers of bfloat16 one is made.
+ * tier_amx_bf16.c, which define BF16_PARTS.
  *
  * A tile register holds 16 rows of 64 bytes. TDPBF16PS multiplies 16 × 32 numbers of bfloat16 with
- * 32 × 16 and adds to 16 × 16 sums of float32. So a float32 number x is split in two:
+ * 32 × 16 and adds to 16 × 16 sums of float32. Of float32 numbers in two parts (kernel_bf16.h)
+ * three products are summed; with one part there is one.
  *
- *   x ≈ hi + lo,  hi = bf16(x),  lo = bf16(x - hi)          |x - hi - lo| ≤ 2^-17 |x|, about
  *   Σ a·b ≈ Σ a.lo·b.hi + Σ a.hi·b.hi + Σ a.hi·b.lo         a.lo·b.lo, 2^-18 |a·b|, is left out
  *
- * Weights are split when they are packed (cpu_panels_fill), activations here, row by row; both have
- * zeros up to a whole step of 32 of the depth. A block of sums is 2 × 2 tiles, or 4 × 1 at the last
- * 16 columns of an odd number of them:
+ * A block of sums is 2 × 2 tiles, or 4 × 1 at the last 16 columns of an odd number of them:
  *
  *                  b.hi, b.lo of 32 columns          tiles 0 … 3: sums
  *                 ┌─────────┬─────────┐                    4, 5: a
@@ -22,9 +20,6 @@
  *   │ 16 … 31 │   │ sums 2  │ sums 3  │
  *   │ tile 5  │   │         │         │
  *   └─────────┘   └─────────┴─────────┘
- *
- * With BF16_PARTS = 1 numbers are bfloat16 themselves: no lo, one product in place of three, half
- * of the memory. What is larger than bfloat16's largest is then infinite.
  *
  * The sums pass through 4 KB of the stack to the bias, the activation, the residual and the output.
  *
