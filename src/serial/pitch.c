@@ -430,7 +430,7 @@ static bool is_cut_at(const struct work *work, const struct work_text *text,
     return false;
 }
 
-enum { HEAD_LEAST = 2, HEAD_MOST = 3 };
+enum { HEAD_LEAST = 2, HEAD_MOST = 3 }; /* letters of a code's head */
 
 /* Does the word that announces a code of digits have two or three letters behind it that are no
  * part of the code, as in "Inventory No. EJ 186 811"? */

@@ -23,7 +23,8 @@ double pitch_cover(const struct work *work, const struct work_cand *cand);
 
 /* Does a short group of capitals and digits stand beside the candidate, further off than a space
  * and as near as a few hidden characters, or in a box of its own that adjoins the candidate's: may
- * both be pieces of one code? */
+ * both be pieces of one code? Also: digits as far from groups of digits as these are apart, and two
+ * or three letters between the word that announces digits and these. */
 bool pitch_is_torn(const struct work *work, const struct work_cand *cand);
 
 #endif
