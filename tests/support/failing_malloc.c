@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -53,9 +54,15 @@ size_t failing_malloc_stop(void)
 /* Visible to shared libraries, or they would go on using their own. */
 #define INTERPOSED __attribute__((visibility("default")))
 
+/* The address sanitizer asks for a new thread's stack before anything of ours runs in that, and
+ * ends the program where the C library has no memory for its answer. */
+static _Thread_local bool sanitizer_asks;
+
 /* Is this the allocation that has to fail? */
 static bool fails_now(void)
 {
+    if (sanitizer_asks)
+        return false;
     if (!here && !atomic_load_explicit(&everywhere, memory_order_relaxed))
         return false;
     if (atomic_fetch_add(&counted, 1) + 1 != atomic_load(&to_fail))
@@ -72,6 +79,7 @@ static struct {
     void *(*realloc)(void *, size_t);
     void *(*memalign)(size_t, size_t);
     void (*free)(void *);
+    int (*getattr)(pthread_t, pthread_attr_t *);
 } next;
 static _Thread_local bool looking_up;
 static _Alignas(64) unsigned char store[16384];
@@ -97,6 +105,7 @@ static void look_up(void)
     *(void **)&next.calloc = dlsym(RTLD_NEXT, "calloc");
     *(void **)&next.realloc = dlsym(RTLD_NEXT, "realloc");
     *(void **)&next.memalign = dlsym(RTLD_NEXT, "memalign");
+    *(void **)&next.getattr = dlsym(RTLD_NEXT, "pthread_getattr_np");
     *(void **)&next.free = dlsym(RTLD_NEXT, "free");
     looking_up = false;
 }
@@ -151,6 +160,16 @@ INTERPOSED void *memalign(size_t alignment, size_t size)
 INTERPOSED void *aligned_alloc(size_t alignment, size_t size)
 {
     return memalign(alignment, size);
+}
+
+INTERPOSED int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
+{
+    if (!is_ready())
+        return ENOMEM;
+    sanitizer_asks = true;
+    const int status = next.getattr(thread, attr);
+    sanitizer_asks = false;
+    return status;
 }
 
 INTERPOSED int posix_memalign(void **out, size_t alignment, size_t size)

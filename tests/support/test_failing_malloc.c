@@ -105,6 +105,22 @@ static void test_scopes(void **state)
     assert_int_equal(got, 0);
 }
 
+/* What the address sanitizer asks for in a new thread; the next allocation is the one that fails.
+ */
+static void test_the_sanitizer_is_spared(void **state)
+{
+    (void)state;
+    pthread_attr_t attr;
+    failing_malloc_start(1, FAILING_THIS_THREAD);
+    const int status = pthread_getattr_np(pthread_self(), &attr);
+    const int got = take(0);
+    const size_t seen = failing_malloc_stop();
+    assert_int_equal(status, 0);
+    pthread_attr_destroy(&attr);
+    assert_int_equal(got, 0);
+    assert_int_equal(seen, 1);
+}
+
 int main(void)
 {
     if (!failing_malloc_works()) {
@@ -115,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_each_entry_fails_once),
         cmocka_unit_test(test_nothing_fails_when_only_counting),
         cmocka_unit_test(test_scopes),
+        cmocka_unit_test(test_the_sanitizer_is_spared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
