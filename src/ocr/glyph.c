@@ -32,11 +32,6 @@ static const float FOOT_OF_BOTH = 0.55F, ODDS_OF_FOOT = 60, MOST_ODDS = 5;
 static const float ODDS_OF_ZERO = 2;
 enum { ZERO_LEAST_LENGTH = 6, WORD_LENGTH = 3 };
 
-static bool is_code_character(uint32_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-}
-
 static bool is_digit(uint32_t c)
 {
     return c >= '0' && c <= '9';
@@ -58,10 +53,23 @@ static bool is_asked(const struct text_line *line)
     size_t code = 0;
     bool any = false;
     for (size_t i = 0; i < line->count; i++) {
-        code += is_code_character(line->chars[i].c);
+        code += glyph_is_code(line->chars[i].c);
         any |= is_u_or_v(&line->chars[i]) || is_o_or_zero(&line->chars[i]);
     }
     return any && code >= LEAST_CHARACTERS;
+}
+
+/* Is there a letter whose shape or width may say something? Widths do beside two digits at least.
+ */
+static bool is_measured(const struct text_line *line)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < line->count; i++) {
+        if (is_u_or_v(&line->chars[i]))
+            return true;
+        digits += is_digit(line->chars[i].c);
+    }
+    return digits >= 2;
 }
 
 /* Is the O or 0 at `at` one that identifiers write as a digit? Beside a digit of a code that mixes
@@ -70,9 +78,9 @@ static bool is_zero_by_place(const struct text_line *line, size_t at)
 {
     const struct text_char *chars = line->chars;
     size_t begin = at, end = at + 1, digits = 0, letters = 0;
-    while (begin > 0 && is_code_character(chars[begin - 1].c))
+    while (begin > 0 && glyph_is_code(chars[begin - 1].c))
         begin--;
-    while (end < line->count && is_code_character(chars[end].c))
+    while (end < line->count && glyph_is_code(chars[end].c))
         end++;
     for (size_t i = begin; i < end; i++) {
         digits += is_digit(chars[i].c) && i != at;
@@ -181,8 +189,9 @@ static struct pull pull_at(const struct image *crop, const struct text_line *lin
                              odds_of_foot(glyph_foot(crop, line->chars, line->count, at))};
     if (!is_o_or_zero(&line->chars[at]))
         return (struct pull){.odds = 0};
-    const float odds = glyph_width_odds(crop, line->chars, line->count, at) +
-                       (is_zero_by_place(line, at) ? ODDS_OF_ZERO : 0);
+    float odds = is_zero_by_place(line, at) ? ODDS_OF_ZERO : 0;
+    if (crop->width > 0)
+        odds += glyph_width_odds(crop, line->chars, line->count, at);
     return odds > 0 ? (struct pull){'0', 'O', odds} : (struct pull){'O', '0', -odds};
 }
 
@@ -217,7 +226,8 @@ int glyph_weigh(const struct recognizer *recognizer, const struct image *image, 
     if (!is_asked(line) || !line->lattice.best)
         return SE_OK;
     struct image crop = {0};
-    FORWARD_IF_ERROR(cut_out_grey(image, &line->quad, &crop, err));
+    if (is_measured(line))
+        FORWARD_IF_ERROR(cut_out_grey(image, &line->quad, &crop, err));
     struct lattice weighed;
     const int failed = weigh(recognizer, &crop, line, arena, &weighed, &any);
     image_free(&crop);

@@ -34,6 +34,12 @@ float glyph_ink_column(const struct glyph_ink *ink, int x);
  * a U or V is nearly empty inside, too. */
 int glyph_ink_valley(const struct glyph_ink *ink, int from, int to);
 
+/* Capitals and digits. */
+static inline bool glyph_is_code(uint32_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+}
+
 /* The middle of a character, in columns. */
 static inline int glyph_centre(const struct text_char *c)
 {

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/median.h"
 #include "ocr/glyph_ink.h"
 
 enum {
@@ -49,7 +50,7 @@ static float o_to_letter(uint32_t c)
 
 static bool is_in_code(uint32_t c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '-';
+    return glyph_is_code(c) || c == '-';
 }
 
 static bool is_as_wide_as_0(uint32_t c)
@@ -94,24 +95,11 @@ static float width_of(const struct glyph_ink *ink, const struct text_char *chars
     return border_at(ink, right, 1, BORDER * most) - border_at(ink, left, -1, BORDER * most);
 }
 
-/* Numbers in rising order. */
-struct sorted {
-    float numbers[2 * MOST_CHARACTERS + 1];
+/* Widths of letters of one sort. */
+struct widths {
+    double pixels[2 * MOST_CHARACTERS + 1];
     size_t count;
 };
-
-static void sorted_add(struct sorted *s, float x)
-{
-    size_t at = s->count++;
-    for (; at > 0 && s->numbers[at - 1] > x; at--)
-        s->numbers[at] = s->numbers[at - 1];
-    s->numbers[at] = x;
-}
-
-static float median(const struct sorted *s)
-{
-    return (s->numbers[(s->count - 1) / 2] + s->numbers[s->count / 2]) / 2;
-}
 
 /* Ground and ink of the code [begin, end). */
 static bool find_ink(struct glyph_ink *ink, const struct image *crop, const struct text_char *chars,
@@ -142,19 +130,23 @@ float glyph_width_odds(const struct image *crop, const struct text_char *chars, 
     struct glyph_ink ink;
     if (!find_ink(&ink, crop, chars, begin, end))
         return 0;
-    struct sorted digits = {.count = 0}, letters = {.count = 0};
+    struct widths digits = {.count = 0}, letters = {.count = 0};
     for (size_t i = begin; i < end; i++) {
         const float ratio = o_to_letter(chars[i].c);
         if (i == at || !(ratio > 0 || is_as_wide_as_0(chars[i].c)))
             continue;
         const float width = width_of(&ink, chars, count, i);
-        if (width >= LEAST_WIDTH)
-            sorted_add(ratio > 0 ? &letters : &digits, ratio > 0 ? ratio * width : width);
+        if (width < LEAST_WIDTH)
+            continue;
+        if (ratio > 0)
+            letters.pixels[letters.count++] = (double)(ratio * width);
+        else
+            digits.pixels[digits.count++] = (double)width;
     }
     const float width = width_of(&ink, chars, count, at);
     if (digits.count < LEAST_DIGITS || letters.count == 0 || width < LEAST_WIDTH)
         return 0;
-    const float o = median(&letters) / median(&digits);
-    return o >= LEAST_O_WIDTH ? odds_of((width / median(&digits) - ZERO_WIDTH) / (o - ZERO_WIDTH))
-                              : 0;
+    const float digit = (float)median_of(digits.pixels, digits.count);
+    const float o = (float)median_of(letters.pixels, letters.count) / digit;
+    return o >= LEAST_O_WIDTH ? odds_of((width / digit - ZERO_WIDTH) / (o - ZERO_WIDTH)) : 0;
 }

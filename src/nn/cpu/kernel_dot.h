@@ -35,9 +35,6 @@ enum {
         .vl = VL, .vectors = 2, .rows = {2 * DOT_ROWS, DOT_ROWS, DOT_ROWS}, .parts = BF16_PARTS    \
     }
 
-/* Keeps the compiler from computing a pointer anew from others, which takes registers it lacks. */
-#define KEEP_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
-
 /* A tile of sums; row r of a begins at a[r / 4] + r % 4 · line. */
 struct dot_tile {
     __m512 sum[16][2];
@@ -175,7 +172,5 @@ static float peak(size_t rounds)
         sum[0] += sum[j];
     return vf_sum((vf)sum[0]);
 }
-
-#undef KEEP_IN_REGISTER
 
 #endif

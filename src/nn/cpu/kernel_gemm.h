@@ -35,9 +35,6 @@ struct gemm_panel {
     bool residual_before, residual_after;
 };
 
-/* Keeps the compiler from computing a pointer anew from others, which takes registers it lacks. */
-#define KEEP_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
-
 typedef void gemm_panel_fn(const struct gemm_panel *p);
 
 /* Ends a tile that is rarely met: with a residual before the activation, or with one and columns

@@ -29,6 +29,8 @@
 #define UNROLL_LONG _Pragma("GCC unroll 32") /* of more than 16 rounds */
 #endif
 #define INLINE static inline __attribute__((always_inline))
+/* Keeps the compiler from computing a pointer anew from others, which takes registers it lacks. */
+#define KEEP_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
 
 enum { VL = VEC_WIDTH };
 
