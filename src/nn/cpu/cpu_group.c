@@ -6,7 +6,7 @@
  *   DWCONV ─────────────────> GAP
  *             GEMM or FFN ──> GAP     a band is some pixels
  *
- * and those of cpu_stem.c.
+ * and those of cpu_stem.c and cpu_planar.c.
  *
  * What a DWCONV makes for the linear layer behind it lies in the thread's scratch, one band of it,
  * and is never written to memory. A GAP sums a band when it has just been made; its end (the sum of
@@ -176,7 +176,9 @@ int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int3
                    se_error *err)
 {
     struct nn_step *step = &plan->steps[first];
-    FORWARD_IF_ERROR(cpu_stem_plan(kernels, plan, first, err));
+    FORWARD_IF_ERROR(cpu_planar_plan(kernels, plan, first, err));
+    if (step->group == 1)
+        FORWARD_IF_ERROR(cpu_stem_plan(kernels, plan, first, err));
     if (step->group > 1)
         return SE_OK;
     const int32_t count = find_group(plan, first);
@@ -242,7 +244,10 @@ void cpu_group_work(const struct cpu_job *job, size_t piece, int thread)
 {
     const struct nn_step *step = job->step;
     if (step->op == NN_OP_CONV) {
-        cpu_stem_work(job, piece, thread);
+        if (step->group == CPU_PLANAR_STEPS)
+            cpu_planar_work(job, piece, thread);
+        else
+            cpu_stem_work(job, piece, thread);
         return;
     }
     const struct group g = group_of(step, step->group);

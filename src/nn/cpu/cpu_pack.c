@@ -304,9 +304,38 @@ static void pack_view(struct pack_context *c)
     pack_panels(c, 0, &source);
 }
 
+bool cpu_pack_is_planar(const struct cpu_tile *tile, const struct nn_attr *attr, int64_t ci,
+                        int64_t co)
+{
+    bool fits = tile->planes_from > 0 && attr->groups == 1 && ci <= CPU_PLANAR_CHANNELS &&
+                co % CPU_PLANE_CHANNELS == 0;
+    for (int i = 0; i < 2; i++)
+        fits = fits && attr->dilation[i] == 1 && attr->kernel[i] == attr->stride[i] + 1 &&
+               (attr->stride[i] == 1 || attr->stride[i] == 2);
+    return fits;
+}
+
+/* From [co][ci][ky][kx]; taps in the order [ky][kx][ci]. */
+static void pack_planes(struct pack_context *c)
+{
+    const struct nn_weight *w = &c->node->weight[0];
+    const size_t co = (size_t)w->dims[0], ci = (size_t)w->dims[1];
+    const size_t window = (size_t)w->dims[2] * (size_t)w->dims[3], taps = window * ci;
+    float *planes = pack_take(&c->memory, co * taps, sizeof(float));
+    if (!c->packed)
+        return;
+    for (size_t n = 0; n < co; n++)
+        for (size_t t = 0; t < taps; t++)
+            planes[(n / CPU_PLANE_CHANNELS * taps + t) * CPU_PLANE_CHANNELS +
+                   n % CPU_PLANE_CHANNELS] = w->data[(n * ci + t % ci) * window + t / ci];
+    c->packed->planes = planes;
+}
+
 static void pack_conv(struct pack_context *c)
 {
     const struct nn_weight *w = &c->node->weight[0];
+    if (cpu_pack_is_planar(c->tile, &c->node->attr, w->dims[1], w->dims[0]))
+        pack_planes(c);
     if (cpu_pack_is_view(c->tile, &c->node->attr)) {
         pack_view(c);
         return;

@@ -15,6 +15,7 @@
  *           or, for views of split rows, panels[0]: a row of taps at a time, each rounded up
  *           to whole steps with zeros
  *           or, for Winograd, panels[36]: k = ci, n = co, no bias in them, and bias [co]
+ *           and, where cpu_pack_is_planar says so, planes: the weights of struct cpu_planes
  *   DECONV  panels[ky]: k = ci, n = kw·co in the order [kx][co]; or, when all columns fit one
  *           vector, panels[0] alone: n = kh·kw·co in the order [ky][kx][co]
  *   GEMM    panels[0]
@@ -27,7 +28,7 @@
 struct cpu_packed {
     size_t panel_count;
     struct cpu_panels *panels;
-    const float *weight, *bias;
+    const float *weight, *bias, *planes;
     size_t c_padded;
     const int32_t *columns;
     const struct cpu_int8_packed *int8; /* not NULL: in 8 bits, and nothing above (cpu_int8.h) */
@@ -40,6 +41,11 @@ bool cpu_pack_is_wino(const struct cpu_tile *tile, const struct nn_attr *attr, i
 
 /* Is this convolution a product over views of split rows (cpu_conv_view.c)? */
 bool cpu_pack_is_view(const struct cpu_tile *tile, const struct nn_attr *attr);
+
+/* May this convolution be one of a stem that is computed over planes (cpu_planar.c)? */
+enum { CPU_PLANAR_CHANNELS = 48 }; /* in, at most */
+bool cpu_pack_is_planar(const struct cpu_tile *tile, const struct nn_attr *attr, int64_t ci,
+                        int64_t co);
 
 int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
              size_t *bytes, se_error *err);

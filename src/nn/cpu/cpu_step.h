@@ -61,6 +61,11 @@ void cpu_part_work(const struct cpu_job *job, struct nn_step *part, const struct
 int cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
                   se_error *err);
 void cpu_stem_work(const struct cpu_job *job, size_t piece, int thread);
+/* … and for that of cpu_planar.c. */
+enum { CPU_PLANAR_STEPS = 5 };
+int cpu_planar_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
+                    se_error *err);
+void cpu_planar_work(const struct cpu_job *job, size_t piece, int thread);
 
 /* Bytes of scratch from floats: sets scratch_bytes and two of tune. SE_ERR_LIMIT. */
 int cpu_set_scratch(const struct nn_plan *plan, struct nn_step *step, const struct cpu_need *need,

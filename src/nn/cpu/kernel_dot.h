@@ -32,7 +32,8 @@ enum {
 
 #define GEMM_SIZES                                                                                 \
     {                                                                                              \
-        .vl = VL, .vectors = 2, .rows = {2 * DOT_ROWS, DOT_ROWS, DOT_ROWS}, .parts = BF16_PARTS    \
+        .vl = VL, .vectors = 2, .rows = {2 * DOT_ROWS, DOT_ROWS, DOT_ROWS}, .parts = BF16_PARTS,   \
+        .planes_from = 3 << 20 /* where the stem as a group of products no longer fits a cache */  \
     }
 
 /* A tile of sums; row r of a begins at a[r / 4] + r % 4 · line. */

@@ -227,7 +227,8 @@ static gemm_panel_fn *const gemm_tiles[3][16] = {
 
 #define GEMM_SIZES                                                                                 \
     {                                                                                              \
-        .vl = VL, .vectors = GEMM_VECTORS, .rows = { GEMM_ROWS_1, GEMM_ROWS_2, GEMM_ROWS_3 }       \
+        .vl = VL, .vectors = GEMM_VECTORS, .rows = {GEMM_ROWS_1, GEMM_ROWS_2, GEMM_ROWS_3},        \
+        .planes_from = 1                                                                           \
     }
 static const struct cpu_tile gemm_tile_sizes = GEMM_SIZES;
 

@@ -20,6 +20,7 @@
 #include "nn/cpu/kernel_gemm.h"
 #endif
 #include "nn/cpu/kernel_conv.h"
+#include "nn/cpu/kernel_planes.h"
 #include "nn/cpu/kernel_rows.h"
 #include "nn/cpu/kernel_wino.h"
 
@@ -34,6 +35,8 @@
 #define CPU_TILE_dwconv PIXEL_TILE
 #define CPU_TILE_wino_in VECTOR_TILE
 #define CPU_TILE_wino_out VECTOR_TILE
+#define CPU_TILE_planes VECTOR_TILE
+#define CPU_TILE_max4 VECTOR_TILE
 #define CPU_TILE_maxpool VECTOR_TILE
 #define CPU_TILE_avgpool VECTOR_TILE
 #define CPU_TILE_resize VECTOR_TILE

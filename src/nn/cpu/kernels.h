@@ -44,6 +44,9 @@ struct cpu_tile {
     /* Products take matrices in split form (below), where a number is so many of bfloat16: 2, hi
      * and lo, or hi alone. 0: in float32. */
     size_t parts;
+    /* Floats that the first CONV of a stem makes of an image from which on the stem is computed
+     * over planes (cpu_planar.c), in float32 whatever `parts` is; 0: never. */
+    int64_t planes_from;
 };
 
 /*
@@ -172,6 +175,34 @@ struct cpu_wino_out {
     struct nn_activation act;
 };
 
+/*
+ * A row of a convolution over planes: out[c][x] = act(bias[c] + Σ in[tap][x] · weight of c and
+ * tap), x < width. Where the inputs of a tap lie, shifted, dilated or every other one, is the
+ * caller's to say.
+ */
+enum { CPU_PLANE_CHANNELS = 12, CPU_PLANE_WIDTH = 16 };
+
+struct cpu_planes {
+    const float *const *in; /* [taps]: the input of output 0; those of the others follow it */
+    size_t taps;
+    const float *weight; /* [channels / CPU_PLANE_CHANNELS][taps][CPU_PLANE_CHANNELS] */
+    const float *bias;   /* [channels] */
+    size_t channels;     /* whole CPU_PLANE_CHANNELS */
+    size_t width;        /* whole CPU_PLANE_WIDTH */
+    float *out;          /* rows out_step apart */
+    ptrdiff_t out_step;
+    struct nn_activation act;
+};
+
+/* The largest of four: out[p][i] of x[0 … 3][p][i], p < planes, i < width (whole CPU_PLANE_WIDTH).
+ */
+struct cpu_max4 {
+    const float *x[4];
+    size_t planes, width;
+    ptrdiff_t step, out_step;
+    float *out;
+};
+
 /* Maximum or average over windows, for output rows [y_first, y_end) of one image. */
 struct cpu_pool2d {
     const float *x; /* [h, w, c] of pitch x_pitch */
@@ -256,6 +287,8 @@ struct cpu_logsum {
     X(dwconv, struct cpu_dwconv)                                                                   \
     X(wino_in, struct cpu_wino_in)                                                                 \
     X(wino_out, struct cpu_wino_out)                                                               \
+    X(planes, struct cpu_planes)                                                                   \
+    X(max4, struct cpu_max4)                                                                       \
     X(maxpool, struct cpu_pool2d)                                                                  \
     X(avgpool, struct cpu_pool2d)                                                                  \
     X(resize, struct cpu_resize)                                                                   \

@@ -1,0 +1,388 @@
+/*
+ * The stem of the detector as one group of steps (cpu_group.c), over planes, row by row:
+ *
+ *   x ─ CONV a ─┬─ MAXPOOL ───────────┬─ CONV y     a: 3×3 of stride 2, y: the same over both
+ *               └─ CONV b ── CONV c ──┘             pooled and c; all others 2×2 of stride 1
+ *
+ * Its tensors are the largest of the network and its channels few. Here only x and y are in memory;
+ * of what is between them the thread's scratch holds the last rows, as sheets:
+ *
+ *   a sheet    the last rows of some channels, each in phases: columns 0, 2, 4 … of a row are one
+ *              plane, 1, 3, 5 … another, so that the inputs of neighbouring outputs lie side by
+ *              side where a stride is in between, whatever the tap (kernel_planes.h)
+ *   a plane    [zeros: MARGIN][columns][zeros up to whole vectors][zeros: MARGIN]
+ *
+ * A piece is some rows of y; rows at the border of two pieces are computed twice. All in float32:
+ * of split numbers GEMM makes more in the same time, but only where its tensors stay in a cache
+ * (cpu_tile.planes_from).
+ */
+#include <string.h>
+
+#include "base/status.h"
+#include "nn/cpu/cpu_step.h"
+#include "nn/tensor.h"
+
+enum {
+    STEP_A,
+    STEP_POOL,
+    STEP_B,
+    STEP_C,
+    STEP_Y,
+    STEPS = CPU_PLANAR_STEPS,
+    SIDE = 3,   /* of the kernels of a and y */
+    SHEETS = 5, /* x, a, b, pooled and c, y */
+    MARGIN = CPU_PLANE_WIDTH,
+    MOST_TAPS = CPU_PLANAR_CHANNELS * SIDE * SIDE,
+    LEAST_ROWS = 4, /* of a piece … */
+    MOST_ROWS = 16,
+    PIECES = 8, /* … and pieces of an image, at least */
+};
+
+/* ---- which steps ---------------------------------------------------------------------------- */
+
+static bool has_window(const struct nn_step *step, int32_t kernel, int32_t stride, int32_t before)
+{
+    const struct nn_attr *a = &step->attr;
+    bool fits = true;
+    for (int i = 0; i < 2; i++)
+        fits = fits && a->kernel[i] == kernel && a->stride[i] == stride && a->dilation[i] == 1 &&
+               a->pad[i] == before;
+    return fits;
+}
+
+static bool is_conv(const struct nn_step *step, int32_t kernel, int32_t stride, int32_t before)
+{
+    const struct cpu_packed *packed = step->packed;
+    return step->op == NN_OP_CONV && packed->planes && has_window(step, kernel, stride, before);
+}
+
+static bool is_same(const struct nn_tensor *a, const struct nn_tensor *b)
+{
+    bool same = a->buffer == b->buffer && a->offset == b->offset;
+    for (int i = 0; i < 4 && same; i++)
+        same = a->dims[i] == b->dims[i] && a->strides[i] == b->strides[i];
+    return same;
+}
+
+/* As many rows and columns as what it reads? Then zeros stand below and to the right alone. */
+static bool keeps_size(const struct nn_step *step)
+{
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    return step->out.dims[1] == x->dims[1] && step->out.dims[2] == x->dims[2];
+}
+
+/* Half of them, rounded up? */
+static bool halves_size(const struct nn_step *step)
+{
+    const struct nn_tensor *x = &step->in[NN_IN_X];
+    return step->out.dims[1] == (x->dims[1] + 1) / 2 && step->out.dims[2] == (x->dims[2] + 1) / 2;
+}
+
+/* Does y read pooled and c, one behind the other, and nothing else? */
+static bool joins(const struct nn_step *s)
+{
+    const struct nn_tensor *x = &s[STEP_Y].in[NN_IN_X], *first = &s[STEP_POOL].out,
+                           *second = &s[STEP_C].out;
+    bool fits = first->buffer == x->buffer && second->buffer == x->buffer &&
+                first->offset == x->offset && second->offset == x->offset + first->dims[3] &&
+                first->dims[3] + second->dims[3] == x->dims[3];
+    for (int i = 0; i < 3 && fits; i++)
+        fits = first->strides[i] == x->strides[i] && second->strides[i] == x->strides[i] &&
+               first->dims[i] == x->dims[i] && second->dims[i] == x->dims[i];
+    return fits;
+}
+
+/* Does no step behind the group read what this buffer would hold? Buffers are made anew whole. */
+static bool is_inside(const struct nn_plan *plan, const struct nn_step *first, int32_t buffer)
+{
+    const struct nn_step *end = plan->steps + plan->step_count;
+    if (buffer < 0 || buffer == plan->output_buffer || buffer == first[STEP_A].in[NN_IN_X].buffer ||
+        buffer == first[STEP_Y].out.buffer)
+        return false;
+    for (const struct nn_step *s = first + STEPS; s < end; s++)
+        for (int k = 0; k < NN_INPUTS; k++)
+            if (cpu_has(&s->in[k]) && s->in[k].buffer == buffer)
+                return false;
+    return true;
+}
+
+static bool is_planar(const struct cpu_kernels *kernels, const struct nn_plan *plan, int32_t first)
+{
+    const struct nn_step *s = &plan->steps[first];
+    if (plan->step_count - first < STEPS || plan->output_buffer == -1 ||
+        !is_conv(&s[STEP_A], SIDE, 2, 1) || s[STEP_POOL].op != NN_OP_MAXPOOL ||
+        !has_window(&s[STEP_POOL], 2, 1, 0) || !is_conv(&s[STEP_B], 2, 1, 0) ||
+        !is_conv(&s[STEP_C], 2, 1, 0) || !is_conv(&s[STEP_Y], SIDE, 2, 1))
+        return false;
+    const int64_t floats = nn_tensor_count(&s[STEP_A].out) / s[STEP_A].out.dims[0];
+    /* Zeros beside the rows of a are no larger than what the windows of the pool see. */
+    return floats >= kernels->tile.planes_from && s[STEP_A].attr.act.func == NN_FUNC_RELU &&
+           halves_size(&s[STEP_A]) && keeps_size(&s[STEP_POOL]) && keeps_size(&s[STEP_B]) &&
+           keeps_size(&s[STEP_C]) && halves_size(&s[STEP_Y]) &&
+           is_same(&s[STEP_POOL].in[NN_IN_X], &s[STEP_A].out) &&
+           is_same(&s[STEP_B].in[NN_IN_X], &s[STEP_A].out) &&
+           is_same(&s[STEP_C].in[NN_IN_X], &s[STEP_B].out) && joins(s) &&
+           is_inside(plan, s, s[STEP_A].out.buffer) && is_inside(plan, s, s[STEP_B].out.buffer) &&
+           is_inside(plan, s, s[STEP_C].out.buffer) && s[STEP_Y].out.buffer >= 0 &&
+           s[STEP_Y].out.buffer != s[STEP_A].in[NN_IN_X].buffer;
+}
+
+/* ---- sheets --------------------------------------------------------------------------------- */
+
+struct sheet {
+    float *data;
+    int64_t rows, channels, phases;
+    int64_t height, width; /* of the whole image */
+    int64_t pitch;         /* floats of a plane */
+    int64_t next;          /* the row that is made next */
+};
+
+/* Columns of a phase, up to whole vectors: of all sheets as many, their phases make up for it. */
+static int64_t padded_width(const struct nn_step *stem)
+{
+    const int64_t width = stem[STEP_Y].out.dims[2];
+    return (width + CPU_PLANE_WIDTH - 1) / CPU_PLANE_WIDTH * CPU_PLANE_WIDTH;
+}
+
+static size_t sheet_floats(const struct sheet *sheet)
+{
+    return (size_t)(sheet->rows * sheet->channels * sheet->phases * sheet->pitch);
+}
+
+static float *plane_at(const struct sheet *sheet, int64_t row, int64_t channel, int64_t phase)
+{
+    const int64_t place = row % sheet->rows * sheet->channels + channel;
+    return sheet->data + (place * sheet->phases + phase) * sheet->pitch + MARGIN;
+}
+
+/* Columns of the image in a phase. */
+static int64_t columns_of(const struct sheet *sheet, int64_t phase)
+{
+    return (sheet->width - phase + sheet->phases - 1) / sheet->phases;
+}
+
+/* Zeros behind the columns of the image. */
+static void end_row(const struct sheet *sheet, int64_t row, int64_t first, int64_t channels)
+{
+    const int64_t padded = sheet->pitch - 2 * MARGIN;
+    for (int64_t f = 0; f < sheet->phases; f++) {
+        const int64_t columns = columns_of(sheet, f);
+        for (int64_t c = first; columns < padded && c < first + channels; c++)
+            memset(plane_at(sheet, row, c, f) + columns, 0,
+                   (size_t)(padded - columns) * sizeof(float));
+    }
+}
+
+enum sheet_of { SHEET_X, SHEET_A, SHEET_B, SHEET_BOTH, SHEET_Y };
+
+/* As they are before any row is there; their data follow one another. */
+static void lay_out(const struct nn_step *stem, struct sheet sheets[SHEETS])
+{
+    const struct nn_tensor *shown[SHEETS] = {&stem[STEP_A].in[NN_IN_X], &stem[STEP_A].out,
+                                             &stem[STEP_B].out, &stem[STEP_Y].in[NN_IN_X],
+                                             &stem[STEP_Y].out};
+    static const int64_t rows[SHEETS] = {3, 3, 2, 3, 1}, phases[SHEETS] = {4, 2, 2, 2, 1};
+    for (int i = 0; i < SHEETS; i++)
+        sheets[i] = (struct sheet){.rows = rows[i],
+                                   .channels = shown[i]->dims[3],
+                                   .phases = phases[i],
+                                   .height = shown[i]->dims[1],
+                                   .width = shown[i]->dims[2],
+                                   .pitch = padded_width(stem) + 2 * MARGIN};
+}
+
+/* ---- one piece ------------------------------------------------------------------------------ */
+
+struct planar {
+    const struct cpu_job *job;
+    const struct nn_step *stem;
+    const float *x; /* the image */
+    struct sheet sheets[SHEETS];
+    float *zeros; /* a plane */
+};
+
+/* Scratch of a thread, in floats: [sheets][a plane of zeros]. */
+struct layout {
+    size_t sheets[SHEETS], zeros, all;
+};
+
+static struct layout layout_of(const struct nn_step *stem, struct sheet sheets[SHEETS])
+{
+    struct layout out = {.all = 0};
+    lay_out(stem, sheets);
+    for (int i = 0; i < SHEETS; i++) {
+        out.sheets[i] = out.all;
+        out.all += sheet_floats(&sheets[i]);
+    }
+    out.zeros = out.all;
+    out.all += (size_t)sheets[0].pitch;
+    return out;
+}
+
+static void take_scratch(struct planar *p, float *scratch)
+{
+    const struct layout layout = layout_of(p->stem, p->sheets);
+    memset(scratch, 0, layout.all * sizeof(float));
+    for (int i = 0; i < SHEETS; i++)
+        p->sheets[i].data = scratch + layout.sheets[i];
+    p->zeros = scratch + layout.zeros + MARGIN;
+}
+
+/* Row `row` of x, its pixels taken apart. */
+static void make_x(struct planar *p, int64_t row)
+{
+    const struct sheet *to = &p->sheets[SHEET_X];
+    const struct nn_tensor *x = &p->stem[STEP_A].in[NN_IN_X];
+    const float *from = p->x + row * x->strides[1];
+    for (int64_t f = 0; f < to->phases; f++) {
+        const int64_t columns = columns_of(to, f), step = to->phases * x->strides[2];
+        for (int64_t c = 0; c < to->channels; c++) {
+            float *plane = plane_at(to, row, c, f);
+            const float *in = from + f * x->strides[2] + c;
+            for (int64_t i = 0; i < columns; i++)
+                plane[i] = in[i * step];
+        }
+    }
+    end_row(to, row, 0, to->channels);
+}
+
+/* Where the inputs of output 0 lie, for every tap of row `row`, phase f. */
+static size_t find_taps(const struct planar *p, const struct nn_attr *a, const struct sheet *in,
+                        int64_t row, int64_t f, const float *taps[MOST_TAPS])
+{
+    size_t count = 0;
+    for (int64_t ky = 0; ky < a->kernel[0]; ky++) {
+        const int64_t y = row * a->stride[0] + ky - a->pad[0];
+        const bool inside = y >= 0 && y < in->height;
+        for (int64_t kx = 0; kx < a->kernel[1]; kx++) {
+            /* Column i of this phase sees column phases·i + at - phases of `in`; that is ≥ -1. */
+            const int64_t at = a->stride[1] * f + kx - a->pad[1] + in->phases;
+            const float *from =
+                inside ? plane_at(in, y, 0, at % in->phases) + at / in->phases - 1 : p->zeros;
+            const int64_t step = inside ? in->phases * in->pitch : 0;
+            for (int64_t c = 0; c < in->channels; c++)
+                taps[count++] = from + c * step;
+        }
+    }
+    return count;
+}
+
+/* Row `row` of a convolution, from the sheet `from` to channels [channel, …) of the sheet `to`. */
+static void convolve(const struct planar *p, int which, enum sheet_of from, enum sheet_of to,
+                     int64_t channel, int64_t row)
+{
+    const struct nn_step *step = &p->stem[which];
+    const struct cpu_packed *packed = step->packed;
+    const struct sheet *out = &p->sheets[to];
+    const float *taps[MOST_TAPS];
+    for (int64_t f = 0; f < out->phases; f++) {
+        const struct cpu_planes planes = {
+            .in = taps,
+            .taps = find_taps(p, &step->attr, &p->sheets[from], row, f, taps),
+            .weight = packed->planes,
+            .bias = packed->panels[0].bias,
+            .channels = (size_t)step->out.dims[3],
+            .width = (size_t)(out->pitch - 2 * MARGIN),
+            .out = plane_at(out, row, channel, f),
+            .out_step = out->phases * out->pitch,
+            .act = step->attr.act,
+        };
+        p->job->kernels->planes(&planes);
+    }
+    end_row(out, row, channel, step->out.dims[3]);
+}
+
+static void make_a(struct planar *p, int64_t end)
+{
+    struct sheet *x = &p->sheets[SHEET_X], *a = &p->sheets[SHEET_A];
+    for (; a->next < cpu_least(end, a->height); a->next++) {
+        for (; x->next < cpu_least(2 * a->next + 2, x->height); x->next++)
+            make_x(p, x->next);
+        convolve(p, STEP_A, SHEET_X, SHEET_A, 0, a->next);
+    }
+}
+
+static void pool(const struct planar *p, int64_t row)
+{
+    const struct sheet *a = &p->sheets[SHEET_A], *to = &p->sheets[SHEET_BOTH];
+    const int64_t below = row + 1 < a->height ? row + 1 : row;
+    for (int64_t f = 0; f < to->phases; f++) {
+        const int64_t right = (f + 1) % 2, shift = (f + 1) / 2;
+        const struct cpu_max4 max4 = {
+            .x = {plane_at(a, row, 0, f), plane_at(a, row, 0, right) + shift,
+                  plane_at(a, below, 0, f), plane_at(a, below, 0, right) + shift},
+            .planes = (size_t)a->channels,
+            .width = (size_t)(a->pitch - 2 * MARGIN),
+            .step = a->phases * a->pitch,
+            .out = plane_at(to, row, 0, f),
+            .out_step = to->phases * to->pitch,
+        };
+        p->job->kernels->max4(&max4);
+    }
+    end_row(to, row, 0, a->channels);
+}
+
+/* Rows of what y reads, up to `end`. */
+static void make_both(struct planar *p, int64_t end)
+{
+    struct sheet *b = &p->sheets[SHEET_B], *both = &p->sheets[SHEET_BOTH];
+    for (; both->next < cpu_least(end, both->height); both->next++) {
+        for (; b->next < cpu_least(both->next + 2, b->height); b->next++) {
+            make_a(p, b->next + 2);
+            convolve(p, STEP_B, SHEET_A, SHEET_B, 0, b->next);
+        }
+        pool(p, both->next);
+        convolve(p, STEP_C, SHEET_B, SHEET_BOTH, p->stem[STEP_POOL].out.dims[3], both->next);
+    }
+}
+
+/* From planes to pixels. */
+static void write_row(const struct planar *p, const struct nn_tensor *y, int64_t row, float *image)
+{
+    const struct sheet *from = &p->sheets[SHEET_Y];
+    const float *planes = plane_at(from, row, 0, 0);
+    float *out = image + row * y->strides[1];
+    for (int64_t i = 0; i < from->width; i++, out += y->strides[2])
+        for (int64_t c = 0; c < from->channels; c++)
+            out[c] = planes[c * from->pitch + i];
+}
+
+void cpu_planar_work(const struct cpu_job *job, size_t piece, int thread)
+{
+    const struct nn_step *stem = job->step;
+    const struct nn_tensor *x = &stem[STEP_A].in[NN_IN_X], *y = &stem[STEP_Y].out;
+    const int64_t rows = stem->tune[CPU_TUNE_ROWS];
+    const int64_t pieces = (int64_t)cpu_pieces_of(y->dims[1], rows);
+    const int64_t image = (int64_t)piece / pieces, first = (int64_t)piece % pieces * rows;
+    float *scratch = (float *)stem->scratch +
+                     thread * stem->tune[CPU_TUNE_THREAD_BYTES] / (int64_t)sizeof(float);
+    struct planar p = {.job = job, .stem = stem, .x = x->data + image * x->strides[0]};
+    take_scratch(&p, scratch);
+    /* The first rows that y sees, that those see, and so on. */
+    const int64_t seen = cpu_most(2 * first - 1, 0);
+    p.sheets[SHEET_A].next = p.sheets[SHEET_B].next = p.sheets[SHEET_BOTH].next = seen;
+    p.sheets[SHEET_X].next = cpu_most(2 * seen - 1, 0);
+    for (int64_t row = first; row < cpu_least(first + rows, y->dims[1]); row++) {
+        make_both(&p, 2 * row + 2);
+        convolve(&p, STEP_Y, SHEET_BOTH, SHEET_Y, 0, row);
+        write_row(&p, y, row, y->data + image * y->strides[0]);
+    }
+}
+
+int cpu_planar_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
+                    se_error *err)
+{
+    struct nn_step *stem = &plan->steps[first];
+    if (!is_planar(kernels, plan, first))
+        return SE_OK;
+    struct sheet sheets[SHEETS];
+    const int64_t height = stem[STEP_Y].out.dims[1];
+    const int64_t rows = cpu_most(cpu_least(height / PIECES, MOST_ROWS), LEAST_ROWS);
+    const struct cpu_need need = {.per_thread = cpu_whole_lines(layout_of(stem, sheets).all)};
+    stem->group = STEPS;
+    for (int32_t i = 1; i < STEPS; i++)
+        stem[i].scratch_bytes = 0;
+    stem->tune[CPU_TUNE_ROWS] = rows;
+    stem->tune[CPU_TUNE_PIECES] = stem->out.dims[0] * (int64_t)cpu_pieces_of(height, rows);
+    return cpu_set_scratch(plan, stem, &need, err);
+}
