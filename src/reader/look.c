@@ -340,7 +340,11 @@ static void note_areas(const struct search *search, const struct view *view,
         const float right = left + (float)r.width, bottom = top + (float)r.height;
         const struct quad inner = {{{left, top}, {right, top}, {right, bottom}, {left, bottom}}};
         const struct quad quad = placement_quad(&view->place, &inner);
-        seen->areas[seen->count++] = picture_rect_of(&search->picture, quad.p[0], quad.p[2]);
+        /* Of a view that is turned by a quarter other corners are the first and the last. */
+        const struct point a = quad.p[0], b = quad.p[2];
+        const struct point first = {fminf(a.x, b.x), fminf(a.y, b.y)};
+        const struct point last = {fmaxf(a.x, b.x), fmaxf(a.y, b.y)};
+        seen->areas[seen->count++] = picture_rect_of(&search->picture, first, last);
     }
 }
 

@@ -31,6 +31,11 @@ static const float SAME_PLACE = 0.5F;
  * higher one apart, across it, when they are two rows. */
 static const float LONG_LINE = 2, ROW_OFFSET = 0.4F;
 
+/* A line is one of a picture that lies on its side when it is at least so steep; and so many
+ * characters tell it. */
+static const float STEEP = 1.7F;
+enum { TURNED_LEAST = 8 };
+
 void merge_init(struct merge *merge, struct arena *work, struct arena *readings,
                 const struct ser_barcode *barcodes, size_t barcode_count, int width, int height)
 {
@@ -165,6 +170,23 @@ bool merge_is_same_cut(const struct quad *a, const struct quad *b)
     return common >= SAME_CUT * (polygon_area(a->p, 4) + polygon_area(b->p, 4) - common);
 }
 
+/* Does a box go on where a line ends, by more than a character? An area that a closer look enlarges
+ * cuts what leaves it. */
+static bool goes_beyond(const struct quad *quad, const struct quad *line)
+{
+    const float length = along(line), height = across(line);
+    if (!(length > 0))
+        return true;
+    const float ux = (line->p[1].x - line->p[0].x) / length;
+    const float uy = (line->p[1].y - line->p[0].y) / length;
+    for (int i = 0; i < 4; i++) {
+        const float at = (quad->p[i].x - line->p[0].x) * ux + (quad->p[i].y - line->p[0].y) * uy;
+        if (at < -height || at > length + height)
+            return true;
+    }
+    return false;
+}
+
 bool merge_is_well_read(const struct merge *merge, const struct quad *quad)
 {
     const float area = polygon_area(quad->p, 4);
@@ -173,6 +195,7 @@ bool merge_is_well_read(const struct merge *merge, const struct quad *quad)
     for (size_t i = 0; i < merge->line_count; i++) {
         const struct text_line *line = &merge->lines[i];
         if (line->score >= WELL_READ_SCORE && !far_apart(&line->quad, quad) &&
+            !goes_beyond(quad, &line->quad) &&
             common_area(&line->quad, quad) >= WELL_READ_COVER * area)
             return true;
     }
@@ -340,7 +363,7 @@ bool merge_is_convincing(const struct merge *merge)
         return false;
     const struct ser_reading *best = &found->readings[0];
     if (names_a_device(best))
-        return best->score >= CALIBRATED_SCORE || merge_is_plausible(merge);
+        return best->score >= CALIBRATED_SCORE || (!merge->sideways && merge_is_plausible(merge));
     return best->kind == SER_CODE && best->score >= BARE_SCORE;
 }
 
@@ -363,6 +386,24 @@ bool merge_is_settled(const struct merge *merge)
             return false;
     /* Where a "Device ID" stands, a serial number may stand in print that was not found. */
     return merge_is_plausible(merge) && !merge->found.readings[0].announced_second;
+}
+
+float merge_quarter_turn(const struct merge *merge)
+{
+    size_t all = 0, down = 0, up = 0;
+    for (size_t i = 0; i < merge->line_count; i++) {
+        const struct text_line *line = &merge->lines[i];
+        const float x = line->quad.p[1].x - line->quad.p[0].x;
+        const float y = line->quad.p[1].y - line->quad.p[0].y;
+        if (line->score < CLEAR_LINE_SCORE)
+            continue;
+        all += line->count;
+        down += y > STEEP * fabsf(x) ? line->count : 0;
+        up += -y > STEEP * fabsf(x) ? line->count : 0;
+    }
+    if (all < TURNED_LEAST || 2 * (down > up ? down : up) <= all)
+        return 0;
+    return down > up ? 270 : 90;
 }
 
 bool merge_text_was_unclear(const struct merge *merge)

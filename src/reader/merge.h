@@ -32,6 +32,8 @@ struct merge {
     const struct known_list *known;  /* serial numbers that there are, or NULL */
     bool strips;                     /* readings keep what they were read from */
     bool draft;                      /* is `found` one? */
+    bool sideways;                   /* the picture lies on its side, and looks saw less of it: only
+                                        a calibrated score convinces */
     int width, height;               /* of the upright picture */
     struct arena *work;              /* lines */
     struct arena *readings;          /* what `found` points to */
@@ -87,6 +89,10 @@ bool merge_holds_answer(const struct merge *merge, const struct quad *quad);
 /* Was all text that was found read clearly, and is the best reading plausible, and none that has a
  * better one beside it? Then only text that was not found can say more. */
 bool merge_is_settled(const struct merge *merge);
+
+/* By how many degrees, clockwise, the picture must be turned so that most of what was read clearly
+ * runs from left to right: 90, 270, or 0 where it does or too little was read. */
+float merge_quarter_turn(const struct merge *merge);
 
 /* Was there text that could not be read well, or none at all? Then another angle may help. */
 bool merge_text_was_unclear(const struct merge *merge);

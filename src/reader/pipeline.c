@@ -141,6 +141,38 @@ static struct detect_params full_params(const struct search *search)
     return params;
 }
 
+/* look_at with the view set upright, where most text of the picture runs up or down. */
+static int look_upright(struct search *search, const char *name, const struct view *view,
+                        const struct detect_params *params, struct look_seen *seen, se_error *err)
+{
+    struct image turned;
+    struct placement inner;
+    if (search->quarter == 0)
+        return look_at(search, name, view, params, seen, err);
+    FORWARD_IF_ERROR(img_rotate(view->image, search->quarter, &turned, inner.m, err));
+    const struct view upright = {&turned, placement_join(&view->place, &inner)};
+    const int status = look_at(search, name, &upright, params, seen, err);
+    image_free(&turned);
+    return status;
+}
+
+/* In a picture that lies on its side the detector finds less: characters that stand apart are one
+ * box each, small ones none. Once the fast look has shown that, all looks set it upright, and the
+ * fast one is taken again, with what it sees in place of what it saw. */
+static int set_upright(struct search *search, const struct detect_params *params,
+                       struct look_seen *seen, se_error *err)
+{
+    if (search_is_over(search) || merge_is_plausible(&search->merge) ||
+        !may_look(search, LOOK_TURN) || search->reader->values.rotation_count == 0)
+        return SE_OK;
+    search->quarter = merge_quarter_turn(&search->merge);
+    if (search->quarter == 0)
+        return SE_OK;
+    search->merge.sideways = true;
+    const char *name = search->quarter < 180 ? "turn 90" : "turn 270";
+    return look_upright(search, name, &search->picture.base, params, seen, err);
+}
+
 /* Enlarges `area`, whose lowest text is `low` pixels high (0: unknown); `scale` is that of the look
  * that saw it. Nothing is done where that would show no more. */
 static int closer_look(struct search *search, struct rect area, float low, float scale,
@@ -159,7 +191,7 @@ static int closer_look(struct search *search, struct rect area, float low, float
     struct image window;
     struct view view;
     FORWARD_IF_ERROR(picture_sharp(&search->picture, area, &window, &view, err));
-    return look_at(search, "closer", &view, &params, NULL, err);
+    return look_upright(search, "closer", &view, &params, NULL, err);
 }
 
 /* Enlarges areas with text; `scale` is that of the look that saw them. */
@@ -206,7 +238,8 @@ static int larger_looks(struct search *search, float scale, se_error *err)
         /* The larger input takes their room. */
         picture_forget_sharp(&search->picture);
         nn_exec_shrink(search->slot->detector, KEPT_BYTES);
-        FORWARD_IF_ERROR(look_at(search, names[i], &search->picture.base, &params[i], &seen, err));
+        FORWARD_IF_ERROR(
+            look_upright(search, names[i], &search->picture.base, &params[i], &seen, err));
         if (search_is_over(search) || merge_is_plausible(&search->merge))
             return SE_OK;
         scale = next;
@@ -259,7 +292,8 @@ static int turned_looks(struct search *search, const struct detect_params *param
     int status = reduce_base(&search->picture.base, params->max_side, &reduced, &view, err);
     for (int i = 0; i < count && status == SE_OK && !search_is_over(search); i++) {
         const float degrees = (float)values->try_rotations[i];
-        if (fmodf(degrees, 360) != 0) /* 0: the looks before */
+        /* 0: the looks before; so is the quarter by which they were set upright. */
+        if (fmodf(degrees, 360) != 0 && degrees != search->quarter)
             status = turned_look(search, &view, degrees, params, err);
     }
     image_free(&reduced);
@@ -273,11 +307,12 @@ static int all_lines(struct search *search, enum setting_preset preset, se_error
 {
     const int side = search->reader->values.detect_side;
     const struct detect_params params = params_of_side(side > LINES_SIDE ? side : LINES_SIDE);
-    FORWARD_IF_ERROR(look_at(search, "fast", &search->picture.base, &params, NULL, err));
-    const struct detect_params full = full_params(search);
     struct look_seen seen = {.count = 0};
+    FORWARD_IF_ERROR(look_at(search, "fast", &search->picture.base, &params, NULL, err));
+    FORWARD_IF_ERROR(set_upright(search, &params, NULL, err));
+    const struct detect_params full = full_params(search);
     if (may_look(search, LOOK_FULL))
-        FORWARD_IF_ERROR(look_at(search, "full", &search->picture.base, &full, &seen, err));
+        FORWARD_IF_ERROR(look_upright(search, "full", &search->picture.base, &full, &seen, err));
     if (!search_is_over(search))
         FORWARD_IF_ERROR(closer_looks(search, &seen, scale_of(search, &full), err));
     FORWARD_IF_ERROR(treated_votes(search, preset, 0, err));
@@ -315,11 +350,12 @@ static int escalating_looks(struct search *search, enum setting_preset preset, s
     struct look_seen seen;
     FORWARD_IF_ERROR(look_at(search, "fast", &search->picture.base, &params, &seen, err));
     FORWARD_IF_ERROR(treated_votes(search, preset, 1, err));
+    FORWARD_IF_ERROR(set_upright(search, &params, &seen, err));
     if (!search_is_over(search))
         FORWARD_IF_ERROR(closer_looks(search, &seen, scale, err));
     if (!search_is_over(search) && preset != PRESET_AUTO)
         FORWARD_IF_ERROR(treated_looks(search, preset, &params, err));
-    if (!search_is_over(search) && !merge_is_settled(&search->merge))
+    if (!search_is_over(search) && (search->quarter != 0 || !merge_is_settled(&search->merge)))
         FORWARD_IF_ERROR(larger_looks(search, scale, err));
     if (!search_is_over(search) && preset == PRESET_AUTO && !merge_is_plausible(&search->merge) &&
         search->reader->values.profile == PROFILE_GPU)

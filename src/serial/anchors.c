@@ -364,7 +364,8 @@ static size_t number_behind(const struct matcher *m, size_t end)
         const struct pattern *p = &ready.numbers[i];
         size_t stop;
         /* "N0" is often read for "No"; other words so short must be right. */
-        const float limit = p->letters > 4 ? 0.65F : i == anchor_number_no ? 0.3F : 0;
+        const bool is_no = i == anchor_number_no;
+        const float limit = p->letters > 4 ? 0.65F : is_no ? 0.3F : 0;
         if (m->fold[at] != p->c[0] && !(m->groups[at] & p->groups[0]))
             continue;
         if ((at == end && p->letters == 1 && !p->unspaced) ||
@@ -372,7 +373,9 @@ static size_t number_behind(const struct matcher *m, size_t end)
             continue;
         const enum fold_class k = class_at(m, stop);
         const bool sign = !m->word[stop - 1] || p->unspaced;
-        if (sign || !word_at(m, stop) || (k == FOLD_DIGIT && p->letters > 1))
+        /* "ND" may be "No", but in "Serial ND7X5X57PPX" it begins the code. */
+        const bool own = !is_no || m->fold[stop - 1] == 'o' || m->fold[stop - 1] == '0';
+        if (sign || !word_at(m, stop) || (k == FOLD_DIGIT && p->letters > 1 && own))
             return stop;
     }
     return end;

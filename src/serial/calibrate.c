@@ -292,6 +292,17 @@ static bool is_vague(const struct work *work, const struct hypothesis *h,
            (anchor->weak && nearness_of_edge(work, anchor->line, anchor->begin, anchor->end) >= 1);
 }
 
+/* "S/N LR637LRX" looks like the number of an approval and "S/N G28LVG1" like a quantity, but is
+ * what the format of a maker allows. */
+static double looks(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+{
+    if (e[EVIDENCE_ANCHOR] < SAID_PLAINLY)
+        return 0;
+    const bool fits =
+        e[EVIDENCE_KNOWN] > 0 && h->cand->anchor && h->cand->anchor->says == SAYS_SERIAL;
+    return within(e[EVIDENCE_SHAPE], fits ? 0 : -10, 10);
+}
+
 /* How the places of the picture compare. */
 static void measure_places(const struct hypothesis *h, size_t place, bool alone,
                            double e[EVIDENCE_TERMS])
@@ -312,6 +323,15 @@ static double forced(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
     if (h->repair.changes == 0 || rank_is_proven(h) || h->agreed)
         return 0;
     return within(1 - e[EVIDENCE_LEAD], 0, 1);
+}
+
+/* Where a line's box ends too early, the further cuts read on: "8RHHZB7YR" and "8RHHZB7YR7NM". What
+ * a rule has changed is another matter: `forced`. */
+static double outvoted(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+{
+    if (h->repair.changes > 0 || rank_is_proven(h) || h->agreed)
+        return 0;
+    return within(1 - e[EVIDENCE_JOINT], 0, 1);
 }
 
 /* Lines whose first reading is clear enough need not be read again, and where they were, it counts
@@ -339,6 +359,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
         FORWARD_IF_ERROR(strips_measure(work, h, e, err));
     e[EVIDENCE_FORCED] = forced(h, e);
     take_as_read_again(e);
+    e[EVIDENCE_OUTVOTED] = outvoted(h, e);
     e[EVIDENCE_KNOWN] = h->format != NULL && (serial || device);
     e[EVIDENCE_PROVEN] = rank_is_proven(h);
     e[EVIDENCE_BARE] = bareness(h, e);
@@ -362,7 +383,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
         e[EVIDENCE_SMALL] = within(log2(SMALL_HEIGHT / (double)fmaxf(text->frame.h, 1)), 0, 3);
     e[EVIDENCE_EDGE] = nearness_of_code(work, h->cand);
     measure_twins(h, e);
-    e[EVIDENCE_LOOKS] = e[EVIDENCE_ANCHOR] >= SAID_PLAINLY ? within(e[EVIDENCE_SHAPE], -10, 10) : 0;
+    e[EVIDENCE_LOOKS] = looks(h, e);
     e[EVIDENCE_DIGITS] = is_digits(h) && e[EVIDENCE_ANCHOR] <= SAID;
     e[EVIDENCE_ASKED] = is_asked_for_another(work, h);
     e[EVIDENCE_DEVICE] = device;

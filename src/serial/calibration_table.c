@@ -31,7 +31,8 @@ const double calibration_read_weights[EVIDENCE_TERMS] = {
     [EVIDENCE_JOINT] = 0.1,    [EVIDENCE_REPAIR] = 1,    [EVIDENCE_DISPUTE] = -8,
     [EVIDENCE_GAP] = -6,       [EVIDENCE_LACKS] = -8,    [EVIDENCE_COVER] = -8,
     [EVIDENCE_TORN] = -8,      [EVIDENCE_MASKED] = -8,   [EVIDENCE_FORCED] = -2,
-    [EVIDENCE_NARROW] = -3,    [EVIDENCE_TWIN] = -7,     [EVIDENCE_ZERO] = -7,
+    [EVIDENCE_NARROW] = -3,    [EVIDENCE_TWIN] = -14,    [EVIDENCE_ZERO] = -7,
+    [EVIDENCE_OUTVOTED] = -6,
 };
 const double calibration_read_bias = -0.90377;
 

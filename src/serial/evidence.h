@@ -104,10 +104,13 @@ enum evidence_term {
     EVIDENCE_TWIN,  /* the same of a U that may be a V and an N that may be a W, 0 from 7.5 on; in
                        small print, up to 32 pixels, from 40 on 0, of an 8 that may be a 0 and a 6
                        that may be a G */
-    EVIDENCE_NARROW, /* the same of any other two letters or digits, 0 from 4.5 on in log-odds */
-    EVIDENCE_FORCED, /* 1: corrected, nothing proves it, and its strip holds another text for as
-                        likely; 0 from 1 on in log-odds */
-    EVIDENCE_LOOKS,  /* EVIDENCE_SHAPE where a word announces it, else 0 */
+    EVIDENCE_NARROW,   /* the same of any other two letters or digits, 0 from 4.5 on in log-odds */
+    EVIDENCE_FORCED,   /* 1: corrected, nothing proves it, and its strip holds another text for as
+                          likely; 0 from 1 on in log-odds */
+    EVIDENCE_OUTVOTED, /* 1: not corrected, nothing proves it, and all readings of its lines
+                          together say something else, by JOINT; 0 from 1 on in log-odds */
+    EVIDENCE_LOOKS,  /* EVIDENCE_SHAPE where a word announces it, else 0; of a known format no less
+                        than 0 */
     EVIDENCE_FITS,   /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it */
     EVIDENCE_MASKED, /* 1: marks or letters stand for characters of it, or it ends in a dash or
                         stroke, see masks.h */

@@ -145,6 +145,11 @@ static void test_serial_without_gap(void **state)
     expect("SERIAL4807X1623", "4807X1623", "serial");
     expect("序列号4807X1623", "4807X1623", "serial");
     expect("зав.№48071623", "48071623", "serial");
+    /* "No" may be read as "N0" with a code right behind it; "ND" begins the code. */
+    expect("Serial No4807X1623", "4807X1623", "serial");
+    expect("Serial N04807X1623", "4807X1623", "serial");
+    expect("Serial ND7X5X57PPX", "ND7X5X57PPX", "serial");
+    expect("Serial ND9CFDG3C00W55", "ND9CFDG3C00W55", "serial");
 }
 
 static void test_serial_misread(void **state)

@@ -41,9 +41,9 @@ static void test_weights_have_their_signs(void **state)
         EVIDENCE_AGAIN, EVIDENCE_JOINT,  EVIDENCE_WORST,   EVIDENCE_LEAD,
         EVIDENCE_WHOLE, EVIDENCE_CLEAR,  EVIDENCE_WEAKEST, EVIDENCE_CERTAIN,
         EVIDENCE_KNOWN, EVIDENCE_PROVEN, EVIDENCE_TWICE,   EVIDENCE_REPAIR};
-    static const enum evidence_term doubtful[] = {EVIDENCE_AGAINST, EVIDENCE_ALIKE,  EVIDENCE_ODD,
-                                                  EVIDENCE_SMALL,   EVIDENCE_LENGTH, EVIDENCE_ZERO,
-                                                  EVIDENCE_TWIN,    EVIDENCE_FORCED};
+    static const enum evidence_term doubtful[] = {
+        EVIDENCE_AGAINST, EVIDENCE_ALIKE, EVIDENCE_ODD,    EVIDENCE_SMALL,   EVIDENCE_LENGTH,
+        EVIDENCE_ZERO,    EVIDENCE_TWIN,  EVIDENCE_FORCED, EVIDENCE_OUTVOTED};
     for (size_t i = 0; i < sizeof(up) / sizeof(up[0]); i++)
         assert_true(calibration_weights[up[i]] >= 0);
     for (size_t i = 0; i < sizeof(down) / sizeof(down[0]); i++)
@@ -124,6 +124,25 @@ static void test_evidence_for_and_against(void **state)
     label_free(&label);
     assert_true(none < good);
     assert_true(doubtful <= good);
+}
+
+/* What looks like the number of an approval is no worse a serial number where a format allows it.
+ */
+static void test_looks(void **state)
+{
+    (void)state;
+    static const char *const lenovo[] = {"S/N: LR637LRX"};
+    static const char *const other[] = {"S/N: YXW5SC2"};
+    struct label label;
+    const struct ser_reading *reading = first_of(&label, lenovo, 1);
+    assert_string_equal(reading->format, "lenovo");
+    assert_true(reading->evidence[EVIDENCE_SHAPE] < -2);
+    assert_float_equal((float)reading->evidence[EVIDENCE_LOOKS], 0.0F, 1e-6F);
+    label_free(&label);
+    reading = first_of(&label, other, 1);
+    assert_float_equal((float)reading->evidence[EVIDENCE_KNOWN], 0.0F, 1e-6F);
+    assert_true(reading->evidence[EVIDENCE_LOOKS] < -0.5);
+    label_free(&label);
 }
 
 /* What touches an edge of the picture may go on behind it. */
@@ -415,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_both_must_hold),
         cmocka_unit_test(test_curve_ascends),
         cmocka_unit_test(test_evidence_for_and_against),
+        cmocka_unit_test(test_looks),
         cmocka_unit_test(test_edge),
         cmocka_unit_test(test_nearness_of_edge),
         cmocka_unit_test(test_short),

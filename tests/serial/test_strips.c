@@ -88,6 +88,7 @@ static void test_one_differs(void **state)
     const double *e = evidence_of("AB4807162");
     assert_float_equal((float)e[EVIDENCE_AGAIN], 2 / 3.0F, 1e-5F);
     assert_float_equal((float)e[EVIDENCE_AGAINST], 1 / 3.0F, 1e-5F);
+    assert_float_equal((float)e[EVIDENCE_OUTVOTED], 0.0F, 1e-6F);
     assert_true(e[EVIDENCE_WORST] < -3);
     assert_true(e[EVIDENCE_JOINT] > 0);
     done();
@@ -102,6 +103,8 @@ static void test_text_goes_on(void **state)
     const double *e = evidence_of("AB4807162");
     assert_float_equal((float)e[EVIDENCE_AGAINST], 1.0F, 1e-5F);
     assert_true(e[EVIDENCE_WORST] < -3 && e[EVIDENCE_JOINT] < 0);
+    assert_float_equal((float)e[EVIDENCE_OUTVOTED], 1.0F, 1e-6F);
+    assert_int_not_equal(ser_status_of(&label.found.readings[0], 0.002), SER_SURE);
     done();
 }
 

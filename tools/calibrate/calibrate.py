@@ -64,7 +64,7 @@ REMOVED = {"network": -5.0, "part": -2.0, "later-1": -6.0, "later-2": -1.0,
 # The same of the characters: what only a rule makes of them is not sure, though it mostly is right. Nor is
 # what was told narrowly from a look-alike, though most such codes are right: given to the fit, they would
 # draw `clear` down and the constant up, until a mistake of three agreeing cuts looks sure again.
-READ_REMOVED = {"forced": -2.0, "narrow": -3.0, "twin": -7.0, "zero": -7.0}
+READ_REMOVED = {"forced": -2.0, "outvoted": -6.0, "narrow": -3.0, "twin": -14.0, "zero": -7.0}
 # Set by hand, and given to the fit: what the pictures hold too little of. A good word is worth more than a
 # vague one. Places that nothing proves to belong together rarely do. Further readings that say something else
 # speak against where the code was cut, too; a clear first reading is so rarely contradicted in these pictures
