@@ -18,6 +18,8 @@ static const double SMALL_HEIGHT = 24;
 static const double SHORT_LENGTH = 8, SHORT_MEANT = 6;
 /* Evidence from which on a word announces a code, and is no vague one. */
 static const double SAID = 0.5, SAID_PLAINLY = 2.5;
+/* Looks that hardly a serial number has, as log-odds: approvals, dates. */
+static const double UNLIKELY_SHAPE = -2;
 /* Log-odds between a symbol and the one that it is taken for, from which on hardly any was wrong;
  * those below are all alike, but for a step of 1: of twins, of a 0 and an O, of any two. */
 static const double TWIN_CLEAR = 7.5, ZERO_CLEAR = 9, NARROW_CLEAR = 4.5;
@@ -292,15 +294,23 @@ static bool is_vague(const struct work *work, const struct hypothesis *h,
            (anchor->weak && nearness_of_edge(work, anchor->line, anchor->begin, anchor->end) >= 1);
 }
 
-/* "S/N LR637LRX" looks like the number of an approval and "S/N G28LVG1" like a quantity, but is
- * what the format of a maker allows. */
+/* What speaks against a code's looks counts wherever a word announces it, what speaks for them
+ * where that is plain. "S/N LR637LRX" looks like the number of an approval and "S/N G28LVG1" like a
+ * quantity, but both are what the format of a maker allows. */
 static double looks(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
 {
+    const struct work_anchor *anchor = h->cand->anchor;
     if (e[EVIDENCE_ANCHOR] < SAID_PLAINLY)
-        return 0;
-    const bool fits =
-        e[EVIDENCE_KNOWN] > 0 && h->cand->anchor && h->cand->anchor->says == SAYS_SERIAL;
+        return e[EVIDENCE_ANCHOR] > SAID && e[EVIDENCE_SHAPE] < UNLIKELY_SHAPE ? e[EVIDENCE_SHAPE]
+                                                                               : 0;
+    const bool fits = e[EVIDENCE_KNOWN] > 0 && anchor && anchor->says == SAYS_SERIAL;
     return within(e[EVIDENCE_SHAPE], fits ? 0 : -10, 10);
+}
+
+/* "105-48853-12" with bars: part numbers have them as serial numbers do. */
+static bool is_like_a_part(const struct hypothesis *h)
+{
+    return strchr(h->cand->raw, '-') != NULL && is_digits(h);
 }
 
 /* How the places of the picture compare. */
@@ -365,7 +375,8 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
     e[EVIDENCE_BARE] = bareness(h, e);
     e[EVIDENCE_AGREED] = h->agreed;
     e[EVIDENCE_BARS] = h->agreed && !network && !trade &&
-                       (e[EVIDENCE_ANCHOR] > SAID || e[EVIDENCE_KNOWN] > 0 || !h->contested);
+                       (e[EVIDENCE_ANCHOR] > SAID || e[EVIDENCE_KNOWN] > 0 ||
+                        (!h->contested && !is_like_a_part(h)));
     e[EVIDENCE_UNREAD] =
         e[EVIDENCE_ANCHOR] < SAID_PLAINLY && !h->express && unread_word_before(work, h->cand);
     e[EVIDENCE_VAGUE] = is_vague(work, h, e);

@@ -61,7 +61,8 @@ enum evidence_term {
     EVIDENCE_PROVEN,  /* 1: its check digit or express service code agrees */
     EVIDENCE_AGREED,  /* 1: text and barcode say the same */
     EVIDENCE_BARS,    /* 1: they do, and it is no number of a network or of a trade, nor one that
-                         nothing announces beside another such code with bars */
+                         nothing announces and that is digits with dashes or stands beside another such
+                         code with    bars */
     EVIDENCE_DISPUTE, /* 1: text and barcode of its place differ by a symbol or two */
     EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3; containers: 0 */
     EVIDENCE_ALONE,   /* 1: from a barcode alone */
@@ -109,11 +110,11 @@ enum evidence_term {
                           likely; 0 from 1 on in log-odds */
     EVIDENCE_OUTVOTED, /* 1: not corrected, nothing proves it, and all readings of its lines
                           together say something else, by JOINT; 0 from 1 on in log-odds */
-    EVIDENCE_LOOKS,  /* EVIDENCE_SHAPE where a word announces it, else 0; of a known format no less
-                        than 0 */
-    EVIDENCE_FITS,   /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it */
-    EVIDENCE_MASKED, /* 1: marks or letters stand for characters of it, or it ends in a dash or
-                        stroke, see masks.h */
+    EVIDENCE_LOOKS,    /* EVIDENCE_SHAPE where a word announces it plainly, and below -2 where one
+                          does; else 0; of a known format no less than 0 */
+    EVIDENCE_FITS,     /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it */
+    EVIDENCE_MASKED,   /* 1: marks or letters stand for characters of it, or it ends in a dash or
+                          stroke, see masks.h */
     EVIDENCE_VAGUE,  /* 1: a single letter or "ID" announces it, or "No." behind the rest of a word
                         or at an edge of the picture: most that end so say another thing */
     EVIDENCE_UNREAD, /* 1: nothing announces it plainly, and a colon before it says that a word does

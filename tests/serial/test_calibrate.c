@@ -133,11 +133,16 @@ static void test_looks(void **state)
     (void)state;
     static const char *const lenovo[] = {"S/N: LR637LRX"};
     static const char *const other[] = {"S/N: YXW5SC2"};
+    static const char *const approval[] = {"No. R-90528503"};
     struct label label;
     const struct ser_reading *reading = first_of(&label, lenovo, 1);
     assert_string_equal(reading->format, "lenovo");
     assert_true(reading->evidence[EVIDENCE_SHAPE] < -2);
     assert_float_equal((float)reading->evidence[EVIDENCE_LOOKS], 0.0F, 1e-6F);
+    label_free(&label);
+    reading = first_of(&label, approval, 1);
+    assert_true(reading->evidence[EVIDENCE_LOOKS] < -2);
+    assert_int_not_equal(ser_status_of(reading, 0.002), SER_SURE);
     label_free(&label);
     reading = first_of(&label, other, 1);
     assert_float_equal((float)reading->evidence[EVIDENCE_KNOWN], 0.0F, 1e-6F);
@@ -212,6 +217,25 @@ static void test_bars_beside_other_bars(void **state)
         assert_float_equal((float)label.found.readings[0].evidence[EVIDENCE_BARS],
                            others == 1 ? 0.0F : 1.0F, 1e-6F);
         if (others == 1)
+            assert_int_not_equal(ser_status_of(&label.found.readings[0], 0.002), SER_SURE);
+        label_free(&label);
+    }
+}
+
+/* Digits with dashes are a part number's more often, unless a word says otherwise. */
+static void test_bars_of_a_part_number(void **state)
+{
+    static const char *const lines[] = {"105-48853-12", "S/N: 105-48853-12"};
+    struct label label;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        label_init(&label, 0);
+        label_line(&label, 100, 100, lines[i]);
+        label_barcode(&label, 100, 140, "code128", "105-48853-12");
+        assert_int_equal(label_find(&label), SE_OK);
+        assert_string_equal(label_text(&label, 0), "105-48853-12");
+        assert_float_equal((float)label.found.readings[0].evidence[EVIDENCE_BARS], (float)i, 1e-6F);
+        if (i == 0)
             assert_int_not_equal(ser_status_of(&label.found.readings[0], 0.002), SER_SURE);
         label_free(&label);
     }
@@ -439,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_nearness_of_edge),
         cmocka_unit_test(test_short),
         cmocka_unit_test(test_bars_beside_other_bars),
+        cmocka_unit_test(test_bars_of_a_part_number),
         cmocka_unit_test(test_format_without_check_digit),
         cmocka_unit_test(test_near),
         cmocka_unit_test(test_twins),

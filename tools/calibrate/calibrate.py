@@ -36,7 +36,8 @@ FOLDS = 20
 # is chosen on one part is checked on pictures that were not there when it was chosen.
 SMALL, DOTS = ("--capitals", "8-16"), ("--kinds", "dot-matrix,none")
 SETS = ((4001, 3000, ()), (4003, 1250, SMALL), (4004, 250, DOTS),
-        (4101, 1500, ()), (4103, 1000, SMALL), (4104, 250, DOTS), (7002, 2000, ()), (4201, 2000, ()))
+        (4101, 1500, ()), (4103, 1000, SMALL), (4104, 250, DOTS), (7002, 2000, ()), (4201, 2000, ()),
+        (4302, 1500, ()), (4303, 1500, ()))
 RENDER = Path(__file__).resolve().parents[1] / "render" / "render.py"
 
 # Term -> sign that its weight is held to: 1, more of it never lowers the probability; -1, never
@@ -99,12 +100,10 @@ class Knobs:
 
     ridge: float = 0.1
     curve_ridge: float = 0.01
-    prior: float = 0.0004
+    prior: float = 0.001
     photo_weight: float = 3.0
     knots: tuple[float, ...] = (-5.0, -2.0, 0.0, 2.0, 3.0, 3.5, 4.0)
-    limit: float = 7.6
-    margin: float = 0.25
-    margin_from: float = 3.0
+    limit: float = 7.0
 
 
 @dataclass(frozen=True)
@@ -225,10 +224,7 @@ def fit_curve(readings: list[Sample], sums: Array, photos: set[str], knobs: Knob
 
     Beyond what the curve says, a reading is wrong with the probability that the limit leaves, for
     reasons that no term shows: a mistake counts for the curve as much as the curve explains it
-    (expectation maximisation, Dempster, Laird, Rubin 1977).
-
-    Where the last mistakes end is chance, and the steps are there: the knots from `margin_from` on are
-    moved up by `margin`."""
+    (expectation maximisation, Dempster, Laird, Rubin 1977)."""
     chosen = np.array([s.place == 0 for s in readings])
     x, knots = sums[chosen], np.array(knobs.knots)
     bends = np.clip(x[:, None] - knots[:-1], 0, np.diff(knots))
@@ -247,8 +243,7 @@ def fit_curve(readings: list[Sample], sums: Array, photos: set[str], knobs: Knob
         explained = wrong / (wrong + unseen * (1 - wrong))
     values = found.bias + np.concatenate(([0], np.cumsum(found.weights * np.diff(knots))))
     end = max(knobs.limit - values[-1], 0.01)
-    moved = knots + np.where(knots >= knobs.margin_from, knobs.margin, 0.0)
-    return _limited(Curve(np.append(moved, moved[-1] + end), np.append(values, values[-1] + end)),
+    return _limited(Curve(np.append(knots, knots[-1] + end), np.append(values, values[-1] + end)),
                     knobs.limit)
 
 
