@@ -79,18 +79,46 @@ static double weighted_sum(const double weights[EVIDENCE_TERMS], double bias,
     return sum;
 }
 
-double evidence_curve(double sum)
+static double along(const struct evidence_point *p, int count, double sum)
 {
-    const struct evidence_point *p = calibration_curve;
     if (sum <= p[0].sum)
         return p[0].log_odds + sum - p[0].sum;
-    for (int i = 1; i < calibration_points; i++) {
+    for (int i = 1; i < count; i++) {
         if (sum >= p[i].sum)
             continue;
         const double part = (sum - p[i - 1].sum) / (p[i].sum - p[i - 1].sum);
         return p[i - 1].log_odds + part * (p[i].log_odds - p[i - 1].log_odds);
     }
-    return p[calibration_points - 1].log_odds;
+    return p[count - 1].log_odds;
+}
+
+double evidence_curve(double strict, double likely)
+{
+    const struct evidence_point *first = &calibration_strict[0];
+    if (strict >= first->sum)
+        return along(calibration_strict, calibration_strict_points, strict);
+    return fmin(along(calibration_middle, calibration_middle_points, likely), first->log_odds);
+}
+
+/* Log-odds of what is wrong with this probability. */
+static double log_odds_of(double error)
+{
+    const double least = fmin(fmax(error, 1e-12), 1 - 1e-12);
+    return log((1 - least) / least);
+}
+
+/* Log-odds with the doubts about the characters as the probabilities that they are. */
+static double likely_sum(const double values[EVIDENCE_TERMS], double choice, double read)
+{
+    double kept = 1;
+    for (int i = 0; i < EVIDENCE_TERMS; i++) {
+        if (!(calibration_doubts[i] > 0))
+            continue;
+        read -= calibration_read_weights[i] * values[i];
+        kept *= 1 - calibration_doubts[i] * values[i] * values[i];
+    }
+    const double a = sigmoid(-choice), b = sigmoid(-read), both = a + b - a * b;
+    return log_odds_of(1 - kept + kept * both);
 }
 
 void evidence_finish(double values[EVIDENCE_TERMS])
@@ -99,10 +127,9 @@ void evidence_finish(double values[EVIDENCE_TERMS])
     const double choice = weighted_sum(calibration_weights, calibration_bias, values);
     const double read = weighted_sum(calibration_read_weights, calibration_read_bias, values);
     /* By their errors: 1 less a small number would lose most of it. */
-    const double a = sigmoid(-choice), b = sigmoid(-read), error = fmax(a + b - a * b, 1e-12);
-    const double both = log((1 - error) / error);
-    values[EVIDENCE_READ] = both - choice;
-    values[EVIDENCE_TOP] = evidence_curve(both) - both;
+    const double a = sigmoid(-choice), b = sigmoid(-read), strict = log_odds_of(a + b - a * b);
+    values[EVIDENCE_READ] = strict - choice;
+    values[EVIDENCE_TOP] = evidence_curve(strict, likely_sum(values, choice, read)) - strict;
 }
 
 double evidence_score(const double values[EVIDENCE_TERMS])

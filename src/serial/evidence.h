@@ -9,10 +9,15 @@
  *
  *   choice      = bias + sum of weight × value            over what speaks for this code
  *   characters  = bias + sum of weight × value            over what speaks for its characters
- *   score       = sigmoid(choice) × sigmoid(characters)   its log-odds put right by a curve
+ *   strict      = sigmoid(choice) × sigmoid(characters)
+ *   likely      = the same without doubts, × (1 - doubt × value²) for each of them
+ *   score       = strict, its log-odds put right by a curve, where that is high; else likely, by
+ * another
  *
- * with the weights of calibration_table.c. The term EVIDENCE_READ is what the characters take off
- * the choice's log-odds; so every score can be shown as one sum, and that term as another.
+ * with the weights of calibration_table.c. Doubts (symbols told narrowly apart and the like) are
+ * weighed so that hardly anything with one of them is sure; most such codes are right all the same,
+ * and `likely` says how likely. The term EVIDENCE_READ is what the characters take off the choice's
+ * log-odds; so every score can be shown as one sum, and that term as another.
  *
  * To add a term: a name here, a row in evidence.c, a row in tools/calibrate, and the place that
  * fills it.
@@ -123,7 +128,7 @@ enum evidence_term {
                         behind on … 1, from 2 behind on */
     EVIDENCE_SOLE,   /* 1: no other code was read anywhere in the picture */
     EVIDENCE_READ,   /* what the doubt about the characters takes off the choice's log-odds */
-    EVIDENCE_TOP,    /* what calibration_curve adds to the sum or takes off it */
+    EVIDENCE_TOP,    /* what evidence_curve makes of that sum, less the sum */
     EVIDENCE_TERMS
 };
 
@@ -137,14 +142,21 @@ extern const double calibration_bias;
 /* … and of the characters. */
 extern const double calibration_read_weights[EVIDENCE_TERMS];
 extern const double calibration_read_bias;
+/* Of the characters' terms that are doubts: the probability that the characters are wrong where one
+ * is 1, whatever else speaks for them. 0: no doubt. */
+extern const double calibration_doubts[EVIDENCE_TERMS];
 /* What log-odds are to be made of those of both sums together: straight lines between these points,
  * both ascending; below the first as steep as 1, above the last as high as that, because beyond it
  * there was nothing to learn from. */
 struct evidence_point {
     double sum, log_odds;
 };
-extern const struct evidence_point calibration_curve[];
-extern const int calibration_points;
+/* Of strict log-odds, from the first point on … */
+extern const struct evidence_point calibration_strict[];
+extern const int calibration_strict_points;
+/* … and of likely ones where the strict ones are less than that. */
+extern const struct evidence_point calibration_middle[];
+extern const int calibration_middle_points;
 
 /* Short name of a term ("anchor"), for people and programs; static storage. */
 const char *evidence_name(enum evidence_term term);
@@ -159,8 +171,8 @@ void evidence_close(double values[EVIDENCE_TERMS], double certain);
 /* Sets EVIDENCE_READ and EVIDENCE_TOP from all other terms. */
 void evidence_finish(double values[EVIDENCE_TERMS]);
 
-/* What the curve makes of log-odds; never less for more. */
-double evidence_curve(double sum);
+/* What the curves make of log-odds, strict and likely (above); never less for more of either. */
+double evidence_curve(double strict, double likely);
 
 /* Probability, 0 … 1, that the reading is right; 0 where a term is not a number. */
 double evidence_score(const double values[EVIDENCE_TERMS]);

@@ -81,31 +81,65 @@ static void test_both_must_hold(void **state)
         read += calibration_read_weights[i] * misread[i];
     }
     const double both = 1 / (1 + exp(-choice)) / (1 + exp(-read));
-    const double put_right = evidence_curve(log(both / (1 - both)));
+    /* No doubt is set: what is likely is what is strict. */
+    const double sum = log(both / (1 - both)), put_right = evidence_curve(sum, sum);
     assert_float_equal((float)evidence_score(misread), (float)(1 / (1 + exp(-put_right))), 1e-5F);
     assert_true(evidence_score(misread) < evidence_score(good));
     /* However good the choice: doubtful characters are not made up for. */
     misread[EVIDENCE_ANCHOR] = 1e3;
     evidence_finish(misread);
     assert_float_equal((float)evidence_score(misread),
-                       (float)(1 / (1 + exp(-evidence_curve(read)))), 1e-5F);
+                       (float)(1 / (1 + exp(-evidence_curve(read, read)))), 1e-5F);
+}
+
+/* A code with a doubt is hardly ever sure, but mostly right. */
+static void test_doubts(void **state)
+{
+    (void)state;
+    double clear[EVIDENCE_TERMS] = {
+        [EVIDENCE_ANCHOR] = 6, [EVIDENCE_SERIAL] = 1, [EVIDENCE_CLEAR] = 5, [EVIDENCE_JOINT] = 5};
+    double narrow[EVIDENCE_TERMS], many[EVIDENCE_TERMS];
+    memcpy(narrow, clear, sizeof(clear));
+    memcpy(many, clear, sizeof(clear));
+    narrow[EVIDENCE_ZERO] = 1;
+    many[EVIDENCE_ZERO] = many[EVIDENCE_NARROW] = many[EVIDENCE_TWIN] = 1;
+    evidence_finish(clear);
+    evidence_finish(narrow);
+    evidence_finish(many);
+    assert_true(evidence_score(clear) > 0.998);
+    assert_true(evidence_score(narrow) < 0.99 && evidence_score(narrow) > 0.7);
+    assert_true(evidence_score(many) < evidence_score(narrow) && evidence_score(many) > 0.3);
+    for (int i = 0; i < EVIDENCE_TERMS; i++) {
+        assert_true(calibration_doubts[i] >= 0 && calibration_doubts[i] < 1);
+        assert_true(!(calibration_doubts[i] > 0) || calibration_read_weights[i] < 0);
+    }
 }
 
 /* More evidence never makes a reading less likely, and none is without doubt. */
 static void test_curve_ascends(void **state)
 {
     (void)state;
-    assert_true(calibration_points >= 2);
-    for (int i = 1; i < calibration_points; i++) {
-        assert_true(calibration_curve[i].sum > calibration_curve[i - 1].sum);
-        assert_true(calibration_curve[i].log_odds >= calibration_curve[i - 1].log_odds);
-        assert_float_equal((float)evidence_curve(calibration_curve[i].sum),
-                           (float)calibration_curve[i].log_odds, 1e-6F);
+    const struct evidence_point *const curves[] = {calibration_strict, calibration_middle};
+    const int counts[] = {calibration_strict_points, calibration_middle_points};
+    for (int c = 0; c < 2; c++) {
+        assert_true(counts[c] >= 2);
+        for (int i = 1; i < counts[c]; i++) {
+            assert_true(curves[c][i].sum > curves[c][i - 1].sum);
+            assert_true(curves[c][i].log_odds >= curves[c][i - 1].log_odds);
+        }
     }
+    for (int i = 0; i < calibration_strict_points; i++)
+        assert_float_equal((float)evidence_curve(calibration_strict[i].sum, -30),
+                           (float)calibration_strict[i].log_odds, 1e-6F);
     for (double sum = -30; sum < 30; sum += 0.125)
-        assert_true(evidence_curve(sum + 0.125) >= evidence_curve(sum));
-    assert_true(evidence_curve(1e6) <= 7.61);
-    assert_true(evidence_curve(-1e6) < -1e5);
+        for (double likely = -30; likely < 30; likely += 0.5) {
+            const double least = evidence_curve(sum, likely) - 1e-9; /* but for rounding */
+            assert_true(evidence_curve(sum + 0.125, likely) >= least);
+            assert_true(evidence_curve(sum, likely + 0.5) >= least);
+        }
+    assert_true(evidence_curve(1e6, 1e6) <= 7.61);
+    assert_true(evidence_curve(-1e6, 1e6) <= calibration_strict[0].log_odds);
+    assert_true(evidence_curve(-1e6, -1e6) < -1e5);
 }
 
 static void test_evidence_for_and_against(void **state)
@@ -423,9 +457,9 @@ static void test_limit(void **state)
     double evidence[EVIDENCE_TERMS] = {[EVIDENCE_ANCHOR] = 1e6, [EVIDENCE_CLEAR] = 1e6};
     evidence_finish(evidence);
     const double most = evidence_score(evidence);
-    assert_float_equal((float)most,
-                       (float)(1 / (1 + exp(-calibration_curve[calibration_points - 1].log_odds))),
-                       1e-6F);
+    assert_float_equal(
+        (float)most,
+        (float)(1 / (1 + exp(-calibration_strict[calibration_strict_points - 1].log_odds))), 1e-6F);
     assert_true(most > 0.998 && most < 1);
 }
 
@@ -456,6 +490,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights_have_their_signs),
         cmocka_unit_test(test_both_must_hold),
+        cmocka_unit_test(test_doubts),
         cmocka_unit_test(test_curve_ascends),
         cmocka_unit_test(test_evidence_for_and_against),
         cmocka_unit_test(test_looks),

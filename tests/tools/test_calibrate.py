@@ -73,23 +73,25 @@ class TestFit(unittest.TestCase):
     def test_table_is_read_back(self) -> None:
         readings = [sample(i, i % 9 > 0, fits=float(i % 3), clear=float(i % 7)) for i in range(80)]
         weights = calibrate.fit(readings, set(), calibrate.Knobs())
-        curve = calibrate.Curve(np.array([-2.0, 3.0]), np.array([-1.0, 5.0]))
+        curves = calibrate.Curves(calibrate.Curve(np.array([1.0, 3.0]), np.array([2.0, 5.0])),
+                                  calibrate.Curve(np.array([-2.0, 1.0]), np.array([-1.0, 2.0])))
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "table.c"
-            table.write_text(calibrate.table_text(weights, curve, ["A test."]), encoding="utf-8")
+            table.write_text(calibrate.table_text(weights, curves, ["A test."]), encoding="utf-8")
             again = evaluate.weights_of(table)
         self.assertAlmostEqual(again[0].choice["anchor"], 0.3)
         np.testing.assert_allclose(calibrate.probability(readings, *again),
-                                   calibrate.probability(readings, weights, curve), atol=1e-3)
+                                   calibrate.probability(readings, weights, curves), atol=1e-3)
 
     def test_the_table_in_the_tree_has_every_weight_by_hand(self) -> None:
-        weights, curve = evaluate.weights_of(TABLE)
+        weights, curves = evaluate.weights_of(TABLE)
         for term, value in calibrate.CHOICE_BY_HAND.items():
             removed = calibrate.REMOVED.get(term, 0.0)
             self.assertAlmostEqual(weights.choice[term], value + removed, msg=term)
         for term, value in (calibrate.READ_BY_HAND | calibrate.READ_REMOVED).items():
             self.assertAlmostEqual(weights.read[term], value, msg=term)
-        self.assertTrue((np.diff(curve.log_odds) >= 0).all())
+        for curve in (curves.strict, curves.middle):
+            self.assertTrue((np.diff(curve.log_odds) >= 0).all())
 
 
 class TestAblation(unittest.TestCase):

@@ -102,7 +102,7 @@ def report(readings: list[Sample], rows: list[dict[str, str]], max_error: float)
     return "\n".join(text)
 
 
-def weights_of(table: Path) -> tuple[calibrate.Weights, calibrate.Curve]:
+def weights_of(table: Path) -> tuple[calibrate.Weights, calibrate.Curves]:
     """What a calibration_table.c says."""
     text = table.read_text(encoding="utf-8")
     names = {"EVIDENCE_" + calibrate.SHORT.get(n, n.upper().replace("-", "")): n
@@ -111,13 +111,13 @@ def weights_of(table: Path) -> tuple[calibrate.Weights, calibrate.Curve]:
     number = {n: float(v) for n, v in re.findall(r"double calibration_(\w+) = ([-.\de]+);", text)}
     sums = [{names[n]: float(v) for n, v in re.findall(r"\[(\w+)\] = ([-.\de]+)", part) if n in names}
             for part in re.findall(r"weights\[EVIDENCE_TERMS\] = \{(.*?)\};", text, re.S)]
-    curve = re.search(r"calibration_curve\[\] = \{(.*?)\};", text, re.S)
-    if len(sums) != 2 or not curve:
+    curves = [np.array(re.findall(r"\{([-.\de]+),\s*([-.\de]+)\}", part), float)
+              for part in re.findall(r"evidence_point calibration_\w+\[\] = \{(.*?)\};", text, re.S)]
+    if len(sums) != 2 or len(curves) != 2:
         raise SystemExit(f"{table}: not a table of weights")
-    points = np.array(re.findall(r"\{([-.\de]+),\s*([-.\de]+)\}", curve[1]), float)
     return (calibrate.Weights(sums[0] | {"bias": number["bias"]},
                               sums[1] | {"bias": number["read_bias"]}),
-            calibrate.Curve(points[:, 0], points[:, 1]))
+            calibrate.Curves(*(calibrate.Curve(points[:, 0], points[:, 1]) for points in curves)))
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
