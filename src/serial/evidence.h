@@ -11,8 +11,7 @@
  *   characters  = bias + sum of weight × value            over what speaks for its characters
  *   strict      = sigmoid(choice) × sigmoid(characters)
  *   likely      = the same without doubts, × (1 - doubt × value²) for each of them
- *   score       = strict, its log-odds put right by a curve, where that is high; else likely, by
- * another
+ *   score       = strict, put right by a curve, where that is high; else likely, by another one
  *
  * with the weights of calibration_table.c. Doubts (symbols told narrowly apart and the like) are
  * weighed so that hardly anything with one of them is sure; most such codes are right all the same,
@@ -66,8 +65,8 @@ enum evidence_term {
     EVIDENCE_PROVEN,  /* 1: its check digit or express service code agrees */
     EVIDENCE_AGREED,  /* 1: text and barcode say the same */
     EVIDENCE_BARS,    /* 1: they do, and it is no number of a network or of a trade, nor one that
-                         nothing announces and that is digits with dashes or stands beside another such
-                         code with    bars */
+                         nothing announces and that is digits with dashes, or stands beside another
+                         such code with bars */
     EVIDENCE_DISPUTE, /* 1: text and barcode of its place differ by a symbol or two */
     EVIDENCE_JOINED,  /* places that it is joined of, less 1, 0 … 3; containers: 0 */
     EVIDENCE_ALONE,   /* 1: from a barcode alone */

@@ -56,14 +56,6 @@ static bool is_conv(const struct nn_step *step, int32_t kernel, int32_t stride, 
     return step->op == NN_OP_CONV && packed->planes && has_window(step, kernel, stride, before);
 }
 
-static bool is_same(const struct nn_tensor *a, const struct nn_tensor *b)
-{
-    bool same = a->buffer == b->buffer && a->offset == b->offset;
-    for (int i = 0; i < 4 && same; i++)
-        same = a->dims[i] == b->dims[i] && a->strides[i] == b->strides[i];
-    return same;
-}
-
 /* As many rows and columns as what it reads? Then zeros stand below and to the right alone. */
 static bool keeps_size(const struct nn_step *step)
 {
@@ -119,9 +111,9 @@ static bool is_planar(const struct cpu_kernels *kernels, const struct nn_plan *p
     return floats >= kernels->tile.planes_from && s[STEP_A].attr.act.func == NN_FUNC_RELU &&
            halves_size(&s[STEP_A]) && keeps_size(&s[STEP_POOL]) && keeps_size(&s[STEP_B]) &&
            keeps_size(&s[STEP_C]) && halves_size(&s[STEP_Y]) &&
-           is_same(&s[STEP_POOL].in[NN_IN_X], &s[STEP_A].out) &&
-           is_same(&s[STEP_B].in[NN_IN_X], &s[STEP_A].out) &&
-           is_same(&s[STEP_C].in[NN_IN_X], &s[STEP_B].out) && joins(s) &&
+           cpu_is_same(&s[STEP_POOL].in[NN_IN_X], &s[STEP_A].out) &&
+           cpu_is_same(&s[STEP_B].in[NN_IN_X], &s[STEP_A].out) &&
+           cpu_is_same(&s[STEP_C].in[NN_IN_X], &s[STEP_B].out) && joins(s) &&
            is_inside(plan, s, s[STEP_A].out.buffer) && is_inside(plan, s, s[STEP_B].out.buffer) &&
            is_inside(plan, s, s[STEP_C].out.buffer) && s[STEP_Y].out.buffer >= 0 &&
            s[STEP_Y].out.buffer != s[STEP_A].in[NN_IN_X].buffer;

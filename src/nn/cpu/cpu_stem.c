@@ -23,14 +23,6 @@ enum {
     STEM_MOST = 3 << 20,   /* floats that the first CONV makes, all images together */
 };
 
-static bool is_same_tensor(const struct nn_tensor *a, const struct nn_tensor *b)
-{
-    bool same = a->buffer == b->buffer && a->offset == b->offset && a->rank == b->rank;
-    for (int i = 0; i < a->rank && same; i++)
-        same = a->dims[i] == b->dims[i] && a->strides[i] == b->strides[i];
-    return same;
-}
-
 /* Is what step `first` makes read by no step behind the group? Its place may be made anew. */
 static bool is_read_inside(const struct nn_plan *plan, int32_t first)
 {
@@ -40,7 +32,7 @@ static bool is_read_inside(const struct nn_plan *plan, int32_t first)
         for (int k = 0; k < NN_INPUTS; k++)
             if (cpu_has(&step->in[k]) && step->in[k].buffer == made->buffer)
                 return false;
-        if (is_same_tensor(&step->out, made))
+        if (cpu_is_same(&step->out, made))
             return true;
     }
     return plan->output_buffer != made->buffer;
@@ -50,7 +42,7 @@ static bool is_read_inside(const struct nn_plan *plan, int32_t first)
 static bool slides_down(const struct nn_step *step, const struct nn_step *maker)
 {
     const struct nn_attr *a = &step->attr;
-    return is_same_tensor(&step->in[NN_IN_X], &maker->out) && a->stride[0] == 1 &&
+    return cpu_is_same(&step->in[NN_IN_X], &maker->out) && a->stride[0] == 1 &&
            a->dilation[0] == 1 && a->pad[0] == 0 && a->pad[2] == a->kernel[0] - 1 &&
            step->out.dims[1] == maker->out.dims[1] && step->out.buffer >= 0 &&
            step->out.buffer != maker->in[NN_IN_X].buffer;

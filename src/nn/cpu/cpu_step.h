@@ -121,6 +121,15 @@ static inline bool cpu_has(const struct nn_tensor *tensor)
     return tensor->rank > 0;
 }
 
+/* Do two views show the same numbers of a plan? */
+static inline bool cpu_is_same(const struct nn_tensor *a, const struct nn_tensor *b)
+{
+    bool same = a->buffer == b->buffer && a->offset == b->offset && a->rank == b->rank;
+    for (int i = 0; i < a->rank && same; i++)
+        same = a->dims[i] == b->dims[i] && a->strides[i] == b->strides[i];
+    return same;
+}
+
 /* Block of rows [row, row + rows) of an image of a GEMM or FFN. */
 struct cpu_block {
     int64_t image, row, rows;
