@@ -118,4 +118,4 @@ def _distance(a: str, b: str) -> int:
 
 def matrix(samples: list[Sample], names: list[str]) -> Array:
     """Values of the named terms, [samples, names]."""
-    return np.array([[s.terms[n] for n in names] for s in samples], float).reshape(-1, len(names))
+    return np.array([[s.terms[n] for n in names] for s in samples], float).reshape(len(samples), len(names))
