@@ -361,6 +361,17 @@ void cpu_planar_work(const struct cpu_job *job, size_t piece, int thread)
     }
 }
 
+/* What is between the steps of the group has no place in memory. */
+static void drop_inner(struct nn_step *stem)
+{
+    for (int i = 0; i < STEPS; i++) {
+        if (i != STEP_A)
+            stem[i].in[NN_IN_X].buffer = -1;
+        if (i != STEP_Y)
+            stem[i].out.buffer = -1;
+    }
+}
+
 int cpu_planar_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
                     se_error *err)
 {
@@ -372,6 +383,7 @@ int cpu_planar_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int
     const int64_t rows = cpu_most(cpu_least(height / PIECES, MOST_ROWS), LEAST_ROWS);
     const struct cpu_need need = {.per_thread = cpu_whole_lines(layout_of(stem, sheets).all)};
     stem->group = STEPS;
+    drop_inner(stem);
     for (int32_t i = 1; i < STEPS; i++)
         stem[i].scratch_bytes = 0;
     stem->tune[CPU_TUNE_ROWS] = rows;
