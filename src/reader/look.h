@@ -31,7 +31,6 @@ struct search {
     size_t tried_count;
     double detect_ns; /* that the last look's detector took for a pixel of its input; 0: none yet */
     double read_ns;   /* that the lines read last took for a square of their height; 0: none yet */
-    float quarter;    /* degrees that views are turned by, for text that runs up or down; else 0 */
     bool all_lines;   /* read everything, stop for nothing */
     bool turn_later;  /* of the lines under way (recognize_params) */
     bool as_they_lie; /* likewise */

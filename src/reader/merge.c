@@ -363,7 +363,8 @@ bool merge_is_convincing(const struct merge *merge)
         return false;
     const struct ser_reading *best = &found->readings[0];
     if (names_a_device(best))
-        return best->score >= CALIBRATED_SCORE || (!merge->sideways && merge_is_plausible(merge));
+        return best->score >= CALIBRATED_SCORE ||
+               (merge->quarter == 0 && merge_is_plausible(merge));
     return best->kind == SER_CODE && best->score >= BARE_SCORE;
 }
 

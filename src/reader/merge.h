@@ -32,8 +32,8 @@ struct merge {
     const struct known_list *known;  /* serial numbers that there are, or NULL */
     bool strips;                     /* readings keep what they were read from */
     bool draft;                      /* is `found` one? */
-    bool sideways;                   /* the picture lies on its side, and looks saw less of it: only
-                                        a calibrated score convinces */
+    float quarter;                   /* degrees that looks turn the picture by, which lies on its
+                                        side: only a calibrated score convinces then; else 0 */
     int width, height;               /* of the upright picture */
     struct arena *work;              /* lines */
     struct arena *readings;          /* what `found` points to */

@@ -141,16 +141,25 @@ static struct detect_params full_params(const struct search *search)
     return params;
 }
 
+/* The view turned by `degrees`; `turned` is freed by the caller. */
+static int turn_view(const struct view *view, float degrees, struct image *turned, struct view *out,
+                     se_error *err)
+{
+    struct placement inner;
+    FORWARD_IF_ERROR(img_rotate(view->image, degrees, turned, inner.m, err));
+    *out = (struct view){turned, placement_join(&view->place, &inner)};
+    return SE_OK;
+}
+
 /* look_at with the view set upright, where most text of the picture runs up or down. */
 static int look_upright(struct search *search, const char *name, const struct view *view,
                         const struct detect_params *params, struct look_seen *seen, se_error *err)
 {
     struct image turned;
-    struct placement inner;
-    if (search->quarter == 0)
+    struct view upright;
+    if (search->merge.quarter == 0)
         return look_at(search, name, view, params, seen, err);
-    FORWARD_IF_ERROR(img_rotate(view->image, search->quarter, &turned, inner.m, err));
-    const struct view upright = {&turned, placement_join(&view->place, &inner)};
+    FORWARD_IF_ERROR(turn_view(view, search->merge.quarter, &turned, &upright, err));
     const int status = look_at(search, name, &upright, params, seen, err);
     image_free(&turned);
     return status;
@@ -165,11 +174,10 @@ static int set_upright(struct search *search, const struct detect_params *params
     if (search_is_over(search) || merge_is_plausible(&search->merge) ||
         !may_look(search, LOOK_TURN) || search->reader->values.rotation_count == 0)
         return SE_OK;
-    search->quarter = merge_quarter_turn(&search->merge);
-    if (search->quarter == 0)
+    search->merge.quarter = merge_quarter_turn(&search->merge);
+    if (search->merge.quarter == 0)
         return SE_OK;
-    search->merge.sideways = true;
-    const char *name = search->quarter < 180 ? "turn 90" : "turn 270";
+    const char *name = search->merge.quarter < 180 ? "turn 90" : "turn 270";
     return look_upright(search, name, &search->picture.base, params, seen, err);
 }
 
@@ -272,10 +280,9 @@ static int reduce_base(const struct view *base, int side, struct image *reduced,
 static int turned_look(struct search *search, const struct view *view, float degrees,
                        const struct detect_params *params, se_error *err)
 {
-    struct image turned = {0};
-    struct placement inner;
-    FORWARD_IF_ERROR(img_rotate(view->image, degrees, &turned, inner.m, err));
-    const struct view whole = {&turned, placement_join(&view->place, &inner)};
+    struct image turned;
+    struct view whole;
+    FORWARD_IF_ERROR(turn_view(view, degrees, &turned, &whole, err));
     const char *name = arena_printf(&search->result->arena, "turn %g", (double)degrees);
     const int status =
         name ? look_at_turned(search, name, &whole, params, err) : search_out_of_arena(search, err);
@@ -293,7 +300,7 @@ static int turned_looks(struct search *search, const struct detect_params *param
     for (int i = 0; i < count && status == SE_OK && !search_is_over(search); i++) {
         const float degrees = (float)values->try_rotations[i];
         /* 0: the looks before; so is the quarter by which they were set upright. */
-        if (fmodf(degrees, 360) != 0 && degrees != search->quarter)
+        if (fmodf(degrees, 360) != 0 && degrees != search->merge.quarter)
             status = turned_look(search, &view, degrees, params, err);
     }
     image_free(&reduced);
@@ -355,7 +362,8 @@ static int escalating_looks(struct search *search, enum setting_preset preset, s
         FORWARD_IF_ERROR(closer_looks(search, &seen, scale, err));
     if (!search_is_over(search) && preset != PRESET_AUTO)
         FORWARD_IF_ERROR(treated_looks(search, preset, &params, err));
-    if (!search_is_over(search) && (search->quarter != 0 || !merge_is_settled(&search->merge)))
+    if (!search_is_over(search) &&
+        (search->merge.quarter != 0 || !merge_is_settled(&search->merge)))
         FORWARD_IF_ERROR(larger_looks(search, scale, err));
     if (!search_is_over(search) && preset == PRESET_AUTO && !merge_is_plausible(&search->merge) &&
         search->reader->values.profile == PROFILE_GPU)

@@ -100,6 +100,14 @@ double evidence_curve(double strict, double likely)
     return fmin(along(calibration_middle, calibration_middle_points, likely), first->log_odds);
 }
 
+/* The probability that the choice or the characters are wrong, of log-odds of both. By their
+ * errors: 1 less a small number would lose most of it. */
+static double error_of(double choice, double read)
+{
+    const double a = sigmoid(-choice), b = sigmoid(-read);
+    return a + b - a * b;
+}
+
 /* Log-odds of what is wrong with this probability. */
 static double log_odds_of(double error)
 {
@@ -117,8 +125,7 @@ static double likely_sum(const double values[EVIDENCE_TERMS], double choice, dou
         read -= calibration_read_weights[i] * values[i];
         kept *= 1 - calibration_doubts[i] * values[i] * values[i];
     }
-    const double a = sigmoid(-choice), b = sigmoid(-read), both = a + b - a * b;
-    return log_odds_of(1 - kept + kept * both);
+    return log_odds_of(1 - kept + kept * error_of(choice, read));
 }
 
 void evidence_finish(double values[EVIDENCE_TERMS])
@@ -126,8 +133,7 @@ void evidence_finish(double values[EVIDENCE_TERMS])
     values[EVIDENCE_READ] = values[EVIDENCE_TOP] = 0;
     const double choice = weighted_sum(calibration_weights, calibration_bias, values);
     const double read = weighted_sum(calibration_read_weights, calibration_read_bias, values);
-    /* By their errors: 1 less a small number would lose most of it. */
-    const double a = sigmoid(-choice), b = sigmoid(-read), strict = log_odds_of(a + b - a * b);
+    const double strict = log_odds_of(error_of(choice, read));
     values[EVIDENCE_READ] = strict - choice;
     values[EVIDENCE_TOP] = evidence_curve(strict, likely_sum(values, choice, read)) - strict;
 }

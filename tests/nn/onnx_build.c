@@ -225,3 +225,16 @@ void onnx_build_free(struct onnx_build *build)
     buffer_free(&build->graph);
     buffer_free(&build->file);
 }
+
+struct nn_model *onnx_build_load(struct onnx_build *build, const char *output, const char *name,
+                                 const struct nn_model_options *options)
+{
+    struct nn_model *model = NULL;
+    se_error err;
+    onnx_build_end(build, output);
+    if (nn_model_load_memory(&model, build->file.data, build->file.size, name, options, &err) !=
+        SE_OK)
+        fail_msg("%s", err.message);
+    onnx_build_free(build);
+    return model;
+}

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "nn/nn.h"
 
 struct onnx_build {
     struct buffer graph, file;
@@ -40,6 +41,10 @@ void onnx_build_raw(struct onnx_build *build, int field, const void *bytes, size
 /* Ends the file; `output` is declared as the output (NULL: none). */
 void onnx_build_end(struct onnx_build *build, const char *output);
 void onnx_build_free(struct onnx_build *build);
+/* Ends the file, loads it as `name` and frees the builder; a model that does not load fails the
+ * test. */
+struct nn_model *onnx_build_load(struct onnx_build *build, const char *output, const char *name,
+                                 const struct nn_model_options *options);
 
 /* Pieces of the wire format, for building by hand. */
 void wire_put_number(struct buffer *to, uint64_t value);

@@ -212,8 +212,6 @@ static struct nn_model *small_model(enum nn_backend_kind backend)
 {
     const struct nn_model_options options = {.backend = backend};
     struct onnx_build build;
-    struct nn_model *model;
-    se_error err;
     onnx_build_begin(&build, 11, 3);
     onnx_build_noise(&build, "w", "8,3,3,3");
     onnx_build_noise(&build, "u", "8,8,1,1");
@@ -223,12 +221,7 @@ static struct nn_model *small_model(enum nn_backend_kind backend)
     onnx_build_node(&build, "Add", "d r", "a", "");
     onnx_build_node(&build, "Transpose", "a", "t", "perm=[0,2,3,1]");
     onnx_build_node(&build, "Softmax", "t", "y", "axis=3");
-    onnx_build_end(&build, "y");
-    if (nn_model_load_memory(&model, build.file.data, build.file.size, "small", &options, &err) !=
-        SE_OK)
-        fail_msg("%s", err.message);
-    onnx_build_free(&build);
-    return model;
+    return onnx_build_load(&build, "y", "small", &options);
 }
 
 static struct nn_exec *new_exec(const struct nn_model *model, struct pool *pool, size_t max_bytes)
@@ -331,8 +324,6 @@ static struct nn_model *stem_model(enum nn_backend_kind backend, bool no_fusion)
 {
     const struct nn_model_options options = {.backend = backend, .no_fusion = no_fusion};
     struct onnx_build build;
-    struct nn_model *model;
-    se_error err;
     onnx_build_begin(&build, 11, 3);
     onnx_build_noise(&build, "w", "8,3,3,3");
     onnx_build_noise(&build, "u", "4,8,3,3");
@@ -344,12 +335,7 @@ static struct nn_model *stem_model(enum nn_backend_kind backend, bool no_fusion)
     onnx_build_node(&build, "MaxPool", "a", "p", "kernel_shape=[3,3] pads=[1,1,1,1]");
     onnx_build_node(&build, "Concat", "p c", "m", "axis=1");
     onnx_build_node(&build, "Conv", "m l", "y", "pads=[1,1,1,1]");
-    onnx_build_end(&build, "y");
-    if (nn_model_load_memory(&model, build.file.data, build.file.size, "stem", &options, &err) !=
-        SE_OK)
-        fail_msg("%s", err.message);
-    onnx_build_free(&build);
-    return model;
+    return onnx_build_load(&build, "y", "stem", &options);
 }
 
 static void test_borrowed_places(void **state)

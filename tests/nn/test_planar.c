@@ -34,8 +34,6 @@ static struct nn_model *stem_model(enum nn_backend_kind backend, enum nn_cpu_tie
 {
     const struct nn_model_options options = {.backend = backend, .cpu = cpu};
     struct onnx_build build;
-    struct nn_model *model;
-    se_error err;
     onnx_build_begin(&build, 11, 3);
     onnx_build_noise(&build, "wa", "24,3,3,3");
     onnx_build_noise(&build, "ba", "24");
@@ -58,12 +56,7 @@ static struct nn_model *stem_model(enum nn_backend_kind backend, enum nn_cpu_tie
     } else {
         onnx_build_node(&build, "Relu", "y0", "y", "");
     }
-    onnx_build_end(&build, "y");
-    if (nn_model_load_memory(&model, build.file.data, build.file.size, "stem", &options, &err) !=
-        SE_OK)
-        fail_msg("%s", err.message);
-    onnx_build_free(&build);
-    return model;
+    return onnx_build_load(&build, "y", "stem", &options);
 }
 
 struct run {

@@ -31,8 +31,6 @@ static struct nn_model *small_model(enum nn_backend_kind backend)
 {
     const struct nn_model_options options = {.backend = backend};
     struct onnx_build build;
-    struct nn_model *model;
-    se_error err;
     onnx_build_begin(&build, 11, 3);
     onnx_build_noise(&build, "w", "8,3,3,3");
     onnx_build_noise(&build, "u", "8,8,1,1");
@@ -44,12 +42,7 @@ static struct nn_model *small_model(enum nn_backend_kind backend)
     onnx_build_node(&build, "Add", "f r", "a", "");
     onnx_build_node(&build, "Transpose", "a", "t", "perm=[0,2,3,1]");
     onnx_build_node(&build, "Softmax", "t", "y", "axis=3");
-    onnx_build_end(&build, "y");
-    if (nn_model_load_memory(&model, build.file.data, build.file.size, "small", &options, &err) !=
-        SE_OK)
-        fail_msg("%s", err.message);
-    onnx_build_free(&build);
-    return model;
+    return onnx_build_load(&build, "y", "small", &options);
 }
 
 static struct nn_exec *new_exec(const struct nn_model *model, struct pool *pool, size_t max_bytes)

@@ -73,7 +73,7 @@ static void test_sideways_convinces_later(void **state)
     struct ser_reading reading = {.kind = SER_SERIAL, .score = 0.5F, .evidence = strong};
     struct merge merge = {.found = {.readings = &reading, .count = 1}};
     assert_true(merge_is_convincing(&merge));
-    merge.sideways = true;
+    merge.quarter = 90;
     assert_true(merge_is_plausible(&merge));
     assert_false(merge_is_convincing(&merge));
     reading.score = 0.96F;

@@ -193,31 +193,24 @@ struct planar {
     float *zeros; /* a plane */
 };
 
-/* Scratch of a thread, in floats: [sheets][a plane of zeros]. */
-struct layout {
-    size_t sheets[SHEETS], zeros, all;
-};
-
-static struct layout layout_of(const struct nn_step *stem, struct sheet sheets[SHEETS])
+/* Scratch of a thread: [sheets][a plane of zeros]. In floats. */
+static size_t scratch_floats(const struct sheet sheets[SHEETS])
 {
-    struct layout out = {.all = 0};
-    lay_out(stem, sheets);
-    for (int i = 0; i < SHEETS; i++) {
-        out.sheets[i] = out.all;
-        out.all += sheet_floats(&sheets[i]);
-    }
-    out.zeros = out.all;
-    out.all += (size_t)sheets[0].pitch;
-    return out;
+    size_t floats = (size_t)sheets[SHEET_X].pitch;
+    for (int i = 0; i < SHEETS; i++)
+        floats += sheet_floats(&sheets[i]);
+    return floats;
 }
 
 static void take_scratch(struct planar *p, float *scratch)
 {
-    const struct layout layout = layout_of(p->stem, p->sheets);
-    memset(scratch, 0, layout.all * sizeof(float));
-    for (int i = 0; i < SHEETS; i++)
-        p->sheets[i].data = scratch + layout.sheets[i];
-    p->zeros = scratch + layout.zeros + MARGIN;
+    lay_out(p->stem, p->sheets);
+    memset(scratch, 0, scratch_floats(p->sheets) * sizeof(float));
+    for (int i = 0; i < SHEETS; i++) {
+        p->sheets[i].data = scratch;
+        scratch += sheet_floats(&p->sheets[i]);
+    }
+    p->zeros = scratch + MARGIN;
 }
 
 /* Row `row` of x, its pixels taken apart. */
@@ -381,7 +374,8 @@ int cpu_planar_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int
     struct sheet sheets[SHEETS];
     const int64_t height = stem[STEP_Y].out.dims[1];
     const int64_t rows = cpu_most(cpu_least(height / PIECES, MOST_ROWS), LEAST_ROWS);
-    const struct cpu_need need = {.per_thread = cpu_whole_lines(layout_of(stem, sheets).all)};
+    lay_out(stem, sheets);
+    const struct cpu_need need = {.per_thread = cpu_whole_lines(scratch_floats(sheets))};
     stem->group = STEPS;
     drop_inner(stem);
     for (int32_t i = 1; i < STEPS; i++)
