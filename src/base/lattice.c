@@ -201,40 +201,72 @@ int lattice_mean(const struct lattice *a, const struct lattice *b, float part,
     return 0;
 }
 
-/* The odds of two log-probabilities moved; their sum stays. */
-static void move_odds(float *a, float *b, float log_odds)
+/* Logarithm of what the columns of a list have together. */
+static float sum_of(const float *row, const struct lattice_change *change)
 {
-    const float most = fmaxf(*a, *b);
-    const float sum = most + logf(expf(*a - most) + expf(*b - most));
-    const float odds = *a - *b + log_odds;
-    /* log of the logistic function, without overflow */
-    *a = tame(sum - (odds > 0 ? log1pf(expf(-odds)) : log1pf(expf(odds)) - odds));
-    *b = tame(sum - (odds > 0 ? log1pf(expf(-odds)) + odds : log1pf(expf(odds))));
+    float most = row[change->odds[0].column], sum = 0;
+    for (size_t i = 1; i < change->count; i++)
+        most = fmaxf(most, row[change->odds[i].column]);
+    for (size_t i = 0; i < change->count; i++)
+        sum += expf(row[change->odds[i].column] - most);
+    return most + logf(sum);
 }
 
-int lattice_weigh(const struct lattice *lattice, int first, int end, int a, int b, float log_odds,
+/* The odds of a row's columns moved; their sum stays. Returns the likeliest of them. */
+static int move_odds(float *row, const struct lattice_change *change)
+{
+    const float before = sum_of(row, change);
+    int best = change->odds[0].column;
+    for (size_t i = 0; i < change->count; i++) {
+        const struct column_odds *odds = &change->odds[i];
+        row[odds->column] += odds->log_odds;
+        if (row[odds->column] > row[best])
+            best = odds->column;
+    }
+    const float gain = before - sum_of(row, change);
+    for (size_t i = 0; i < change->count; i++) {
+        float *logp = &row[change->odds[i].column];
+        *logp = tame(*logp + gain);
+    }
+    return best;
+}
+
+/* One step of a change. */
+static void change_step(const struct lattice_change *change, const int32_t *classes, size_t columns,
+                        int step, struct rows *to)
+{
+    float *row = to->logp + (size_t)step * columns;
+    bool was_best = false;
+    for (size_t i = 0; i < change->count && !was_best; i++)
+        was_best = to->best[step] == classes[change->odds[i].column];
+    const int best = move_odds(row, change);
+    /* A class without a column was not the best before, and has not grown. */
+    if (was_best) {
+        best_column(row, columns, classes, &to->best[step], &to->best_logp[step]);
+    } else if (row[best] > to->best_logp[step]) {
+        to->best[step] = classes[best];
+        to->best_logp[step] = row[best];
+    }
+}
+
+int lattice_weigh(const struct lattice *lattice, const struct lattice_change *changes, size_t count,
                   const int32_t *classes, struct arena *arena, struct lattice *out)
 {
     struct rows to;
     if (allocate_rows(lattice->alphabet, lattice->steps, arena, &to, out) != 0)
         return -1;
-    const size_t columns = (size_t)lattice->alphabet->columns;
-    for (int step = 0; step < lattice->steps; step++) {
-        float *row = to.logp + (size_t)step * columns;
-        memcpy(row, lattice->logp + (size_t)step * lattice->stride, columns * sizeof(*row));
-        to.reject[step] = lattice->reject[step];
-        to.best[step] = lattice->best[step];
-        to.best_logp[step] = lattice->best_logp[step];
-        if (step < first || step >= end)
-            continue;
-        move_odds(&row[a], &row[b], log_odds);
-        /* A class without a column was not the best before, and has not grown. */
-        if (to.best[step] == classes[a] || to.best[step] == classes[b])
-            best_column(row, columns, classes, &to.best[step], &to.best_logp[step]);
-        else if (fmaxf(row[a], row[b]) > to.best_logp[step]) {
-            to.best[step] = row[a] > row[b] ? classes[a] : classes[b];
-            to.best_logp[step] = fmaxf(row[a], row[b]);
-        }
+    const size_t steps = (size_t)lattice->steps, columns = (size_t)lattice->alphabet->columns;
+    for (size_t step = 0; step < steps; step++)
+        memcpy(to.logp + step * columns, lattice->logp + step * lattice->stride,
+               columns * sizeof(float));
+    memcpy(to.reject, lattice->reject, steps * sizeof(*to.reject));
+    memcpy(to.best, lattice->best, steps * sizeof(*to.best));
+    memcpy(to.best_logp, lattice->best_logp, steps * sizeof(*to.best_logp));
+    for (size_t i = 0; i < count; i++) {
+        const struct lattice_change *change = &changes[i];
+        const int end = change->end < lattice->steps ? change->end : lattice->steps;
+        for (int step = change->first > 0 ? change->first : 0; step < end && change->count; step++)
+            change_step(change, classes, columns, step, &to);
     }
     return 0;
 }

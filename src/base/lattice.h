@@ -71,12 +71,25 @@ int lattice_join(const struct lattice *windows, const int *overlap, int count, s
 int lattice_mean(const struct lattice *a, const struct lattice *b, float part,
                  const int32_t *classes, struct arena *arena, struct lattice *out);
 
+/* What a column gains in log-odds against the others of its list. */
+struct column_odds {
+    int column;
+    float log_odds;
+};
+
+/* The columns of a list weighed anew in steps first … end-1. */
+struct lattice_change {
+    int first, end;
+    const struct column_odds *odds; /* [count], each column once */
+    size_t count;
+};
+
 /*
- * A copy of a lattice that was read, in which the odds of column a against column b are
- * e^log_odds times as high in steps first … end-1; what both have together stays. classes as above.
- * Returns 0, or -1 when the arena is spent.
+ * A copy of a lattice that was read, with changes, one after the other: in each step the odds of
+ * the list's columns among themselves become e^log_odds times as high; what they have together
+ * stays. classes as above. Returns 0, or -1 when the arena is spent.
  */
-int lattice_weigh(const struct lattice *lattice, int first, int end, int a, int b, float log_odds,
+int lattice_weigh(const struct lattice *lattice, const struct lattice_change *changes, size_t count,
                   const int32_t *classes, struct arena *arena, struct lattice *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "image/ops.h"
+#include "ocr/code_head.h"
 #include "ocr/crop.h"
 #include "ocr/glyph_ink.h"
 #include "ocr/glyph_width.h"
@@ -195,45 +196,68 @@ static struct pull pull_at(const struct image *crop, const struct text_line *lin
     return odds > 0 ? (struct pull){'0', 'O', odds} : (struct pull){'O', '0', -odds};
 }
 
-/* The lattice with every such letter weighed; *any: whether there was one. */
-static int weigh(const struct recognizer *recognizer, const struct image *crop,
-                 const struct text_line *line, struct arena *arena, struct lattice *weighed,
-                 bool *any)
+/* What the shapes of the line's letters change. Returns how many; -1 when the arena is spent. */
+static int changes_of(const struct image *crop, const struct text_line *line, struct arena *arena,
+                      struct lattice_change **out)
 {
-    *any = false;
-    *weighed = line->lattice;
+    struct lattice_change *changes = arena_alloc(arena, line->count, sizeof(*changes));
+    struct column_odds *odds = arena_alloc(arena, line->count, 2 * sizeof(*odds));
+    int count = 0;
+    if (!changes || !odds)
+        return -1;
     for (size_t i = 0; i < line->count; i++) {
         const struct pull pull = pull_at(crop, line, i);
         const int to = alphabet_column(line->lattice.alphabet, pull.to);
         const int from = alphabet_column(line->lattice.alphabet, pull.from);
         if (!(pull.odds > 0) || to < 1 || from < 1)
             continue;
-        const struct lattice before = *weighed;
-        const int first = i > 0 ? line->chars[i - 1].end : 0;
-        const int end = i + 1 < line->count ? line->chars[i + 1].step : before.steps;
-        if (lattice_weigh(&before, first, end, to, from, pull.odds, recognizer->columns, arena,
-                          weighed) != 0)
-            return -1;
-        *any = true;
+        odds[2 * i] = (struct column_odds){to, pull.odds};
+        odds[2 * i + 1] = (struct column_odds){from, 0};
+        changes[count++] = (struct lattice_change){
+            .first = i > 0 ? line->chars[i - 1].end : 0,
+            .end = i + 1 < line->count ? line->chars[i + 1].step : line->lattice.steps,
+            .odds = odds + 2 * i,
+            .count = 2};
     }
-    return 0;
+    *out = changes;
+    return count;
+}
+
+/* The last layer for codes. */
+static int weigh_codes(const struct recognizer *recognizer, struct arena *arena,
+                       struct text_line *line, se_error *err)
+{
+    struct lattice weighed;
+    if (!recognizer->codes)
+        return SE_OK;
+    if (code_head_apply(recognizer->codes, &line->lattice, line->chars, line->count,
+                        recognizer->columns, arena, &weighed) != 0)
+        return se_fail_memory(err, "the text of a picture", arena->max);
+    return weighed.logp == line->lattice.logp
+               ? SE_OK
+               : line_text_from_lattice(recognizer, &weighed, line->lattice.steps * CROP_STEP,
+                                        arena, line, err);
 }
 
 int glyph_weigh(const struct recognizer *recognizer, const struct image *image, struct arena *arena,
                 struct text_line *line, se_error *err)
 {
-    bool any;
-    if (!is_asked(line) || !line->lattice.best)
+    if (!line->lattice.best)
+        return SE_OK;
+    FORWARD_IF_ERROR(weigh_codes(recognizer, arena, line, err));
+    if (!is_asked(line))
         return SE_OK;
     struct image crop = {0};
     if (is_measured(line))
         FORWARD_IF_ERROR(cut_out_grey(image, &line->quad, &crop, err));
-    struct lattice weighed;
-    const int failed = weigh(recognizer, &crop, line, arena, &weighed, &any);
+    struct lattice_change *changes = NULL;
+    const int count = changes_of(&crop, line, arena, &changes);
     image_free(&crop);
-    if (failed)
+    struct lattice weighed;
+    if (count < 0 || (count > 0 && lattice_weigh(&line->lattice, changes, (size_t)count,
+                                                 recognizer->columns, arena, &weighed) != 0))
         return se_fail_memory(err, "the text of a picture", arena->max);
-    return any ? line_text_from_lattice(recognizer, &weighed, line->lattice.steps * CROP_STEP,
-                                        arena, line, err)
-               : SE_OK;
+    return count > 0 ? line_text_from_lattice(recognizer, &weighed, line->lattice.steps * CROP_STEP,
+                                              arena, line, err)
+                     : SE_OK;
 }

@@ -309,7 +309,7 @@ static int read_all_ways(struct work *work, const struct quad *quads, int count,
 static int read_lines(struct work *work, const struct quad *quads, int count, se_error *err)
 {
     FORWARD_IF_ERROR(read_all_ways(work, quads, count, err));
-    for (int i = 0; i < count && work->job_count == 0; i++)
+    for (int i = 0; i < count && work->job_count == 0 && !work->params->unweighed; i++)
         FORWARD_IF_ERROR(
             glyph_weigh(work->recognizer, work->image, work->arena, &work->lines[i], err));
     return SE_OK;

@@ -23,6 +23,8 @@ struct recognizer_options {
     int device; /* these three as in nn_model_options */
     size_t device_max_bytes;
     bool spare;
+    bool codes; /* with the last layer for codes (code_head.h): of the network that it was learned
+                   for alone */
 };
 
 /* Model, dictionary and alphabet; immutable, shared by threads. */
@@ -54,6 +56,7 @@ struct recognize_params {
     int batch_size;   /* lines of like width recognized together, 1 … 64 */
     float turn_below; /* a line that scores less is read the other way up too */
     bool turn_later;  /* but none is where the others tell which way up the text is */
+    bool unweighed;   /* letters are left as the network reads them (ocr/glyph.h) */
     bool as_they_lie; /* each line is read once: where its top and its ends are is known */
     const enum img_treatment *treatments; /* [count] of each line's crop; NULL: none */
     bool parallel_crops; /* cut the lines of a batch out side by side, where there is a pool */

@@ -114,6 +114,17 @@ static int choose_alphabet(struct recognizer *recognizer, se_error *err)
     return SE_OK;
 }
 
+static int open_codes(struct recognizer *recognizer, const struct recognizer_options *options,
+                      se_error *err)
+{
+    recognizer->codes = malloc(sizeof(*recognizer->codes));
+    if (!recognizer->codes)
+        return se_fail_memory(err, "a recognizer", sizeof(*recognizer->codes));
+    RETURN_ERROR_IF(!code_head_open(recognizer->codes, &recognizer->alphabet), err, SE_ERR_MODEL,
+                    "%s: the layer for codes belongs to another dictionary", options->model);
+    return SE_OK;
+}
+
 /* The dictionary is in the model's file, and which columns of the head to pack depends on it: the
  * file is first asked for its words alone. */
 static int open_recognizer(struct recognizer *recognizer, const struct recognizer_options *options,
@@ -130,6 +141,8 @@ static int open_recognizer(struct recognizer *recognizer, const struct recognize
     nn_model_free(description);
     FORWARD_IF_ERROR(status);
     FORWARD_IF_ERROR(choose_alphabet(recognizer, err));
+    if (options->codes)
+        FORWARD_IF_ERROR(open_codes(recognizer, options, err));
     model_options.head_columns = recognizer->columns;
     model_options.head_column_count = (size_t)recognizer->alphabet.columns;
     return nn_model_load(&recognizer->model, options->model, &model_options, err);
@@ -157,6 +170,7 @@ void recognizer_close(struct recognizer *recognizer)
         return;
     if (recognizer->model)
         nn_model_free(recognizer->model);
+    free(recognizer->codes);
     free(recognizer->code_points);
     free(recognizer);
 }

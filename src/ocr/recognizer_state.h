@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/look_alikes.h"
+#include "ocr/code_head.h"
 #include "ocr/recognize.h"
 
 enum { RECOGNIZER_MAX_COLUMNS = 1 + 0x5F + LOOK_ALIKES };
@@ -18,6 +19,7 @@ struct recognizer {
     struct alphabet alphabet;
     int32_t columns[RECOGNIZER_MAX_COLUMNS];        /* classes that the alphabet's columns are */
     uint32_t column_points[RECOGNIZER_MAX_COLUMNS]; /* their code points */
+    struct code_head *codes;                        /* NULL: none; owned */
 };
 
 #endif

@@ -20,6 +20,7 @@ static int load(const struct settings_values *values, const struct model_paths *
         .spare = gpu,
     };
     FORWARD_IF_ERROR(precision_tier(values, &recognizer.cpu, err));
+    FORWARD_IF_ERROR(precision_codes(values, paths->recognizer, &recognizer.codes, err));
     FORWARD_IF_ERROR(precision_detector(values, paths->detector, &options, err));
     if (gpu) {
         options.backend = NN_BACKEND_GPU;

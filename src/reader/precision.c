@@ -1,17 +1,21 @@
 #include "reader/precision.h"
 
+#include <string.h>
+
 #include "nn/cpu/cpu_detect.h"
+#include "ocr/code_head.h"
 #include "ocr/int8_table.h"
 #include "reader/file_hash.h"
 #include "reader/models.h"
 
-/* Of the file among the models the table is trusted, as when a reader is opened. */
-static int detector_hash(const struct settings_values *values, const char *path,
-                         char own[SHA256_HEX_SIZE], const char **out, se_error *err)
+/* Of a file among the models the table is trusted, as when a reader is opened; `set`: the setting
+ * that names another. */
+static int model_hash(int model, const char *set, const char *path, char own[SHA256_HEX_SIZE],
+                      const char **out, se_error *err)
 {
     uint64_t size;
-    *out = model_files[MODEL_DETECTOR].sha256;
-    if (!values->detector[0])
+    *out = model_files[model].sha256;
+    if (!set[0])
         return SE_OK;
     *out = own;
     return sha256_of_file(path, own, &size, err);
@@ -45,7 +49,7 @@ int precision_detector(const struct settings_values *values, const char *path,
                     "precision = int8: the backend ref computes in fp32 alone");
     char own[SHA256_HEX_SIZE];
     const char *sha256;
-    FORWARD_IF_ERROR(detector_hash(values, path, own, &sha256, err));
+    FORWARD_IF_ERROR(model_hash(MODEL_DETECTOR, values->detector, path, own, &sha256, err));
     const struct int8_model *model = int8_model_find(sha256);
     RETURN_ERROR_IF(!model, err, SE_ERR_MODEL,
                     "%s: precision = int8, but there are no 8-bit ranges for this model (SHA-256 "
@@ -53,5 +57,15 @@ int precision_detector(const struct settings_values *values, const char *path,
                     path, sha256);
     out->ranges = model->ranges;
     out->range_count = model->range_count;
+    return SE_OK;
+}
+
+int precision_codes(const struct settings_values *values, const char *path, bool *out,
+                    se_error *err)
+{
+    char own[SHA256_HEX_SIZE];
+    const char *sha256;
+    FORWARD_IF_ERROR(model_hash(MODEL_RECOGNIZER, values->recognizer, path, own, &sha256, err));
+    *out = strcmp(sha256, code_head_table.sha256) == 0 && !values->dictionary[0];
     return SE_OK;
 }

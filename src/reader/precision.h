@@ -1,5 +1,6 @@
 /*
- * In which precision the networks run on the CPU: the setting `precision`.
+ * In which precision the networks run on the CPU, the setting `precision`, and what else belongs to
+ * one file of weights alone.
  *
  *   fp32   as the models are
  *   bf16   matrix products of bfloat16 with sums in float32, of both networks, by AMX or AVX-512
@@ -26,5 +27,13 @@ int precision_tier(const struct settings_values *values, enum nn_cpu_tier *out, 
  */
 int precision_detector(const struct settings_values *values, const char *path,
                        struct nn_model_options *out, se_error *err);
+
+/*
+ * Whether the last layer for codes (ocr/code_head.h) belongs to the recognizer at `path`: a file
+ * set by hand is known by its SHA-256 (SE_ERR_IO when it cannot be read), and has to come with its
+ * own dictionary. Another network is read as it is.
+ */
+int precision_codes(const struct settings_values *values, const char *path, bool *out,
+                    se_error *err);
 
 #endif

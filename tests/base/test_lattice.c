@@ -225,20 +225,29 @@ static struct lattice step_of(float a, float b, float blank, int best, struct ar
 
 static int32_t own_classes[COLUMNS];
 
+/* Column 1 gains log-odds against column 2 in steps first … end-1. */
+static int weigh(const struct lattice *from, int first, int end, float log_odds,
+                 struct arena *arena, struct lattice *to)
+{
+    const struct column_odds odds[2] = {{1, log_odds}, {2, 0}};
+    const struct lattice_change change = {first, end, odds, 2};
+    return lattice_weigh(from, &change, 1, own_classes, arena, to);
+}
+
 static void test_weighing_moves_odds_and_keeps_the_sum(void **state)
 {
     for (int i = 0; i < COLUMNS; i++)
         own_classes[i] = i;
     const struct lattice from = step_of(0.1F, 0.8F, 0.05F, 2, *state);
     struct lattice to;
-    assert_int_equal(lattice_weigh(&from, 0, 1, 1, 2, logf(16), own_classes, *state, &to), 0);
+    assert_int_equal(weigh(&from, 0, 1, logf(16), *state, &to), 0);
     assert_true(fabsf(expf(to.logp[1]) - 0.6F) < 1e-4F); /* odds 1:8 become 2:1 */
     assert_true(fabsf(expf(to.logp[2]) - 0.3F) < 1e-4F);
     assert_int_equal(to.best[0], 1);
     assert_true(to.best_logp[0] == to.logp[1]);
     assert_true(to.logp[0] == from.logp[0] && to.reject[0] == from.reject[0]);
     assert_true(fabsf(expf(from.logp[2]) - 0.8F) < 1e-6F); /* as it was */
-    assert_int_equal(lattice_weigh(&from, 1, 1, 1, 2, 9, own_classes, *state, &to), 0);
+    assert_int_equal(weigh(&from, 1, 1, 9, *state, &to), 0);
     assert_memory_equal(to.logp, from.logp, COLUMNS * sizeof(float));
 }
 
@@ -247,12 +256,33 @@ static void test_weighing_may_leave_another_class_best(void **state)
     /* 0.5 and 0.02 become 0.26 each: the blank's 0.45 is more. */
     const struct lattice from = step_of(0.5F, 0.02F, 0.45F, 1, *state);
     struct lattice to;
-    assert_int_equal(lattice_weigh(&from, 0, 1, 1, 2, -logf(25), own_classes, *state, &to), 0);
+    assert_int_equal(weigh(&from, 0, 1, -logf(25), *state, &to), 0);
     assert_int_equal(to.best[0], 0);
     assert_true(to.best_logp[0] == from.logp[0]);
     /* 0.4 and 0.35 become 0.02 and 0.73: more than what was best. */
     const struct lattice blank = step_of(0.4F, 0.35F, 0.42F, 0, *state);
-    assert_int_equal(lattice_weigh(&blank, 0, 1, 1, 2, -logf(42), own_classes, *state, &to), 0);
+    assert_int_equal(weigh(&blank, 0, 1, -logf(42), *state, &to), 0);
+    assert_int_equal(to.best[0], 2);
+}
+
+/* Of three columns and two changes: the odds are multiplied, what all have together stays. */
+static void test_changes_follow_one_another(void **state)
+{
+    const struct lattice from = step_of(0.1F, 0.6F, 0.2F, 1, *state);
+    const struct column_odds first[3] = {{1, 1}, {2, 2}, {3, -1}}, second[2] = {{2, 1}, {1, 0}};
+    const struct lattice_change changes[3] = {
+        {-4, 9, first, 3}, {0, 1, second, 2}, {0, 1, NULL, 0}};
+    struct lattice to;
+    assert_int_equal(lattice_weigh(&from, changes, 3, own_classes, *state, &to), 0);
+    const float odds = to.logp[2] - to.logp[1] - (from.logp[2] - from.logp[1]);
+    assert_true(fabsf(odds - 2) < 1e-4F);
+    float before = 0, after = 0;
+    for (int i = 1; i <= 3; i++) {
+        before += expf(from.logp[i]);
+        after += expf(to.logp[i]);
+    }
+    assert_true(fabsf(before - after) < 1e-5F);
+    assert_true(to.logp[3] < from.logp[3] - 1 && to.logp[0] == from.logp[0]);
     assert_int_equal(to.best[0], 2);
 }
 
@@ -261,15 +291,14 @@ static void test_weighing_extremes_stay_finite(void **state)
     const struct lattice from = step_of(0, 0, 1, 0, *state);
     struct lattice to;
     for (int sign = -1; sign <= 1; sign += 2) {
-        assert_int_equal(
-            lattice_weigh(&from, 0, 1, 1, 2, (float)sign * 1e6F, own_classes, *state, &to), 0);
+        assert_int_equal(weigh(&from, 0, 1, (float)sign * 1e6F, *state, &to), 0);
         assert_true(isfinite(to.logp[1]) && to.logp[1] <= 0);
         assert_true(isfinite(to.logp[2]) && to.logp[2] <= 0);
         assert_int_equal(to.best[0], 0);
     }
     struct arena small;
     arena_init(&small, 64);
-    assert_int_equal(lattice_weigh(&from, 0, 1, 1, 2, 1, own_classes, &small, &to), -1);
+    assert_int_equal(weigh(&from, 0, 1, 1, &small, &to), -1);
     arena_free(&small);
 }
 
@@ -287,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_mean_of_classes_without_a_column),
         cmocka_unit_test(test_weighing_moves_odds_and_keeps_the_sum),
         cmocka_unit_test(test_weighing_may_leave_another_class_best),
+        cmocka_unit_test(test_changes_follow_one_another),
         cmocka_unit_test(test_weighing_extremes_stay_finite),
     };
     return cmocka_run_group_tests_name("ocr/lattice", tests, set_up, tear_down);
