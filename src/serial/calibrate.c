@@ -22,7 +22,7 @@ static const double SAID = 0.5, SAID_PLAINLY = 2.5;
 static const double UNLIKELY_SHAPE = -2;
 /* Log-odds between a symbol and the one that it is taken for, from which on hardly any was wrong;
  * those below are all alike, but for a step of 1: of twins, of a 0 and an O, of any two. */
-static const double TWIN_CLEAR = 7.5, ZERO_CLEAR = 9, NARROW_CLEAR = 4.5;
+static const double TWIN_CLEAR = 6, ZERO_CLEAR = 6.5, NARROW_CLEAR = 4.7;
 /* Heights of text in pixels up to which dots run together, and from which on they do not. */
 static const double DOTS_BLURRED = 32, DOTS_APART = 40;
 /* As CLEAR_LEAD, for answers that any serial number would come before. */
@@ -202,9 +202,9 @@ static bool masks_of(const struct hypothesis *h, uint64_t masks[WORK_MAX_CODE])
 }
 
 /* Which pairs of symbols are meant, as is_taken_for takes them: these, or any two letters or digits
- * but those of two lists. */
+ * but those of a list. */
 struct pairs {
-    const char *these, *but[2];
+    const char *these, *but;
 };
 
 static bool is_meant(const struct pairs *pairs, char c, uint32_t alt)
@@ -212,7 +212,7 @@ static bool is_meant(const struct pairs *pairs, char c, uint32_t alt)
     if (pairs->these)
         return is_taken_for(c, alt, pairs->these);
     return alt < 0x80 && isalnum((int)alt) && toupper((int)alt) != c &&
-           !is_taken_for(c, alt, pairs->but[0]) && !is_taken_for(c, alt, pairs->but[1]);
+           !is_taken_for(c, alt, pairs->but);
 }
 
 /* How narrowly was one of the code's symbols told from another, of the pairs that are meant?
@@ -236,10 +236,9 @@ static double twin_doubt(const struct hypothesis *h, const uint64_t *masks,
 }
 
 /* Symbols of which three lattices and more agree on the wrong one. Makers without a known format
- * may write O as well as 0, and the recognizer's choice is swayed towards 0 (ocr/glyph.c). A V with
- * a round foot is a U, a W of straight strokes an N; in small print the dots of a 0 with a stroke
- * make an 8, and a G is but for one dot a 6. Any other two are told apart for good by less; a zero,
- * V or W is not counted again there. */
+ * may write O as well as 0, and the recognizer's choice is swayed towards 0 (ocr/glyph.c). In small
+ * print the dots of a 0 with a stroke make an 8, and a G is but for one dot a 6. Any other two are
+ * told apart for good by less; a zero is not counted again there. */
 static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
 {
     e[EVIDENCE_ZERO] = e[EVIDENCE_TWIN] = e[EVIDENCE_NARROW] = 0;
@@ -247,19 +246,16 @@ static void measure_twins(const struct hypothesis *h, double e[EVIDENCE_TERMS])
         return;
     uint64_t room[WORK_MAX_CODE];
     const uint64_t *masks = masks_of(h, room) ? room : NULL;
-    static const char zeros[] = "0O 0D 0Q 0o 0d 0q O0 Q0 ", twins[] = "UV NW ";
+    const struct pairs zeros = {.these = "0O 0D 0Q 0o 0d 0q O0 Q0 "}, dots = {.these = "80 6G "};
     const bool any_zero = !(e[EVIDENCE_KNOWN] > 0) && !is_digits(h);
     if (any_zero)
-        e[EVIDENCE_ZERO] = twin_doubt(h, masks, (struct pairs){.these = zeros}, ZERO_CLEAR);
+        e[EVIDENCE_ZERO] = twin_doubt(h, masks, zeros, ZERO_CLEAR);
     const double height = 32 * exp2(e[EVIDENCE_HEIGHT]);
     const double small = within((DOTS_APART - height) / (DOTS_APART - DOTS_BLURRED), 0, 1);
-    e[EVIDENCE_TWIN] = twin_doubt(h, masks, (struct pairs){.these = twins}, TWIN_CLEAR);
     if (small > 0)
-        e[EVIDENCE_TWIN] =
-            fmax(e[EVIDENCE_TWIN],
-                 small * twin_doubt(h, masks, (struct pairs){.these = "80 6G "}, TWIN_CLEAR));
-    e[EVIDENCE_NARROW] =
-        twin_doubt(h, masks, (struct pairs){.but = {twins, any_zero ? zeros : ""}}, NARROW_CLEAR);
+        e[EVIDENCE_TWIN] = small * twin_doubt(h, masks, dots, TWIN_CLEAR);
+    const struct pairs others = {.but = any_zero ? zeros.these : ""};
+    e[EVIDENCE_NARROW] = twin_doubt(h, masks, others, NARROW_CLEAR);
 }
 
 static double shortness(const struct hypothesis *h, const double e[EVIDENCE_TERMS])

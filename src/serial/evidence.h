@@ -104,12 +104,11 @@ enum evidence_term {
     EVIDENCE_GLUED, /* 1: nothing stands between it and the word before it, which may be a part of
                        it, or may have a colon that was read as its first symbol */
     EVIDENCE_ZERO,  /* how narrowly one of its zeros was told from an O, D or Q, or an O or Q from a
-                       0: 0 from 9 on in log-odds, 1 below 8; of a known format, proven, or
+                       0: 0 from 6.5 on in log-odds, 1 below 5.5; of a known format, proven, or
                        digits alone: 0 */
-    EVIDENCE_TWIN,  /* the same of a U that may be a V and an N that may be a W, 0 from 7.5 on; in
-                       small print, up to 32 pixels, from 40 on 0, of an 8 that may be a 0 and a 6
-                       that may be a G */
-    EVIDENCE_NARROW,   /* the same of any other two letters or digits, 0 from 4.5 on in log-odds */
+    EVIDENCE_TWIN,  /* the same, in small print, up to 32 pixels, from 40 on 0, of an 8 that may be
+                       a 0 and a 6 that may be a G: 0 from 6 on */
+    EVIDENCE_NARROW,   /* the same of any other two letters or digits, 0 from 4.7 on in log-odds */
     EVIDENCE_FORCED,   /* 1: corrected, nothing proves it, and its strip holds another text for as
                           likely; 0 from 1 on in log-odds */
     EVIDENCE_OUTVOTED, /* 1: not corrected, nothing proves it, and all readings of its lines
