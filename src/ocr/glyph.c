@@ -31,6 +31,8 @@ static const float FOOT_OF_BOTH = 0.55F, ODDS_OF_FOOT = 60, MOST_ODDS = 5;
  * granted: a network that sees an O clearly is believed.
  */
 static const float ODDS_OF_ZERO = 2;
+/* And what is digits but for one symbol is digits. */
+static const float ODDS_AMONG_DIGITS = 4;
 enum { ZERO_LEAST_LENGTH = 6, WORD_LENGTH = 3 };
 
 static bool is_digit(uint32_t c)
@@ -73,12 +75,13 @@ static bool is_measured(const struct text_line *line)
     return digits >= 2;
 }
 
-/* Is the O or 0 at `at` one that identifiers write as a digit? Beside a digit of a code that mixes
- * both, but not at the end of the three letters or more that many begin with (FDO, COMPO). */
-static bool is_zero_by_place(const struct text_line *line, size_t at)
+/* What its place says for a 0 where an O or 0 stands at `at`, in log-odds. Identifiers write a
+ * digit beside a digit of a code that mixes both, but not at the end of the three letters or more
+ * that many begin with (FDO, COMPO). */
+static float odds_of_place(const struct text_line *line, size_t at)
 {
     const struct text_char *chars = line->chars;
-    size_t begin = at, end = at + 1, digits = 0, letters = 0;
+    size_t begin = at, end = at + 1, digits = 0, letters = 0, round = 0;
     while (begin > 0 && glyph_is_code(chars[begin - 1].c))
         begin--;
     while (end < line->count && glyph_is_code(chars[end].c))
@@ -86,15 +89,20 @@ static bool is_zero_by_place(const struct text_line *line, size_t at)
     for (size_t i = begin; i < end; i++) {
         digits += is_digit(chars[i].c) && i != at;
         letters += !is_digit(chars[i].c) && i != at;
+        round += chars[i].c == 'O' && i != at;
     }
-    if (end - begin < ZERO_LEAST_LENGTH || digits < 2 || letters < 1)
-        return false;
+    if (end - begin < ZERO_LEAST_LENGTH || digits < 2)
+        return 0;
+    if (letters == round)
+        return ODDS_AMONG_DIGITS;
     size_t prefix = begin;
     while (prefix < end && (!is_digit(chars[prefix].c) || prefix == at))
         prefix++;
     if (at < prefix && prefix - begin >= WORD_LENGTH)
-        return false;
-    return (at > begin && is_digit(chars[at - 1].c)) || (at + 1 < end && is_digit(chars[at + 1].c));
+        return 0;
+    const bool beside =
+        (at > begin && is_digit(chars[at - 1].c)) || (at + 1 < end && is_digit(chars[at + 1].c));
+    return beside ? ODDS_OF_ZERO : 0;
 }
 
 /* Root of the mean squared distance of the ink of some rows from its middle, row by row. */
@@ -190,7 +198,7 @@ static struct pull pull_at(const struct image *crop, const struct text_line *lin
                              odds_of_foot(glyph_foot(crop, line->chars, line->count, at))};
     if (!is_o_or_zero(&line->chars[at]))
         return (struct pull){.odds = 0};
-    float odds = is_zero_by_place(line, at) ? ODDS_OF_ZERO : 0;
+    float odds = odds_of_place(line, at);
     if (crop->width > 0)
         odds += glyph_width_odds(crop, line->chars, line->count, at);
     return odds > 0 ? (struct pull){'0', 'O', odds} : (struct pull){'O', '0', -odds};

@@ -3,8 +3,11 @@
  *
  *   U, V   It has seen few letters made of dots or of straight strokes, and takes many a V for a U.
  *          What tells them apart is how the letter narrows towards its foot: measured in the crop.
- *   O, 0   Many fonts draw them alike. In codes that mix letters and digits makers write the digit;
- *          and where letters are wider than digits so is an O (glyph_width.h).
+ *   O, 0   Many fonts draw them alike. In codes that mix letters and digits makers write the digit,
+ *          and all the more among digits alone; where letters are wider than digits so is an O
+ *          (glyph_width.h).
+ *
+ * Before that, codes get the last layer that was learned for them (code_head.h).
  */
 #ifndef SE_OCR_GLYPH_H
 #define SE_OCR_GLYPH_H
@@ -21,9 +24,10 @@
 float glyph_foot(const struct image *crop, const struct text_char *chars, size_t count, size_t at);
 
 /*
- * Raises the odds of V against U where a U or V of the line narrows as only a V does, those of 0
- * against O beside digits of a code, and those of either by its width; nothing else changes.
- * `image`: that the line was read from; what is new lives in `arena`. SE_ERR_MEMORY.
+ * Weighs the symbols of codes by the recognizer's layer for them, where it has one; then raises the
+ * odds of V against U where a U or V of the line narrows as only a V does, those of 0 against O
+ * beside digits of a code, and those of either by its width. Nothing else changes. `image`: that
+ * the line was read from; what is new lives in `arena`. SE_ERR_MEMORY.
  */
 int glyph_weigh(const struct recognizer *recognizer, const struct image *image, struct arena *arena,
                 struct text_line *line, se_error *err);

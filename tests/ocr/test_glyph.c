@@ -236,6 +236,11 @@ static void test_a_zero_beside_digits(void **state)
     assert_becomes("FDO1725X4XK", 2, '0', 0.4F, "FDO1725X4XK");    /* ends a word */
     assert_becomes("PO7", 1, '0', 0.4F, "PO7");                    /* too short */
     assert_becomes("TOTAL0", 5, 'O', 0.4F, "TOTAL0");
+    /* among digits alone even what looks more like an O */
+    assert_becomes("4807O12345", 4, '0', 0.05F, "4807012345");
+    assert_becomes("O480712345", 0, '0', 0.05F, "0480712345");
+    assert_becomes("4807O12345", 4, '0', 0.005F, "4807O12345"); /* clearly an O */
+    assert_becomes("48O7", 2, '0', 0.05F, "48O7");              /* too short */
 }
 
 /* A line of `text` on a picture that shows `drawn`, whose character `at` the network takes for
