@@ -303,6 +303,14 @@ static double looks(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
     return within(e[EVIDENCE_SHAPE], fits ? 0 : -10, 10);
 }
 
+/* A service tag whose express service code stands in the picture is one, whatever words there are.
+ */
+static double fits(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
+{
+    return within(e[EVIDENCE_FORMAT], h->express ? FITS_MOST : -10,
+                  e[EVIDENCE_PROVEN] > 0 ? 10 : FITS_MOST);
+}
+
 /* "105-48853-12" with bars: part numbers have them as serial numbers do. */
 static bool is_like_a_part(const struct hypothesis *h)
 {
@@ -323,12 +331,12 @@ static void measure_places(const struct hypothesis *h, size_t place, bool alone,
 }
 
 /* A format or a pattern that allows nothing else makes a corrected code certain by itself, and its
- * strip may hold another text for likelier. */
+ * strip may hold another text for likelier. A pattern or list may be wrong as a whole. */
 static double forced(const struct hypothesis *h, const double e[EVIDENCE_TERMS])
 {
     if (h->repair.changes == 0 || rank_is_proven(h) || h->agreed)
         return 0;
-    return within(1 - e[EVIDENCE_LEAD], 0, 1);
+    return within(1 - e[EVIDENCE_LEAD], 0, 1) * (h->rule ? 2 : 1);
 }
 
 /* Where a line's box ends too early, the further cuts read on: "8RHHZB7YR" and "8RHHZB7YR7NM". What
@@ -377,7 +385,7 @@ int calibrate_measure(const struct work *work, const struct hypothesis *h, size_
         e[EVIDENCE_ANCHOR] < SAID_PLAINLY && !h->express && unread_word_before(work, h->cand);
     e[EVIDENCE_VAGUE] = is_vague(work, h, e);
     e[EVIDENCE_SHARED] = within(CLEAR_LEAD + (double)h->shared, 0, 1);
-    e[EVIDENCE_FITS] = within(e[EVIDENCE_FORMAT], -10, e[EVIDENCE_PROVEN] > 0 ? 10 : FITS_MOST);
+    e[EVIDENCE_FITS] = fits(h, e);
     e[EVIDENCE_DISPUTE] = h->disputed != NULL;
     e[EVIDENCE_JOINED] = joined_places(h);
     e[EVIDENCE_ALONE] = h->sources == SER_FROM_BARCODE;

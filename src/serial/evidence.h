@@ -110,14 +110,15 @@ enum evidence_term {
                        a 0 and a 6 that may be a G: 0 from 6 on */
     EVIDENCE_NARROW,   /* the same of any other two letters or digits, 0 from 4.7 on in log-odds */
     EVIDENCE_FORCED,   /* 1: corrected, nothing proves it, and its strip holds another text for as
-                          likely; 0 from 1 on in log-odds */
+                          likely, 2: by a pattern or list; 0 from 1 on in log-odds */
     EVIDENCE_OUTVOTED, /* 1: not corrected, nothing proves it, and all readings of its lines
                           together say something else, by JOINT; 0 from 1 on in log-odds */
     EVIDENCE_LOOKS,    /* EVIDENCE_SHAPE where a word announces it plainly, and below -2 where one
                           does; else 0; of a known format no less than 0 */
-    EVIDENCE_FITS,     /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it */
-    EVIDENCE_MASKED,   /* 1: marks or letters stand for characters of it, or it ends in a dash or
-                          stroke, see masks.h */
+    EVIDENCE_FITS,   /* EVIDENCE_FORMAT, at most 3 where no check digit that was read proves it, at
+                        least 3 where an express service code does */
+    EVIDENCE_MASKED, /* 1: marks or letters stand for characters of it, or it ends in a dash or
+                        stroke, see masks.h */
     EVIDENCE_VAGUE,  /* 1: a single letter or "ID" announces it, or "No." behind the rest of a word
                         or at an edge of the picture: most that end so say another thing */
     EVIDENCE_UNREAD, /* 1: nothing announces it plainly, and a colon before it says that a word does
