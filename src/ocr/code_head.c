@@ -5,8 +5,6 @@
 
 #include "base/look_alikes.h"
 
-enum { CODE_LEAST = 4 };
-
 /* 0 … 35 of a digit or letter, in either case or as a capital of another script; -1: none. */
 static int symbol_of(uint32_t c)
 {

@@ -21,7 +21,7 @@
 #include "base/ctc.h"
 #include "base/lattice.h"
 
-enum { CODE_SYMBOLS = 36, CODE_HEAD_ROWS = 110, CODE_HEAD_UNIT = 10000 };
+enum { CODE_SYMBOLS = 36, CODE_LEAST = 4, CODE_HEAD_ROWS = 110, CODE_HEAD_UNIT = 10000 };
 
 /* Log-probabilities below this say nothing more. */
 #define CODE_HEAD_LEAST (-30.0F)
