@@ -2,13 +2,15 @@
  * What the recognizer says at each symbol of codes that are known: what tools/calibrate/head.py
  * learns the last layer for codes from (src/ocr/code_head.h).
  *
- *   line_rows RECOGNIZER [SEED] < LINES     LINES: path, eight numbers of a quad, text; tabs
- * between
+ *   line_rows RECOGNIZER [SEED] < LINES
+ *
+ * LINES: path, eight numbers of a quad, text, with tabs between.
  *
  * A quad is that of the letters alone, clockwise from the text's top left; each is grown by as much
- * as the detector's boxes are, more or less by chance. Writes a record (struct record, numbers as
- * the machine has them) for every symbol of a code, where the line was read with as many letters
- * and digits as it has and at most a quarter of them wrong.
+ * as the detector's boxes are, more or less by chance. Writes CODE_HEAD_ROWS code points, those of
+ * the columns; then a record (struct record) for every symbol of a code, where the line was read
+ * with as many letters and digits as it has and at most a quarter of them wrong. Numbers of 32 bits
+ * as the machine has them.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -26,9 +28,8 @@ enum { MOST_BYTES = 512 << 20, LINES_MAX = 400, TEXT_MAX = 256 };
 static const struct img_limits limits = {.max_pixels = 64000000, .max_side = 16384};
 
 struct record {
-    int32_t line;        /* of the input, from 0 */
-    int32_t place;       /* which of its letters and digits */
-    int32_t truth, read; /* ASCII capital or digit; code point */
+    int32_t line;  /* of the input, from 0 */
+    int32_t truth; /* ASCII capital or digit */
     float logp[CODE_HEAD_ROWS];
 };
 
@@ -110,7 +111,7 @@ static bool put(const struct text_line *line, const char *text, int32_t number)
     for (size_t i = 0; i < read; i++) {
         const struct text_char *c = &line->chars[where[i]];
         const int peak = is_code[where[i]] ? code_head_peak(&line->lattice, c) : -1;
-        struct record record = {number, (int32_t)i, truth[i], (int32_t)c->c, {0}};
+        struct record record = {number, truth[i], {0}};
         if (peak < 0)
             continue;
         memcpy(record.logp, line->lattice.logp + (size_t)peak * line->lattice.stride,

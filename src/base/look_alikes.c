@@ -22,3 +22,16 @@ char look_alike(uint32_t code_point)
             return table[i].to;
     return '\0';
 }
+
+int code_symbol(uint32_t code_point)
+{
+    const uint32_t c = code_point;
+    if (c >= '0' && c <= '9')
+        return (int)(c - '0');
+    if (c >= 'A' && c <= 'Z')
+        return (int)(c - 'A') + 10;
+    if (c >= 'a' && c <= 'z')
+        return (int)(c - 'a') + 10;
+    const char latin = look_alike(c);
+    return latin ? latin - 'A' + 10 : -1;
+}

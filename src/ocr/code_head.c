@@ -5,29 +5,18 @@
 
 #include "base/look_alikes.h"
 
-/* 0 … 35 of a digit or letter, in either case or as a capital of another script; -1: none. */
-static int symbol_of(uint32_t c)
-{
-    const uint32_t alike = (uint32_t)(unsigned char)look_alike(c);
-    const uint32_t capital = alike ? alike : c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
-    if (capital >= '0' && capital <= '9')
-        return (int)(capital - '0');
-    return capital >= 'A' && capital <= 'Z' ? (int)(capital - 'A') + 10 : -1;
-}
-
 bool code_head_open(struct code_head *head, const struct alphabet *alphabet)
 {
     const struct code_head_table *table = &code_head_table;
     if (alphabet->columns != CODE_HEAD_ROWS)
         return false;
-    head->columns = alphabet->columns;
-    for (int column = 0; column < alphabet->columns; column++) {
+    for (int column = 0; column < CODE_HEAD_ROWS; column++) {
         int row = 0;
         while (row < CODE_HEAD_ROWS && table->code_points[row] != alphabet->code_points[column])
             row++;
         if (row == CODE_HEAD_ROWS)
             return false;
-        head->symbol[column] = (int8_t)symbol_of(alphabet->code_points[column]);
+        head->symbol[column] = (int8_t)code_symbol(alphabet->code_points[column]);
         for (int s = 0; s < CODE_SYMBOLS; s++)
             head->weights[column][s] = (float)table->weights[row][s] / CODE_HEAD_UNIT;
     }
@@ -37,12 +26,12 @@ bool code_head_open(struct code_head *head, const struct alphabet *alphabet)
 void code_head_gains(const struct code_head *head, const float *logp, float gains[CODE_SYMBOLS])
 {
     float mean = 0;
-    for (int column = 0; column < head->columns; column++)
+    for (int column = 0; column < CODE_HEAD_ROWS; column++)
         mean += fmaxf(logp[column], CODE_HEAD_LEAST);
-    mean /= (float)head->columns;
+    mean /= CODE_HEAD_ROWS;
     for (int s = 0; s < CODE_SYMBOLS; s++)
         gains[s] = (float)code_head_table.bias[s] / CODE_HEAD_UNIT;
-    for (int column = 0; column < head->columns; column++) {
+    for (int column = 0; column < CODE_HEAD_ROWS; column++) {
         const float x = fmaxf(logp[column], CODE_HEAD_LEAST) - mean;
         for (int s = 0; s < CODE_SYMBOLS; s++)
             gains[s] += head->weights[column][s] * x;
@@ -58,9 +47,9 @@ static bool is_small(uint32_t c)
 static bool is_in_run(const struct text_char *chars, size_t count, size_t i)
 {
     if (chars[i].c == '-')
-        return i > 0 && i + 1 < count && symbol_of(chars[i - 1].c) >= 0 &&
-               symbol_of(chars[i + 1].c) >= 0;
-    return symbol_of(chars[i].c) >= 0;
+        return i > 0 && i + 1 < count && code_symbol(chars[i - 1].c) >= 0 &&
+               code_symbol(chars[i + 1].c) >= 0;
+    return code_symbol(chars[i].c) >= 0;
 }
 
 void code_head_find(const struct text_char *chars, size_t count, bool is_code[])
@@ -105,7 +94,7 @@ static struct lattice_change change_of(const struct code_head *head, const struc
         return change;
     float gains[CODE_SYMBOLS];
     code_head_gains(head, lattice->logp + (size_t)peak * lattice->stride, gains);
-    for (int column = 1; column < head->columns; column++)
+    for (int column = 1; column < CODE_HEAD_ROWS; column++)
         if (head->symbol[column] >= 0)
             odds[change.count++] = (struct column_odds){column, gains[head->symbol[column]]};
     /* With half of what lies between it and its neighbours. */

@@ -35,9 +35,8 @@ struct code_head_table {
 };
 extern const struct code_head_table code_head_table;
 
-/* The layer for one alphabet. */
+/* The layer for one alphabet, of CODE_HEAD_ROWS columns. */
 struct code_head {
-    int columns;
     float weights[CODE_HEAD_ROWS][CODE_SYMBOLS]; /* by column of the alphabet */
     int8_t symbol[CODE_HEAD_ROWS];               /* 0 … 35 that a column counts as; -1: none */
 };

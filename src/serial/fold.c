@@ -112,15 +112,8 @@ bool fold_is_word(uint32_t c)
 
 uint8_t fold_symbol(uint32_t c)
 {
-    c = unwiden(c);
-    if (c >= '0' && c <= '9')
-        return (uint8_t)(c - '0');
-    if (c >= 'A' && c <= 'Z')
-        return (uint8_t)(c - 'A' + 10);
-    if (c >= 'a' && c <= 'z')
-        return (uint8_t)(c - 'a' + 10);
-    const char latin = look_alike(c);
-    return latin ? (uint8_t)(latin - 'A' + 10) : FOLD_NO_SYMBOL;
+    const int symbol = code_symbol(unwiden(c));
+    return symbol >= 0 ? (uint8_t)symbol : FOLD_NO_SYMBOL;
 }
 
 char fold_symbol_char(uint8_t symbol)

@@ -19,13 +19,13 @@ enum { ROWS = CODE_HEAD_ROWS, STEPS = 40, ROW = ROWS + LATTICE_EXTRA };
 
 static const struct alphabet own = {ROWS, code_head_table.code_points};
 static int32_t classes[ROWS];
+static struct code_head head; /* of `own`, from set_up */
 
 static void test_the_table_belongs_to_one_alphabet(void **state)
 {
     (void)state;
-    static struct code_head head;
+    static struct code_head other_head;
     uint32_t points[ROWS];
-    assert_true(code_head_open(&head, &own));
     assert_int_equal(head.symbol[alphabet_column(&own, '0')], 0);
     assert_int_equal(head.symbol[alphabet_column(&own, 'Z')], 35);
     assert_int_equal(head.symbol[alphabet_column(&own, 'o')],
@@ -33,18 +33,18 @@ static void test_the_table_belongs_to_one_alphabet(void **state)
     assert_int_equal(head.symbol[alphabet_column(&own, 0x0391)], 10); /* a Greek A */
     assert_int_equal(head.symbol[alphabet_column(&own, '-')], -1);
     const struct alphabet fewer = {ROWS - 1, own.code_points};
-    assert_false(code_head_open(&head, &fewer));
+    assert_false(code_head_open(&other_head, &fewer));
     memcpy(points, own.code_points, sizeof(points));
     points[ROWS / 2] = 0x4E00;
     const struct alphabet other = {ROWS, points};
-    assert_false(code_head_open(&head, &other));
+    assert_false(code_head_open(&other_head, &other));
 }
 
 /* An alphabet in another order has the same weights at its columns. */
 static void test_columns_may_stand_in_any_order(void **state)
 {
     (void)state;
-    static struct code_head head, turned;
+    static struct code_head turned;
     uint32_t points[ROWS] = {0};
     float logp[ROWS], logp_turned[ROWS], a[CODE_SYMBOLS], b[CODE_SYMBOLS];
     for (int i = 0; i < ROWS; i++) {
@@ -53,7 +53,7 @@ static void test_columns_may_stand_in_any_order(void **state)
         logp_turned[at] = logp[i] = -(float)(i * 37 % 19);
     }
     const struct alphabet alphabet = {ROWS, points};
-    assert_true(code_head_open(&head, &own) && code_head_open(&turned, &alphabet));
+    assert_true(code_head_open(&turned, &alphabet));
     code_head_gains(&head, logp, a);
     code_head_gains(&turned, logp_turned, b);
     for (int s = 0; s < CODE_SYMBOLS; s++)
@@ -63,9 +63,7 @@ static void test_columns_may_stand_in_any_order(void **state)
 static void test_gains_follow_the_formula(void **state)
 {
     (void)state;
-    static struct code_head head;
     float logp[ROWS], gains[CODE_SYMBOLS];
-    assert_true(code_head_open(&head, &own));
     for (int i = 0; i < ROWS; i++)
         logp[i] = -(float)(i * i % 101); /* some below CODE_HEAD_LEAST */
     code_head_gains(&head, logp, gains);
@@ -141,24 +139,36 @@ static size_t text_of(const struct lattice *lattice, struct text_char chars[STEP
     return ctc_greedy(lattice, points, ROWS, chars, STEPS);
 }
 
-static float sum_of_symbols(const struct code_head *head, const float *row)
+static float sum_of_symbols(const float *row)
 {
     float sum = 0;
     for (int i = 1; i < ROWS; i++)
-        sum += head->symbol[i] >= 0 ? expf(row[i]) : 0;
+        sum += head.symbol[i] >= 0 ? expf(row[i]) : 0;
     return sum;
+}
+
+/* A line that says `text`, Q next to each symbol by odds of 1 in e, and what the layer makes of it.
+ */
+struct line {
+    struct lattice lattice, out;
+    struct text_char chars[STEPS];
+    size_t count;
+};
+
+static int read_line(struct line *line, const char *text, struct arena *arena, struct arena *room)
+{
+    line->lattice = lattice_of(text, 'Q', 1, arena);
+    line->count = text_of(&line->lattice, line->chars);
+    assert_int_equal(line->count, strlen(text));
+    return code_head_apply(&head, &line->lattice, line->chars, line->count, classes, room,
+                           &line->out);
 }
 
 static void test_only_the_codes_of_a_line_are_weighed(void **state)
 {
-    static struct code_head head;
-    struct text_char chars[STEPS];
-    struct lattice out;
-    assert_true(code_head_open(&head, &own));
-    const struct lattice lattice = lattice_of("SN A1B2C", 'Q', 1, *state);
-    const size_t count = text_of(&lattice, chars);
-    assert_int_equal(count, 8);
-    assert_int_equal(code_head_apply(&head, &lattice, chars, count, classes, *state, &out), 0);
+    struct line line;
+    assert_int_equal(read_line(&line, "SN A1B2C", *state, *state), 0);
+    const struct lattice lattice = line.lattice, out = line.out;
     for (int step = 0; step < lattice.steps; step++) {
         const float *before = lattice.logp + (size_t)step * lattice.stride;
         const float *after = out.logp + (size_t)step * out.stride;
@@ -166,13 +176,13 @@ static void test_only_the_codes_of_a_line_are_weighed(void **state)
             assert_memory_equal(before, after, ROWS * sizeof(float));
             continue;
         }
-        const float sum = sum_of_symbols(&head, before);
-        assert_true(fabsf(sum_of_symbols(&head, after) - sum) < 1e-3F * (sum + 1e-3F));
+        const float sum = sum_of_symbols(before);
+        assert_true(fabsf(sum_of_symbols(after) - sum) < 1e-3F * (sum + 1e-3F));
         assert_true(before[0] == after[0] && lattice.reject[step] == out.reject[step]);
     }
     /* The odds at a symbol's peak move by the difference of the gains. */
     float gains[CODE_SYMBOLS];
-    const int peak = code_head_peak(&lattice, &chars[3]);
+    const int peak = code_head_peak(&lattice, &line.chars[3]);
     const int a = alphabet_column(&own, 'A'), q = alphabet_column(&own, 'Q');
     assert_int_equal(peak, 7);
     code_head_gains(&head, lattice.logp + (size_t)peak * lattice.stride, gains);
@@ -182,29 +192,19 @@ static void test_only_the_codes_of_a_line_are_weighed(void **state)
 
 static void test_a_line_without_codes_stays_the_same(void **state)
 {
-    static struct code_head head;
-    struct text_char chars[STEPS];
-    struct lattice out;
-    assert_true(code_head_open(&head, &own));
-    const struct lattice lattice = lattice_of("MODEL NAME", 'Q', 1, *state);
-    const size_t count = text_of(&lattice, chars);
-    assert_int_equal(code_head_apply(&head, &lattice, chars, count, classes, *state, &out), 0);
-    assert_ptr_equal(out.logp, lattice.logp);
+    struct line line;
+    assert_int_equal(read_line(&line, "MODEL NAME", *state, *state), 0);
+    assert_ptr_equal(line.out.logp, line.lattice.logp);
 }
 
 static void test_spent_memory_is_reported(void **state)
 {
-    static struct code_head head;
-    struct text_char chars[STEPS];
-    struct lattice out;
-    assert_true(code_head_open(&head, &own));
-    const struct lattice lattice = lattice_of("A1B2C3", 'Q', 1, *state);
-    const size_t count = text_of(&lattice, chars);
+    struct line line;
     int failed = 0;
     for (size_t room = 16; room < 40000; room = room * 3 / 2) {
         struct arena small;
         arena_init(&small, room);
-        const int status = code_head_apply(&head, &lattice, chars, count, classes, &small, &out);
+        const int status = read_line(&line, "A1B2C3", *state, &small);
         assert_true(status == 0 || status == -1);
         failed += status != 0;
         arena_free(&small);
@@ -217,7 +217,7 @@ static int set_up(void **state)
     static struct arena arena;
     arena_init(&arena, 1 << 20);
     *state = &arena;
-    return 0;
+    return code_head_open(&head, &own) ? 0 : -1;
 }
 
 static int tear_down(void **state)

@@ -32,8 +32,7 @@ SYMBOLS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LEAST = -30.0  # CODE_HEAD_LEAST
 UNIT = 10000  # CODE_HEAD_UNIT
 COLUMNS = 110  # CODE_HEAD_ROWS
-RECORD = np.dtype([("line", "<i4"), ("place", "<i4"), ("truth", "<i4"), ("read", "<i4"),
-                   ("logp", "<f4", COLUMNS)])  # of bench/line_rows.c
+RECORD = np.dtype([("line", "<i4"), ("truth", "<i4"), ("logp", "<f4", COLUMNS)])  # of bench/line_rows.c
 RIDGE = 60.0
 SEED, SHEETS = 11, 6000
 LEFT_OUT = ("4302", "4303")  # seeds of pictures
