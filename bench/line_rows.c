@@ -215,7 +215,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: line_rows RECOGNIZER [SEED] < LINES\n");
         return 2;
     }
-    const struct recognizer_options options = {.model = argv[1], .backend = NN_BACKEND_CPU};
+    const struct recognizer_options options = {.model = argv[1]};
     struct reader reader = {.state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1};
     reader.state = reader.state * 2654435769U + 88172645463325252U; /* never 0 for small seeds */
     static struct sheet sheet;

@@ -40,8 +40,8 @@ static int open_all(struct plain *p, const char *detector, const char *recognize
     const char *missing;
     const enum nn_cpu_tier tier = cpu_bf16_tier(NN_CPU_AUTO, &missing);
     const struct nn_model_options found = {.backend = NN_BACKEND_CPU, .cpu = tier};
-    const struct recognizer_options read = {
-        .model = recognizer, .backend = NN_BACKEND_CPU, .cpu = tier};
+    const struct recognizer_options read = {.model = recognizer,
+                                            .network = {.backend = NN_BACKEND_CPU, .cpu = tier}};
     FORWARD_IF_ERROR(pool_create(&p->pool, threads, err));
     FORWARD_IF_ERROR(nn_model_load(&p->model, detector, &found, err));
     FORWARD_IF_ERROR(nn_exec_create(&p->detector, p->model, p->pool, 0, err));

@@ -35,8 +35,8 @@ struct comparison {
 static int open_reader(struct reader *reader, const char *model, enum nn_backend_kind backend,
                        int device, se_error *err)
 {
-    const struct recognizer_options options = {
-        .model = model, .backend = backend, .device = device};
+    const struct recognizer_options options = {.model = model,
+                                               .network = {.backend = backend, .device = device}};
     FORWARD_IF_ERROR(recognizer_open(&reader->recognizer, &options, err));
     return nn_exec_create(&reader->exec, recognizer_model(reader->recognizer), NULL, 0, err);
 }

@@ -228,7 +228,7 @@ struct tally {
     size_t count, failed;
     double peak; /* GFLOP/s */
     int threads, iterations;
-    const char *precision; /* of the detector */
+    const char *detector, *recognizer; /* their precision */
 };
 
 struct row {
@@ -288,9 +288,10 @@ static double median_ms(const struct tally *tally)
 
 static int print_plain(const struct tally *tally, const struct row rows[ROW_COUNT])
 {
-    printf("%zu %s, fastest of %d runs, %d %s, detector %s, peak %.1f GFLOP/s\n\n", tally->count,
-           tally->count == 1 ? "picture" : "pictures", tally->iterations, tally->threads,
-           tally->threads == 1 ? "thread" : "threads", tally->precision, tally->peak);
+    printf("%zu %s, fastest of %d runs, %d %s, detector %s, recognizer %s, peak %.1f GFLOP/s\n\n",
+           tally->count, tally->count == 1 ? "picture" : "pictures", tally->iterations,
+           tally->threads, tally->threads == 1 ? "thread" : "threads", tally->detector,
+           tally->recognizer, tally->peak);
     printf("%-10s%10s%8s%10s%10s%10s\n", "stage", "ms", "share", "GFLOP/s", "% of peak", "GB/s");
     for (int i = 0; i < ROW_COUNT; i++) {
         printf("%-10s%10.2f%6.1f %%", rows[i].name, rows[i].ms,
@@ -313,7 +314,8 @@ static int print_json(const struct tally *tally, const struct row rows[ROW_COUNT
     failed |= json_object_set_new(all, "failed", json_integer((json_int_t)tally->failed));
     failed |= json_object_set_new(all, "iterations", json_integer(tally->iterations));
     failed |= json_object_set_new(all, "threads", json_integer(tally->threads));
-    failed |= json_object_set_new(all, "detector_precision", json_string(tally->precision));
+    failed |= json_object_set_new(all, "detector_precision", json_string(tally->detector));
+    failed |= json_object_set_new(all, "recognizer_precision", json_string(tally->recognizer));
     failed |= json_object_set_new(all, "peak_gflops", json_real(tally->peak));
     failed |= json_object_set_new(all, "ms_median", json_real(median_ms(tally)));
     failed |= json_object_set_new(all, "ms_mean", json_real(rows[ROW_TOTAL].ms));
@@ -417,7 +419,8 @@ static int time_list(const struct bench_request *request, se_settings *settings,
         fputs("serialeye: interrupted\n", stderr);
         status = STATUS_SOME_FAILED;
     } else {
-        tally.precision = bench_precision(reader);
+        tally.detector = bench_precision(reader, false);
+        tally.recognizer = bench_precision(reader, true);
         status = report(&tally, request->json);
     }
     free(tally.ms);

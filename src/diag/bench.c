@@ -11,7 +11,7 @@
 #include "image/png_write.h"
 #include "nn/backend.h"
 #include "nn/cpu/cpu_detect.h"
-#include "nn/cpu/kernels.h"
+#include "nn/cpu/cpu_int8.h"
 #include "reader/models.h"
 #include "reader/precision.h"
 #include "reader/reader.h"
@@ -62,7 +62,7 @@ static const struct cpu_kernels *kernels_of(enum nn_cpu_tier limit)
 }
 
 struct peak {
-    const struct cpu_kernels *kernels;
+    float (*run)(size_t rounds);
     _Atomic float sink; /* keeps the work from being dropped */
 };
 
@@ -71,7 +71,7 @@ static void peak_piece(void *context, size_t piece, int thread)
     (void)piece;
     (void)thread;
     struct peak *peak = context;
-    peak->sink = peak->kernels->peak(PEAK_ROUNDS);
+    peak->sink = peak->run(PEAK_ROUNDS);
 }
 
 int bench_peak(const se_settings *settings, int threads, double *gflops, se_error *err)
@@ -81,10 +81,13 @@ int bench_peak(const se_settings *settings, int threads, double *gflops, se_erro
     /* Refuses a tier that the machine lacks. */
     if (!nn_cpu_backend(tier, err))
         return SE_ERR_UNSUPPORTED;
-    struct peak peak = {.kernels = kernels_of(tier)};
+    const struct cpu_kernels *kernels = kernels_of(tier);
+    const struct peak peaks[] = {{.run = kernels->peak},
+                                 {.run = cpu_int8_kernels_for(kernels)->peak}};
+    struct peak peak = peaks[precision_is_int8(settings_values_of(settings))];
     struct pool *pool;
     FORWARD_IF_ERROR(pool_create(&pool, threads, err));
-    const double flop = 2.0 * PEAK_ROUNDS * CPU_PEAK_FMAS * (double)peak.kernels->tile.vl * threads;
+    const double flop = 2.0 * PEAK_ROUNDS * CPU_PEAK_FMAS * (double)kernels->tile.vl * threads;
     *gflops = 0;
     for (int i = 0; i < PEAK_REPEATS; i++) {
         const int64_t start = clock_now_ns();
@@ -148,20 +151,19 @@ static int time_model(const struct nn_model *model, const struct settings_values
     return status;
 }
 
-/* What the network is loaded with; the 8-bit detector is the CPU's. */
+/* What the network is loaded with; its precision is the CPU's. */
 static int network_options(const struct settings_values *values, const struct model_paths *paths,
                            const struct bench_network *bench, struct nn_model_options *out,
                            se_error *err)
 {
-    *out = (struct nn_model_options){.backend = values->backend};
-    FORWARD_IF_ERROR(precision_tier(values, &out->cpu, err));
-    if (bench->gpu) {
-        out->backend = NN_BACKEND_GPU;
-        out->device = values->device;
-        out->device_max_bytes = (size_t)values->gpu_memory_mb << 20;
-    } else if (!bench->recognizer) {
-        FORWARD_IF_ERROR(precision_detector(values, paths->detector, out, err));
-    }
+    if (!bench->gpu)
+        return bench->recognizer
+                   ? precision_network(values, MODEL_RECOGNIZER, paths->recognizer, out, err)
+                   : precision_network(values, MODEL_DETECTOR, paths->detector, out, err);
+    *out = (struct nn_model_options){.backend = NN_BACKEND_GPU,
+                                     .cpu = values->cpu,
+                                     .device = values->device,
+                                     .device_max_bytes = (size_t)values->gpu_memory_mb << 20};
     return SE_OK;
 }
 
@@ -215,9 +217,10 @@ int bench_picture(se_reader *reader, const void *bytes, size_t size, int iterati
     return SE_OK;
 }
 
-const char *bench_precision(const se_reader *reader)
+const char *bench_precision(const se_reader *reader, bool recognizer)
 {
-    return nn_model_precision_name(reader->detector);
+    return nn_model_precision_name(recognizer ? recognizer_model(reader->recognizer)
+                                              : reader->detector);
 }
 
 int bench_make_picture(struct buffer *png, se_error *err)

@@ -19,9 +19,9 @@ int bench_threads(const se_settings *settings);
 int bench_jobs(const se_settings *settings);
 
 /*
- * Measured speed of independent fused multiply-adds on `threads` threads at once, in the
- * instruction set that the settings allow: GFLOP/s that no kernel can pass. SE_ERR_UNSUPPORTED for
- * an instruction set that this machine lacks, SE_ERR_MEMORY.
+ * Measured speed of independent multiply-adds on `threads` threads at once, in the instruction set
+ * and the precision of products that the settings allow: GFLOP/s that no kernel can pass.
+ * SE_ERR_UNSUPPORTED for an instruction set that this machine lacks, SE_ERR_MEMORY.
  */
 int bench_peak(const se_settings *settings, int threads, double *gflops, se_error *err);
 
@@ -79,8 +79,8 @@ int bench_throughput(const se_settings *settings, const struct bench_pictures *p
                      double seconds, const struct se_cancel *cancel, double *per_second,
                      se_error *err);
 
-/* In which precision the detector of an open reader runs: "fp32", "int8 avx2". Static storage. */
-const char *bench_precision(const se_reader *reader);
+/* In which precision a network of an open reader runs: "fp32", "int8 avx2". Static storage. */
+const char *bench_precision(const se_reader *reader, bool recognizer);
 
 /* A picture to measure with where none is given, as the bytes of a PNG: a drawn label. */
 int bench_make_picture(struct buffer *png, se_error *err);

@@ -122,8 +122,8 @@ struct nn_weight {
 
 /* Between what a node's channels lie, where it is to be computed in 8 bits. */
 struct nn_quant {
-    const int16_t *x; /* [2·ci] as in struct nn_range; NULL: in float32. Valid while packing */
-    const int16_t *hidden; /* FFN: [2·hidden] */
+    const int16_t *x; /* [3·ci] as in struct nn_range; NULL: in float32. Valid while packing */
+    const int16_t *hidden; /* FFN: [3·hidden] */
 };
 
 /* Input slots of a node and of a step. */

@@ -52,10 +52,12 @@ static struct nn_node *find_node(struct nn_graph *graph, const char *name)
 /* Is there a range for every channel that the weight in `slot` meets, and none empty? */
 static bool are_ranges(const struct nn_node *node, int slot, const int16_t *ranges, size_t size)
 {
-    const size_t numbers = 2 * (size_t)node->weight[slot].dims[1];
-    bool right = size == numbers * sizeof(*ranges);
-    for (size_t i = 0; right && i < numbers; i += 2)
-        right = ranges[i] <= 0 && ranges[i + 1] >= 0 && ranges[i] < ranges[i + 1];
+    const size_t channels = (size_t)node->weight[slot].dims[1];
+    bool right = size == channels * NN_RANGE_NUMBERS * sizeof(*ranges);
+    for (size_t i = 0; right && i < channels; i++, ranges += NN_RANGE_NUMBERS) {
+        const int16_t low = ranges[0], high = ranges[1], mean = ranges[2];
+        right = low <= 0 && high >= 0 && low < high && mean >= low && mean <= high;
+    }
     return right;
 }
 
@@ -73,8 +75,8 @@ static int set_ranges(struct nn_model *model, const struct nn_model_options *opt
             are_ranges(node, 0, range->x, range->x_size) &&
             (node->op != NN_OP_FFN || are_ranges(node, 2, range->hidden, range->hidden_size));
         RETURN_ERROR_IF(!right, err, SE_ERR_MODEL,
-                        "%s: the 8-bit ranges of node %s are not of its channels, or one is empty "
-                        "or without 0",
+                        "%s: the 8-bit ranges of node %s are not of its channels, or one is empty, "
+                        "without 0 or without its mean",
                         model->name, range->node);
         node->quant = (struct nn_quant){.x = range->x, .hidden = range->hidden};
     }

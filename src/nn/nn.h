@@ -43,16 +43,18 @@ struct nn_shape {
     int64_t dims[NN_MAX_RANK];
 };
 
-enum { NN_RANGE_UNIT = 200 };
+/* Numbers of a channel's range, and how many of their unit make 1. */
+enum { NN_RANGE_NUMBERS = 3, NN_RANGE_UNIT = 200 };
 
 /*
  * Between which numbers the channels lie that a step meets, by the name of its node: what 8 bits
- * have to hold. For every channel its least and its largest number, low ≤ 0 ≤ high, low < high, in
- * units of 1 / NN_RANGE_UNIT. Lives as long as the model is being loaded.
+ * have to hold. For every channel its least, its largest and its mean number, low ≤ 0 ≤ high, low <
+ * high, low ≤ mean ≤ high, in units of 1 / NN_RANGE_UNIT. Lives as long as the model is being
+ * loaded.
  */
 struct nn_range {
     const char *node;
-    const int16_t *x;      /* [2·channels]: of its operand, scaled where there is a scale */
+    const int16_t *x;      /* [3·channels]: of its operand, scaled where there is a scale */
     size_t x_size;         /* bytes */
     const int16_t *hidden; /* of two linear layers in one step: between them; else NULL */
     size_t hidden_size;

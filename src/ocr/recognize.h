@@ -18,11 +18,7 @@ struct recognizer_options {
     const char *model;      /* path of the ONNX file */
     const char *dictionary; /* path of a file with one character a line; NULL: the metadata key
                                "character" of the model */
-    enum nn_backend_kind backend;
-    enum nn_cpu_tier cpu;
-    int device; /* these three as in nn_model_options */
-    size_t device_max_bytes;
-    bool spare;
+    struct nn_model_options network; /* all but the head's columns */
     bool codes; /* with the last layer for codes (code_head.h): of the network that it was learned
                    for alone */
 };

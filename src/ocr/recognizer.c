@@ -130,11 +130,7 @@ static int open_codes(struct recognizer *recognizer, const struct recognizer_opt
 static int open_recognizer(struct recognizer *recognizer, const struct recognizer_options *options,
                            se_error *err)
 {
-    struct nn_model_options model_options = {.backend = options->backend,
-                                             .cpu = options->cpu,
-                                             .device = options->device,
-                                             .device_max_bytes = options->device_max_bytes,
-                                             .spare = options->spare};
+    struct nn_model_options model_options = options->network;
     struct nn_model *description;
     FORWARD_IF_ERROR(nn_model_describe(&description, options->model, err));
     const int status = load_dictionary(recognizer, options, description, err);

@@ -6,29 +6,33 @@
 /* Shapes of the self-test: every kind of step of the networks, in a few milliseconds. */
 static const int64_t detector_shape[4] = {1, 64, 96, 3}, recognizer_shape[4] = {2, 48, 96, 3};
 
+/* On a GPU the precision is that of its spare. */
+static int options_of(const struct settings_values *values, int model, const char *path, bool gpu,
+                      struct nn_model_options *out, se_error *err)
+{
+    FORWARD_IF_ERROR(precision_network(values, model, path, out, err));
+    if (gpu) {
+        out->backend = NN_BACKEND_GPU;
+        out->device = values->device;
+        out->device_max_bytes = (size_t)values->gpu_memory_mb << 20;
+        out->spare = true;
+    }
+    return SE_OK;
+}
+
 static int load(const struct settings_values *values, const struct model_paths *paths, bool gpu,
                 struct networks *out, se_error *err)
 {
-    struct nn_model_options options;
-    const size_t most = (size_t)values->gpu_memory_mb << 20;
+    struct nn_model_options detector;
     struct recognizer_options recognizer = {
         .model = paths->recognizer,
         .dictionary = values->dictionary[0] ? values->dictionary : NULL,
-        .backend = gpu ? NN_BACKEND_GPU : values->backend,
-        .device = values->device,
-        .device_max_bytes = most,
-        .spare = gpu,
     };
-    FORWARD_IF_ERROR(precision_tier(values, &recognizer.cpu, err));
+    FORWARD_IF_ERROR(options_of(values, MODEL_DETECTOR, paths->detector, gpu, &detector, err));
+    FORWARD_IF_ERROR(
+        options_of(values, MODEL_RECOGNIZER, paths->recognizer, gpu, &recognizer.network, err));
     FORWARD_IF_ERROR(precision_codes(values, paths->recognizer, &recognizer.codes, err));
-    FORWARD_IF_ERROR(precision_detector(values, paths->detector, &options, err));
-    if (gpu) {
-        options.backend = NN_BACKEND_GPU;
-        options.device = values->device;
-        options.device_max_bytes = most;
-        options.spare = true;
-    }
-    FORWARD_IF_ERROR(nn_model_load(&out->detector, paths->detector, &options, err));
+    FORWARD_IF_ERROR(nn_model_load(&out->detector, paths->detector, &detector, err));
     FORWARD_IF_ERROR(recognizer_open(&out->recognizer, &recognizer, err));
     if (!gpu)
         return SE_OK;

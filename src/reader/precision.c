@@ -38,25 +38,47 @@ int precision_tier(const struct settings_values *values, enum nn_cpu_tier *out, 
     return SE_OK;
 }
 
-int precision_detector(const struct settings_values *values, const char *path,
-                       struct nn_model_options *out, se_error *err)
+bool precision_is_int8(const struct settings_values *values)
+{
+    const char *missing;
+    const bool may_vnni = values->cpu == NN_CPU_AUTO || values->cpu == NN_CPU_AVX512;
+    if (values->precision != SETTING_PRECISION_AUTO || values->backend == NN_BACKEND_REF)
+        return values->precision == SETTING_INT8;
+    return may_vnni && cpu_has_vnni() && cpu_bf16_tier(values->cpu, &missing) != NN_CPU_AMX_BF16;
+}
+
+/* Of the steps that are left in float32, in a network in 8 bits. */
+static enum nn_cpu_tier tier_beside_int8(const struct settings_values *values, int model)
+{
+    const char *missing;
+    const enum nn_cpu_tier tier =
+        model == MODEL_RECOGNIZER ? cpu_bf16_tier(values->cpu, &missing) : NN_CPU_AUTO;
+    return tier == NN_CPU_AUTO ? values->cpu : tier;
+}
+
+int precision_network(const struct settings_values *values, int model, const char *path,
+                      struct nn_model_options *out, se_error *err)
 {
     *out = (struct nn_model_options){.backend = values->backend};
     FORWARD_IF_ERROR(precision_tier(values, &out->cpu, err));
-    if (values->precision != SETTING_INT8)
+    if (!precision_is_int8(values))
         return SE_OK;
     RETURN_ERROR_IF(values->backend == NN_BACKEND_REF, err, SE_ERR_UNSUPPORTED,
                     "precision = int8: the backend ref computes in fp32 alone");
     char own[SHA256_HEX_SIZE];
     const char *sha256;
-    FORWARD_IF_ERROR(model_hash(MODEL_DETECTOR, values->detector, path, own, &sha256, err));
-    const struct int8_model *model = int8_model_find(sha256);
-    RETURN_ERROR_IF(!model, err, SE_ERR_MODEL,
+    const char *set = model == MODEL_DETECTOR ? values->detector : values->recognizer;
+    FORWARD_IF_ERROR(model_hash(model, set, path, own, &sha256, err));
+    const struct int8_model *ranges = int8_model_find(sha256);
+    RETURN_ERROR_IF(!ranges && values->precision == SETTING_INT8, err, SE_ERR_MODEL,
                     "%s: precision = int8, but there are no 8-bit ranges for this model (SHA-256 "
-                    "%s): use fp32, or make some with tools/calibrate/int8.py",
+                    "%s): use auto or fp32, or make some with tools/calibrate/int8.py",
                     path, sha256);
-    out->ranges = model->ranges;
-    out->range_count = model->range_count;
+    if (ranges) {
+        out->cpu = tier_beside_int8(values, model);
+        out->ranges = ranges->ranges;
+        out->range_count = ranges->range_count;
+    }
     return SE_OK;
 }
 

@@ -3,10 +3,13 @@
  * one file of weights alone.
  *
  *   fp32   as the models are
- *   bf16   matrix products of bfloat16 with sums in float32, of both networks, by AMX or AVX-512
- *   int8   matrix products of 8 bits, of the detector alone, where there are ranges for its model
- *   auto   bf16 where the processor has it and the setting `cpu` allows that, else fp32: the
- *          fastest that reads as many serial numbers as fp32 (docs/SPEED.md)
+ *   bf16   matrix products of bfloat16 with sums in float32, by AMX or AVX-512
+ *   int8   matrix products of 8 bits where there are ranges for them (ocr/int8_table.h). What is
+ * left is as in bf16 in the recognizer, where that is to be had, and as in fp32 in the detector,
+ *          whose largest other layers are no faster in bf16
+ *   auto   of what the processor has and the setting `cpu` allows the fastest that reads as many
+ *          serial numbers as fp32 (docs/SPEED.md): bf16 with AMX, else int8 with AVX-512 VNNI for
+ *          networks with ranges, else bf16, else fp32
  */
 #ifndef SE_READER_PRECISION_H
 #define SE_READER_PRECISION_H
@@ -15,18 +18,21 @@
 #include "reader/settings.h"
 
 /*
- * The tier that both networks run on. precision = bf16 is SE_ERR_UNSUPPORTED where that is not to
- * be had: with the backend `ref`, below the tier avx512, without its instructions.
+ * The tier of networks that are not in 8 bits. precision = bf16 is SE_ERR_UNSUPPORTED where that is
+ * not to be had: with the backend `ref`, below the tier avx512, without its instructions.
  */
 int precision_tier(const struct settings_values *values, enum nn_cpu_tier *out, se_error *err);
 
+/* Do networks that have ranges run in 8 bits? */
+bool precision_is_int8(const struct settings_values *values);
+
 /*
- * Options for the detector at `path`. precision = int8 takes the ranges of this file, and is
- * SE_ERR_MODEL when there are none and SE_ERR_UNSUPPORTED with the backend `ref`. A file set by
- * hand is known by its SHA-256 (SE_ERR_IO when it cannot be read).
+ * Backend, tier and ranges for the network at `path`, MODEL_DETECTOR or MODEL_RECOGNIZER. precision
+ * = int8 is SE_ERR_MODEL when there are no ranges for this file and SE_ERR_UNSUPPORTED with the
+ * backend `ref`. A file set by hand is known by its SHA-256 (SE_ERR_IO when it cannot be read).
  */
-int precision_detector(const struct settings_values *values, const char *path,
-                       struct nn_model_options *out, se_error *err);
+int precision_network(const struct settings_values *values, int model, const char *path,
+                      struct nn_model_options *out, se_error *err);
 
 /*
  * Whether the last layer for codes (ocr/code_head.h) belongs to the recognizer at `path`: a file

@@ -99,7 +99,7 @@ static const struct setting_row rows[] = {
     {"cpu", "auto", "auto|portable|avx2|avx512|amx", "highest instruction set that may be used",
      SETTING_CHOICE, AT(cpu), 0, 0, NULL, NULL},
     {"precision", "auto", "auto|fp32|bf16|int8",
-     "of matrix products (int8: the detector's); auto: bf16 where the processor has it, else fp32",
+     "of matrix products; auto: the fastest that reads as well as fp32: bf16, int8, fp32",
      SETTING_CHOICE, AT(precision), 0, 0, NULL, NULL},
     {"use_gpu", "auto", "auto|true|false", "whether to compute on a GPU", SETTING_CHOICE,
      AT(use_gpu), 0, 0, NULL, NULL},

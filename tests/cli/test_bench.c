@@ -42,6 +42,17 @@ static void test_network(void **state)
     program_run_free(&run);
 }
 
+/* What `auto` takes where `cpu` is this: bfloat16 with AMX, else 8 bits with VNNI, else bfloat16.
+ */
+static const char *automatic(enum nn_cpu_tier cpu)
+{
+    const char *missing;
+    const enum nn_cpu_tier bf16 = cpu_bf16_tier(cpu, &missing);
+    if (bf16 != NN_CPU_AMX_BF16 && (cpu == NN_CPU_AUTO || cpu == NN_CPU_AVX512) && cpu_has_vnni())
+        return "int8 avx512vnni";
+    return bf16 != NN_CPU_AUTO ? "bf16" : "fp32";
+}
+
 /* The setting `cpu` limits the tier, and the fields name what computed; no tier passes its peak. */
 static void test_tiers(void **state)
 {
@@ -58,8 +69,7 @@ static void test_tiers(void **state)
         json_t *all = cli_json(0, "bench", "--network", "rec", "--shape", "48x64", "--threads", "1",
                                "--iterations", "1", "--json", "--set", setting, NULL);
         assert_string_equal(cli_string(all, "backend"), backend);
-        assert_string_equal(cli_string(all, "precision"),
-                            cpu_bf16_tier(tier, &missing) ? "bf16" : "fp32");
+        assert_string_equal(cli_string(all, "precision"), automatic(tier));
         assert_true(cli_number(all, "percent_of_peak") < 100);
         json_decref(all);
     }
@@ -127,45 +137,52 @@ static void test_precision(void **state)
         all = cli_json(0, "bench", "--iterations", "1", "--json", "--set", settings[i], picture,
                        NULL);
         assert_memory_equal(cli_string(all, "detector_precision"), want, strlen(want));
+        assert_memory_equal(cli_string(all, "recognizer_precision"), want, strlen(want));
         json_decref(all);
     }
-    /* auto: bfloat16 where that is to be had. */
     json_t *all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1",
                            "--json", "--set", "precision=auto", "--set", "cpu=portable", NULL);
     assert_string_equal(cli_string(all, "precision"), "fp32");
     json_decref(all);
     all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1",
                    "--json", "--set", "precision=auto", NULL);
+    assert_string_equal(cli_string(all, "precision"), automatic(NN_CPU_AUTO));
+    json_decref(all);
     const char *missing;
     const bool has_bf16 = cpu_bf16_tier(NN_CPU_AUTO, &missing) != NN_CPU_AUTO;
-    assert_string_equal(cli_string(all, "precision"), has_bf16 ? "bf16" : "fp32");
-    json_decref(all);
     if (has_bf16) {
         all = cli_json(0, "bench", "--network", "rec", "--shape", "48x32", "--iterations", "1",
                        "--json", "--set", "precision=bf16", NULL);
         assert_string_equal(cli_string(all, "precision"), "bf16");
         json_decref(all);
-        struct program_run run = cli_run(0, "doctor", NULL);
-        assert_non_null(strstr(run.out, "detector bf16, recognizer bf16"));
-        program_run_free(&run);
     } else {
         print_message("SKIP precision = bf16: this machine lacks %s\n", missing);
         CLI_EXPECT_FAILURE(2, "precision = bf16: this machine, as set, lacks ", "bench",
                            "--network", "rec", "--set", "precision=bf16");
     }
+    char words[64];
+    const char *name = automatic(NN_CPU_AUTO);
+    snprintf(words, sizeof(words), "detector %s, recognizer %s", name, name);
+    struct program_run run = cli_run(0, "doctor", NULL);
+    assert_non_null(strstr(run.out, words));
+    program_run_free(&run);
     CLI_EXPECT_FAILURE(2, "only cpu = avx512 and amx have it", "bench", "--network", "det", "--set",
                        "precision=bf16", "--set", "cpu=avx2");
     CLI_EXPECT_FAILURE(2, "the backend ref computes in fp32 alone", "bench", "--network", "det",
                        "--set", "precision=bf16", "--backend", "ref");
+}
+
+static void test_8_bits(void **state)
+{
+    (void)state;
     /* Each tier has 8-bit kernels of its own. */
-    all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1",
-                   "--json", "--set", "precision=int8", "--set", "cpu=portable", NULL);
+    json_t *all = cli_json(0, "bench", "--network", "det", "--shape", "64x96", "--iterations", "1",
+                           "--json", "--set", "precision=int8", "--set", "cpu=portable", NULL);
     assert_string_equal(cli_string(all, "precision"), "int8 portable");
     json_decref(all);
-    /* The recognizer stays in fp32. */
     all = cli_json(0, "bench", "--network", "rec", "--shape", "48x32", "--iterations", "1",
                    "--json", "--set", "precision=int8", NULL);
-    assert_string_equal(cli_string(all, "precision"), "fp32");
+    assert_memory_equal(cli_string(all, "precision"), "int8 ", 5);
     json_decref(all);
     CLI_EXPECT_FAILURE(2, "backend ref", "bench", "--network", "det", "--set", "precision=int8",
                        "--backend", "ref");
@@ -179,7 +196,7 @@ static void test_precision(void **state)
                        "--set", own);
     struct program_run run = cli_run(0, "doctor", "--set", "precision=int8", NULL);
     assert_non_null(strstr(run.out, "detector int8 "));
-    assert_non_null(strstr(run.out, ", recognizer fp32"));
+    assert_non_null(strstr(run.out, ", recognizer int8 "));
     program_run_free(&run);
 }
 
@@ -262,7 +279,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_tiers),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_without_gpu),
-        cmocka_unit_test_setup_teardown(test_precision, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_precision),
+        cmocka_unit_test_setup_teardown(test_8_bits, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_pictures, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_broken_pictures_are_passed_over, scratch_setup,
                                         scratch_teardown),

@@ -179,10 +179,12 @@ static void product_make(const struct tier *tier, const struct product_case *t, 
     p->t = t;
     p->weight = check_random(t->n * t->k, false);
     float *bias = check_random(t->n, true);
-    int16_t *ranges = (int16_t *)(void *)check_area(t->k);
+    int16_t *ranges = (int16_t *)(void *)check_area(2 * t->k);
     for (size_t i = 0; i < t->k; i++) {
-        ranges[2 * i] = (int16_t)(worst ? 0 : -(int)(i % 256));
-        ranges[2 * i + 1] = (int16_t)(ranges[2 * i] + 255);
+        int16_t *of = ranges + NN_RANGE_NUMBERS * i;
+        of[0] = (int16_t)(worst ? 0 : -(int)(i % 256));
+        of[1] = (int16_t)(of[0] + 255);
+        of[2] = 0;
     }
     for (size_t i = 0; i < t->n * t->k; i++)
         p->weight[i] = worst ? (i / t->k % 2 ? -127.0f : 127.0f) : rintf(p->weight[i] * 126);
@@ -334,16 +336,19 @@ static const struct step_case step_cases[] = {
     {NN_OP_GEMM, 3, 47, 31, 0, 50, true, false, NN_RESIDUAL_AFTER},
 };
 
-/* A range for each channel, all different. */
-static int16_t step_x[2 * MAX_INPUTS], step_hidden[2 * MAX_INPUTS];
+/* A range and a mean for each channel, all different. */
+static int16_t step_x[NN_RANGE_NUMBERS * MAX_INPUTS], step_hidden[NN_RANGE_NUMBERS * MAX_INPUTS];
 
 static void step_ranges(void)
 {
     for (int i = 0; i < MAX_INPUTS; i++) {
-        step_x[2 * i] = (int16_t)(-100 - i % 90);
-        step_x[2 * i + 1] = (int16_t)(190 - i % 90);
-        step_hidden[2 * i] = -34;
-        step_hidden[2 * i + 1] = (int16_t)(350 + i % 70);
+        int16_t *x = step_x + NN_RANGE_NUMBERS * i, *hidden = step_hidden + NN_RANGE_NUMBERS * i;
+        x[0] = (int16_t)(-100 - i % 90);
+        x[1] = (int16_t)(190 - i % 90);
+        x[2] = (int16_t)(i % 3 * 40 - 50);
+        hidden[0] = -34;
+        hidden[1] = (int16_t)(350 + i % 70);
+        hidden[2] = (int16_t)(i % 60);
     }
 }
 
@@ -394,8 +399,8 @@ static void step_make(const struct step_case *t, struct step_data *d)
             step_tensor(check_random((size_t)(all * t->co), false), t->images, t->rows, t->co);
 }
 
-/* Step of input channel i of a layer: as its range to the root of its largest weight times its
- * range, and all 255 levels for the channel where that is largest. */
+/* Step of input channel i of a layer: its levels are as the fifth root of its largest weight and
+ * the fourth power of its range, and all 255 for the channel where that is largest. */
 static double step_of(const struct nn_weight *w, const int16_t *ranges, int64_t i)
 {
     double own = 0, most = 0;
@@ -403,10 +408,12 @@ static double step_of(const struct nn_weight *w, const int16_t *ranges, int64_t 
         double largest = 1e-6;
         for (int64_t j = 0; j < w->dims[0]; j++)
             largest = fmax(largest, fabs((double)w->data[j * w->dims[1] + c]));
-        const double range = (double)(ranges[2 * c + 1] - ranges[2 * c]) / NN_RANGE_UNIT;
-        most = fmax(most, sqrt(largest * range));
+        const int16_t *of = ranges + NN_RANGE_NUMBERS * c;
+        const double range = (double)(of[1] - of[0]) / NN_RANGE_UNIT;
+        const double levels = pow(largest, 0.2) / pow(range, 0.8);
+        most = fmax(most, levels * range);
         if (c == i)
-            own = sqrt(largest / range);
+            own = levels;
     }
     return most / own / 255;
 }
@@ -427,17 +434,22 @@ static double rounded(double x, double step, const int16_t *range)
     return (level - zero) * step;
 }
 
-/* Σ x·w with the weights in 8 bits, and the bias. */
+/* Σ x·w with the weights in 8 bits, and the bias; of mean inputs the sum is what it would be
+ * without rounding weights. */
 static double layer(const struct nn_node *node, int slot, int64_t j, const double *x,
                     const double *steps)
 {
+    const int16_t *ranges = slot ? node->quant.hidden : node->quant.x;
     const struct nn_weight *w = &node->weight[slot];
     const float *row = w->data + j * w->dims[1];
     double sum = (double)node->weight[slot + 1].data[j], largest = 0;
     for (int64_t i = 0; i < w->dims[1]; i++)
         largest = fmax(largest, fabs((double)row[i] * steps[i]));
     for (int64_t i = 0; i < w->dims[1]; i++) {
-        sum += x[i] / steps[i] * rint((double)row[i] * steps[i] / largest * 127) * largest / 127;
+        const double weight =
+            rint((double)row[i] * steps[i] / largest * 127) * largest / 127 / steps[i];
+        const double mean = (double)ranges[NN_RANGE_NUMBERS * i + 2] / NN_RANGE_UNIT;
+        sum += x[i] * weight + mean * ((double)row[i] - weight);
     }
     return sum;
 }
@@ -454,14 +466,14 @@ static void step_want(const struct step_data *d, int64_t image, int64_t row, dou
         x[i] = (double)in[i];
         if (t->scale)
             x[i] = (double)(in[i] * d->step.in[NN_IN_SCALE].data[image * t->ci + i]);
-        q[i] = rounded(x[i], d->x_steps[i], step_x + 2 * i);
+        q[i] = rounded(x[i], d->x_steps[i], step_x + NN_RANGE_NUMBERS * i);
     }
     const double *last = q;
     const double *last_steps = ffn ? d->hidden_steps : d->x_steps;
     for (int64_t j = 0; j < t->hidden; j++) {
         const double y = layer(&d->node, 0, j, q, d->x_steps);
-        hidden[j] =
-            rounded(0.5 * y * erfc(-y * sqrt(0.5)), d->hidden_steps[j], step_hidden + 2 * j);
+        hidden[j] = rounded(0.5 * y * erfc(-y * sqrt(0.5)), d->hidden_steps[j],
+                            step_hidden + NN_RANGE_NUMBERS * j);
         last = hidden;
     }
     for (int64_t j = 0; j < t->co; j++) {

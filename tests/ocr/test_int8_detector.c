@@ -145,23 +145,28 @@ static void expect_refusal(const struct nn_model_options *options, int status, c
 
 static void test_refusals(void **state)
 {
-    static int16_t x[2 * 48], hidden[2 * 96], positive[2 * 48], none[2 * 48];
+    enum { X = NN_RANGE_NUMBERS * 48, HIDDEN = NN_RANGE_NUMBERS * 96 };
+    static int16_t x[X], hidden[HIDDEN], positive[X], none[X], beyond[X];
     static const struct nn_range wrong[] = {
         {"Conv.999", x, sizeof(x), hidden, sizeof(hidden)},             /* no such node */
         {"Conv.5", x, sizeof(x), hidden, sizeof(hidden)},               /* depthwise */
         {"Conv.9", positive, sizeof(positive), hidden, sizeof(hidden)}, /* without 0 */
         {"Conv.9", none, sizeof(none), hidden, sizeof(hidden)},         /* empty */
+        {"Conv.9", beyond, sizeof(beyond), hidden, sizeof(hidden)},     /* the mean is not inside */
         {"Conv.9", x, sizeof(x), x, sizeof(x)},                         /* for too few channels */
         {"Conv.9", x, sizeof(x), NULL, 0}, /* none between the layers */
         {"Conv.9", x, sizeof(x) - 4, hidden, sizeof(hidden)},
     };
     static const char *const words[] = {"Conv.999", "Conv.5", "Conv.9", "Conv.9",
-                                        "Conv.9",   "Conv.9", "Conv.9"};
+                                        "Conv.9",   "Conv.9", "Conv.9", "Conv.9"};
     (void)state;
-    for (size_t i = 0; i < 2 * 96; i++) {
-        hidden[i] = (int16_t)(i % 2 ? 300 : -34);
-        x[i % (2 * 48)] = (int16_t)(i % 2 ? 300 : -300);
-        positive[i % (2 * 48)] = (int16_t)(i % 2 ? 300 : 100);
+    static const int16_t ends[4][NN_RANGE_NUMBERS] = {
+        {-34, 300, 20}, {-300, 300, 0}, {100, 300, 200}, {-300, 300, 301}};
+    for (size_t i = 0; i < HIDDEN; i++) {
+        hidden[i] = ends[0][i % NN_RANGE_NUMBERS];
+        x[i % X] = ends[1][i % NN_RANGE_NUMBERS];
+        positive[i % X] = ends[2][i % NN_RANGE_NUMBERS];
+        beyond[i % X] = ends[3][i % NN_RANGE_NUMBERS];
     }
     const struct nn_range right = {"Conv.9", x, sizeof(x), hidden, sizeof(hidden)};
     const struct nn_model_options good = {.ranges = &right, .range_count = 1};

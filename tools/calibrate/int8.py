@@ -1,11 +1,11 @@
-"""Writes the table of 8-bit ranges of the detector, from pictures that are rendered for it.
+"""Writes the table of 8-bit ranges of both networks, from pictures that are rendered for it.
 
-    python3 tools/calibrate/int8.py --program build/bench/int8_ranges --model MODEL.onnx \\
-        --work build/int8 --table src/ocr/int8_table.c
+    python3 tools/calibrate/int8.py --program build/bench/int8_ranges --detector MODEL.onnx \\
+        --recognizer MODEL.onnx --work build/int8 --table src/ocr/int8_table.c
 
-The pictures (--count, --seed) are looked at in float32 with the longer sides of --sides. The range of
-a channel goes from the least to the largest number seen. Pictures that lie in --work from before are
-used again.
+The pictures (--count, --seed) are looked at in float32 with the longer sides of --sides, and the lines
+found are read. The range of a channel goes from the least to the largest number seen. Pictures that
+lie in --work from before are used again.
 """
 import argparse
 import hashlib
@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAD = """\
 /*
  * Written by tools/calibrate/int8.py: {count} rendered pictures, seed {seed}, longer side {sides}.
- * Of every channel the least and the largest number.
+ * Of every channel the least, the largest and the mean number.
  */
 #include "ocr/int8_table.h"
 
@@ -32,12 +32,13 @@ HEAD = """\
 """
 
 TAIL = """\
-}};
 /* clang-format on */
 
 static const struct int8_model models[] = {{
-    {{"{sha256}", detector_ranges,
+    {{"{detector}", detector_ranges,
      sizeof(detector_ranges) / sizeof(detector_ranges[0])}},
+    {{"{recognizer}", recognizer_ranges,
+     sizeof(recognizer_ranges) / sizeof(recognizer_ranges[0])}},
 }};
 
 const struct int8_model *int8_model_find(const char *sha256)
@@ -63,40 +64,51 @@ def render(options):
 
 
 def observe(options, pictures):
-    """Rows of int8_ranges: {node: {"x": [(low, high), …], "hidden": …}} in the network's order."""
-    command = [options.program, options.model, *options.sides.split(",")]
+    """Rows of int8_ranges: {network: {node: {"x": [(low, high, mean), …], "hidden": …}}} in the
+    networks' order."""
+    command = [options.program, options.detector, options.recognizer, *options.sides.split(",")]
     found = subprocess.run(command, check=True, input="\n".join(pictures) + "\n", text=True,
                            stdout=subprocess.PIPE).stdout
-    nodes = {}
+    networks = {"detector": {}, "recognizer": {}}
     for row in found.splitlines():
-        node, what, *ranges = row.split(" ")
-        pairs = [tuple(float(number) for number in pair.split(":")) for pair in ranges]
-        print(f"{node:24} {what:6} {len(pairs):4} channels, "
-              f"{min(low for low, _ in pairs):8.3f} … {max(high for _, high in pairs):8.3f}")
-        nodes.setdefault(node, {})[what] = pairs
-    return nodes
+        network, node, what, *ranges = row.split(" ")
+        channels = [tuple(float(number) for number in channel.split(":")) for channel in ranges]
+        print(f"{network} {node:24} {what:6} {len(channels):4} channels, "
+              f"{min(low for low, _, _ in channels):8.3f} … "
+              f"{max(high for _, high, _ in channels):8.3f}")
+        networks[network].setdefault(node, {})[what] = channels
+    return networks
 
 
 def is_gate(ranges):
     """Two layers with a ReLU between: they see one pixel a picture, 8 bits would gain nothing."""
-    return "hidden" in ranges and min(low for low, _ in ranges["hidden"]) >= 0
+    return "hidden" in ranges and min(low for low, _, _ in ranges["hidden"]) >= 0
 
 
-def array(name, pairs):
+def is_wanted(network, node, ranges):
+    """All linear layers of the detector; of the recognizer the blocks of two convolutions, which are
+    three quarters of its time: the rest would gain little, and attention is what 8 bits disturb."""
+    block = "hidden" in ranges and node.startswith("Conv")
+    return not is_gate(ranges) and (network == "detector" or block)
+
+
+def array(name, channels):
     """C text of an array of numbers in UNITs, none of the ranges empty."""
     numbers = []
-    for low, high in pairs:
-        numbers += [round(low * UNIT), max(round(high * UNIT), round(low * UNIT) + 1, 1)]
+    for low, high, mean in channels:
+        first = round(low * UNIT)
+        last = max(round(high * UNIT), first + 1, 1)
+        numbers += [first, last, min(max(round(mean * UNIT), first), last)]
     lines = textwrap.wrap(", ".join(f"{number}" for number in numbers), 112)
     lines = [line.replace(" ", "") for line in lines]
     return f"static const int16_t {name}[] = {{\n    " + "\n    ".join(lines) + "};\n"
 
 
-def table(nodes):
-    """C text of the arrays and of the list of nodes."""
+def table(network, nodes):
+    """C text of the arrays of a network and of the list of its nodes."""
     arrays, rows = [], []
     for node, ranges in nodes.items():
-        name = re.sub(r"\W", "_", node).lower()
+        name = network + "_" + re.sub(r"\W", "_", node).lower()
         row = [f'"{node}"']
         for what in ("x", "hidden"):
             if what in ranges:
@@ -105,26 +117,35 @@ def table(nodes):
             else:
                 row += ["NULL", "0"]
         rows.append(f"    {{{', '.join(row)}}},\n")
-    return "".join(arrays) + "\nstatic const struct nn_range detector_ranges[] = {\n" + "".join(rows)
+    return ("".join(arrays) + f"\nstatic const struct nn_range {network}_ranges[] = {{\n" +
+            "".join(rows) + "};\n")
+
+
+def sha256(path):
+    """Of a file, in hexadecimal."""
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True, help="build/bench/int8_ranges")
-    parser.add_argument("--model", required=True, help="ONNX file of the detector")
+    parser.add_argument("--detector", required=True, help="ONNX file")
+    parser.add_argument("--recognizer", required=True, help="ONNX file")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the pictures")
     parser.add_argument("--table", type=pathlib.Path, required=True, help="C file to be written")
     parser.add_argument("--seed", type=int, default=52001)
-    parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--sides", default="640,1280", help="longer sides, separated by commas")
     options = parser.parse_args()
-    nodes = observe(options, render(options))
-    sha256 = hashlib.sha256(pathlib.Path(options.model).read_bytes()).hexdigest()
+    networks = observe(options, render(options))
     text = HEAD.format(count=options.count, seed=options.seed,
                        sides=options.sides.replace(",", " and "))
-    text += table({node: ranges for node, ranges in nodes.items() if not is_gate(ranges)})
-    options.table.write_text(text + TAIL.format(sha256=sha256), encoding="utf-8")
+    for network, nodes in networks.items():
+        text += table(network, {node: ranges for node, ranges in nodes.items()
+                                if is_wanted(network, node, ranges)})
+    text += TAIL.format(detector=sha256(options.detector), recognizer=sha256(options.recognizer))
+    options.table.write_text(text, encoding="utf-8")
 
 
 main()

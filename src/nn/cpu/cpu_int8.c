@@ -76,26 +76,28 @@ static float largest_weight(const struct nn_weight *weight, size_t i)
  * How the channels that meet `weight` are held, from ranges as in struct nn_range.
  *
  * A channel that used all 256 levels for a small range would have small weights, and these would be
- * left with few of theirs. So the levels are shared out evenly (Xiao et al. 2022, "SmoothQuant"):
- * the step of a channel is to its range as the root of its weights is to the root of its range,
+ * left with few of theirs. So the levels are shared out (Xiao et al. 2022, "SmoothQuant"): those of
+ * a channel are as its largest weight to the power of 1 - SHARE and its range to that of SHARE,
  * with the channel that is best off at all its levels. 0 is moved to a whole number.
  */
 static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16_t *ranges,
                                         const struct nn_weight *weight, struct int8_memory *memory)
 {
+    static const float SHARE = 0.8f;
     const size_t channels = (size_t)weight->dims[1];
     const size_t bytes = round_up(channels, tile->vl) * sizeof(float);
     float *factor = take(memory, bytes), *offset = take(memory, bytes);
     float most = 0;
     for (size_t i = 0; i < channels; i++) {
-        const float range = (float)(ranges[2 * i + 1] - ranges[2 * i]) / NN_RANGE_UNIT;
-        factor[i] = sqrtf(largest_weight(weight, i) / range);
+        const int16_t *of = ranges + NN_RANGE_NUMBERS * i;
+        const float range = (float)(of[1] - of[0]) / NN_RANGE_UNIT;
+        factor[i] = powf(largest_weight(weight, i), 1 - SHARE) / powf(range, SHARE);
         most = fmaxf(most, range * factor[i]);
     }
     for (size_t i = 0; i < channels; i++) {
-        const float low = (float)ranges[2 * i], width = (float)(ranges[2 * i + 1] - ranges[2 * i]);
+        const int16_t *of = ranges + NN_RANGE_NUMBERS * i;
         factor[i] *= INT8_TOP / most;
-        offset[i] = CPU_INT8_MAGIC + nearbyintf(-low * INT8_TOP / width);
+        offset[i] = CPU_INT8_MAGIC + nearbyintf(-(float)of[0] * INT8_TOP / (float)(of[1] - of[0]));
     }
     return (struct cpu_int8_range){factor, offset};
 }
@@ -104,13 +106,20 @@ static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16
 struct int8_source {
     const struct nn_weight *weight, *bias;
     const struct cpu_int8_range *range;
+    const int16_t *ranges; /* as in struct nn_range */
     size_t k, n;
 };
 
-/* Column j of a weight in 8 bits into its panel, where groups are `pitch` bytes apart. */
+/*
+ * Column j of a weight in 8 bits into its panel, where groups are `pitch` bytes apart.
+ *
+ * What rounding takes from the weights it takes from the mean of the sums, too, where activations
+ * have a mean; `bias` gives that back (Nagel et al. 2019, "Data-Free Quantization", section 4.2).
+ */
 static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_t pitch,
-                        float *scale, int32_t *start)
+                        float *scale, int32_t *start, float *bias)
 {
+    double lost = 0;
     const float *row = s->weight->data + j * s->k, *factor = s->range->factor;
     float largest = 0;
     for (size_t i = 0; i < s->k; i++)
@@ -121,7 +130,10 @@ static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_
         const int8_t w = (int8_t)nearbyintf(row[i] / factor[i] / *scale);
         to[i / CPU_INT8_GROUP * pitch + i % CPU_INT8_GROUP] = w;
         *start -= (int32_t)(s->range->offset[i] - CPU_INT8_MAGIC) * w;
+        lost += (double)s->ranges[NN_RANGE_NUMBERS * i + 2] / NN_RANGE_UNIT *
+                ((double)row[i] - (double)factor[i] * (double)*scale * w);
     }
+    *bias = (s->bias->data ? s->bias->data[j] : 0) + (float)lost;
 }
 
 static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, const struct int8_source *s,
@@ -139,8 +151,7 @@ static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, const str
         int8_t *panel = b + first * groups * CPU_INT8_GROUP;
         for (size_t j = first; j < first + width && j < s->n; j++) {
             fill_column(s, j, panel + (j - first) * CPU_INT8_GROUP, width * CPU_INT8_GROUP,
-                        &scale[j], &start[j]);
-            bias[j] = s->bias->data ? s->bias->data[j] : 0;
+                        &scale[j], &start[j], &bias[j]);
         }
     }
     return (struct cpu_int8_panels){.k = s->k,
@@ -189,6 +200,7 @@ int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
             .weight = &node->weight[2 * i],
             .bias = &node->weight[2 * i + 1],
             .range = &p->range[i],
+            .ranges = ranges[i],
             .k = (size_t)node->weight[2 * i].dims[1],
             .n = (size_t)node->weight[2 * i].dims[0],
         };

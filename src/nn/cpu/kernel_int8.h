@@ -397,6 +397,24 @@ static const char *const kernel_names[CPU_INT8_KERNEL_COUNT] = {
     "u8_gemm_" INT8_TILE "__" TEXT(TIER),
 };
 
+static float peak(size_t rounds)
+{
+    vi sum[CPU_PEAK_FMAS];
+    for (int j = 0; j < CPU_PEAK_FMAS; j++)
+        sum[j] = (vi){0} + j;
+    const uint8_t bytes[4] = {1, 2, 3, 4};
+    const int8_inputs inputs = int8_inputs_at(bytes);
+    const int8_weights weights = int8_weights_of((vi){0} + 0x01ff01ff);
+    for (size_t i = 0; i < rounds / 4; i++) {
+        UNROLL
+        for (int j = 0; j < CPU_PEAK_FMAS; j++)
+            sum[j] = int8_dot(sum[j], inputs, weights);
+    }
+    for (int j = 1; j < CPU_PEAK_FMAS; j++)
+        sum[0] += sum[j];
+    return (float)sum[0][0];
+}
+
 const struct cpu_int8_kernels JOIN(cpu_int8_kernels_, TIER) = {
     .tier = TEXT(TIER),
     .precision = "int8 " TEXT(TIER),
@@ -404,7 +422,8 @@ const struct cpu_int8_kernels JOIN(cpu_int8_kernels_, TIER) = {
 #define X(name, type) .name = name,
     CPU_INT8_KERNELS(X)
 #undef X
-        .names = kernel_names,
+        .peak = peak,
+    .names = kernel_names,
 };
 
 #endif

@@ -93,6 +93,8 @@ struct cpu_int8_kernels {
 #define X(name, type) void (*name)(const type *);
     CPU_INT8_KERNELS(X)
 #undef X
+    /* As in struct cpu_kernels: the four multiply-adds of an instruction count. */
+    float (*peak)(size_t rounds);
     const char *const *names; /* of the rows, such as "u8_gemm_8x48__avx512vnni" */
 };
 
