@@ -1,11 +1,11 @@
 /*
  * Times a network on the CPU backend, or on a GPU.
  *
- *   nn_bench MODEL [Nx]HxW [--tier NAME] [--gpu] [--int8] [--threads N] [--runs N]
+ *   nn_bench MODEL [Nx]HxW [--tier NAME] [--gpu] [--int8 det|rec] [--threads N] [--runs N]
  *            [--steps] [--check]
  *
  *   --gpu     on the first GPU; steps then take its own time, and their bytes are those of halves
- *   --int8    in 8 bits where PP-OCRv6's small detector has ranges for it
+ *   --int8    in 8 bits where PP-OCRv6's small detector or recognizer has ranges for it
  *   --steps   time and speed of every step beside the machine's peak
  *   --check   largest difference from the reference backend, and whether 1 and 2 threads agree
  *
@@ -26,7 +26,8 @@ struct settings {
     int64_t input[4]; /* n, h, w, c */
     enum nn_cpu_tier tier;
     int threads, runs;
-    bool gpu, int8, steps, check;
+    const char *int8; /* SHA-256 of the model whose ranges are taken; NULL: not in 8 bits */
+    bool gpu, steps, check;
 };
 
 static bool parse(struct settings *s, int argc, char **argv)
@@ -36,7 +37,8 @@ static bool parse(struct settings *s, int argc, char **argv)
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         long n, h, w;
         if (strcmp(argv[i], "--int8") == 0) {
-            s->int8 = true;
+            s->int8 = strcmp(value, "rec") == 0 ? INT8_RECOGNIZER : INT8_DETECTOR;
+            i++;
         } else if (strcmp(argv[i], "--gpu") == 0) {
             s->gpu = true;
         } else if (strcmp(argv[i], "--steps") == 0) {
@@ -80,7 +82,7 @@ static int open_session(struct session *session, const struct settings *s,
 {
     struct nn_model_options options = {.backend = backend, .cpu = s->tier};
     if (s->int8 && backend == NN_BACKEND_CPU) {
-        const struct int8_model *int8 = int8_model_find(INT8_DETECTOR);
+        const struct int8_model *int8 = int8_model_find(s->int8);
         options.ranges = int8->ranges;
         options.range_count = int8->range_count;
     }
@@ -218,7 +220,7 @@ int main(int argc, char **argv)
         fprintf(
             stderr,
             "usage: nn_bench MODEL [Nx]HxW [--tier portable|avx2|avx512|amx|avx512_bf16|amx_bf16] "
-            "[--gpu] [--int8] "
+            "[--gpu] [--int8 det|rec] "
             "[--threads N] [--runs N] [--steps] [--check]\n");
         return 2;
     }

@@ -1,8 +1,8 @@
 /*
- * The detector in 8 bits: the lines it finds beside those in float32, what is refused, and what an
- * observer sees.
+ * Both networks in 8 bits: the lines that the detector finds and what the recognizer reads, beside
+ * float32; what is refused, and what an observer sees.
  *
- *   test_int8_detector PICTURE      models in $SERIALEYE_MODELS, else in the user's data folder
+ *   test_int8_networks PICTURE      models in $SERIALEYE_MODELS, else in the user's data folder
  *
  * Exit status 77 (skipped) without models.
  */
@@ -22,20 +22,20 @@
 #include "nn/inspect.h"
 #include "ocr/detect.h"
 #include "ocr/int8_table.h"
+#include "ocr/recognize.h"
 
-static char detector[512];
+static char detector[512], recognizer[512];
 static const char *picture;
 
-static bool find_detector(void)
+static bool find_model(const char *name, char path[512])
 {
     const char *folder = getenv("SERIALEYE_MODELS"), *home = getenv("HOME");
     struct stat info;
     if (folder)
-        snprintf(detector, sizeof(detector), "%.400s/PP-OCRv6_det_small.onnx", folder);
+        snprintf(path, 512, "%.400s/%s", folder, name);
     else
-        snprintf(detector, sizeof(detector),
-                 "%.300s/.local/share/serialeye/models/PP-OCRv6_det_small.onnx", home ? home : "");
-    return stat(detector, &info) == 0;
+        snprintf(path, 512, "%.300s/.local/share/serialeye/models/%s", home ? home : "", name);
+    return stat(path, &info) == 0;
 }
 
 static void load_picture(struct image *image)
@@ -47,9 +47,9 @@ static void load_picture(struct image *image)
     file_map_close(&map);
 }
 
-static struct nn_model_options int8_options(enum nn_cpu_tier cpu)
+static struct nn_model_options int8_options(const char *sha256, enum nn_cpu_tier cpu)
 {
-    const struct int8_model *int8 = int8_model_find(INT8_DETECTOR);
+    const struct int8_model *int8 = int8_model_find(sha256);
     assert_non_null(int8);
     return (struct nn_model_options){
         .cpu = cpu, .ranges = int8->ranges, .range_count = int8->range_count};
@@ -96,7 +96,7 @@ static void test_finds_the_same_lines(void **state)
     struct text_boxes want = find_lines(&fp32, 1, &expected, &count);
     assert_true(want.count > 5);
     for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
-        const struct nn_model_options options = int8_options(tiers[i]);
+        const struct nn_model_options options = int8_options(INT8_DETECTOR, tiers[i]);
         struct text_boxes got = find_lines(&options, 1, &map, &count8);
         double total = 0;
         assert_int_equal(count, count8);
@@ -119,7 +119,7 @@ static void test_finds_the_same_lines(void **state)
 
 static void test_threads_change_nothing(void **state)
 {
-    const struct nn_model_options options = int8_options(NN_CPU_AUTO);
+    const struct nn_model_options options = int8_options(INT8_DETECTOR, NN_CPU_AUTO);
     float *one, *three;
     int64_t count, count3;
     (void)state;
@@ -132,6 +132,80 @@ static void test_threads_change_nothing(void **state)
     free(one);
     free(three);
 }
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* The lines at `boxes` of the picture, in the arena. */
+static struct text_line *read_lines(const struct nn_model_options *network, int threads,
+                                    const struct text_boxes *boxes, struct arena *arena)
+{
+    const struct recognizer_options options = {.model = recognizer, .network = *network};
+    const size_t count = (size_t)boxes->count;
+    struct recognizer *opened;
+    struct nn_exec *exec;
+    struct image image;
+    struct pool *pool;
+    int done;
+    load_picture(&image);
+    struct quad *quads = arena_alloc(arena, count, sizeof(*quads));
+    struct text_line *lines = arena_alloc(arena, count, sizeof(*lines));
+    assert_true(quads && lines);
+    for (size_t i = 0; i < count; i++)
+        quads[i] = boxes->items[i].quad;
+    assert_int_equal(recognizer_open(&opened, &options, NULL), SE_OK);
+    assert_int_equal(pool_create(&pool, threads, NULL), SE_OK);
+    assert_int_equal(nn_exec_create(&exec, recognizer_model(opened), pool, 0, NULL), SE_OK);
+    assert_int_equal(ocr_recognize(opened, exec, &image, quads, boxes->count, &recognize_defaults,
+                                   NULL, arena, lines, &done, NULL),
+                     SE_OK);
+    assert_int_equal(done, boxes->count);
+    nn_exec_free(exec);
+    pool_free(pool);
+    recognizer_close(opened);
+    image_free(&image);
+    return lines;
+}
+
+static bool is_same_text(const struct text_line *a, const struct text_line *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = a->chars[i].c == b->chars[i].c;
+    return same;
+}
+
+/* What float32 reads clearly 8 bits read, too, of any tier and with any number of threads. */
+static void test_reads_the_same_text(void **state)
+{
+    const struct nn_model_options fp32 = {.backend = NN_BACKEND_CPU};
+    const struct nn_model_options eight[] = {int8_options(INT8_RECOGNIZER, NN_CPU_AUTO),
+                                             int8_options(INT8_RECOGNIZER, NN_CPU_PORTABLE)};
+    float *map;
+    int64_t count;
+    struct arena arena;
+    (void)state;
+    arena_init(&arena, 64 << 20);
+    struct text_boxes boxes = find_lines(&fp32, 1, &map, &count);
+    const struct text_line *want = read_lines(&fp32, 1, &boxes, &arena);
+    for (size_t i = 0; i < sizeof(eight) / sizeof(eight[0]); i++) {
+        const struct text_line *got = read_lines(&eight[i], 1, &boxes, &arena);
+        const struct text_line *three = read_lines(&eight[i], 3, &boxes, &arena);
+        int clear = 0;
+        bool other = false;
+        for (int k = 0; k < boxes.count; k++) {
+            other |= got[k].score != want[k].score;
+            clear += want[k].score > 0.95F;
+            assert_true(want[k].score <= 0.95F || is_same_text(&got[k], &want[k]));
+            assert_true(got[k].score == three[k].score && is_same_text(&got[k], &three[k]));
+        }
+        assert_true(clear > 4 && other); /* the same scores: nothing ran in 8 bits */
+    }
+    text_boxes_free(&boxes);
+    free(map);
+    arena_free(&arena);
+}
+
+/* ---- what is refused ------------------------------------------------------------------------ */
 
 static void expect_refusal(const struct nn_model_options *options, int status, const char *words)
 {
@@ -177,7 +251,7 @@ static void test_refusals(void **state)
         const struct nn_model_options options = {.ranges = &wrong[i], .range_count = 1};
         expect_refusal(&options, SE_ERR_MODEL, words[i]);
     }
-    struct nn_model_options options = int8_options(NN_CPU_AUTO);
+    struct nn_model_options options = int8_options(INT8_DETECTOR, NN_CPU_AUTO);
     options.backend = NN_BACKEND_REF;
     expect_refusal(&options, SE_ERR_UNSUPPORTED, "fp32");
     assert_null(int8_model_find("0"));
@@ -236,15 +310,17 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finds_the_same_lines),
         cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_reads_the_same_text),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_observer),
     };
     if (argc != 2)
         return 2;
     picture = argv[1];
-    if (!find_detector()) {
+    if (!find_model("PP-OCRv6_det_small.onnx", detector) ||
+        !find_model("PP-OCRv6_rec_small.onnx", recognizer)) {
         printf("SKIP: no %s; fetch the models, or name their folder in SERIALEYE_MODELS\n",
-               detector);
+               recognizer[0] ? recognizer : detector);
         return 77;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
