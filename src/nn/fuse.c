@@ -330,6 +330,7 @@ static int select_head(struct fuse *fuse, const int32_t *columns, size_t count)
     const int32_t axis = softmax->shape.axis;
     fuse_into(fuse, head, softmax);
     softmax->op = NN_OP_SELECT;
+    softmax->name = head->name; /* what is known of the layer holds with columns chosen, too */
     softmax->shape.axes[0] = axis;
     softmax->attr.columns = copy;
     softmax->attr.column_count = count;

@@ -529,6 +529,85 @@ static void test_steps(void **state)
     }
 }
 
+/* ---- the head, some of whose columns are chosen ---------------------------------------------- */
+
+enum { SELECT_CHOSEN = 5, SELECT_MOST = 2000 };
+
+/* Log-probabilities of a row as the step should make them: chosen columns in float32, the others in
+ * 8 bits. */
+static void select_want(const struct step_data *d, int64_t row, const bool *chosen, double *logp)
+{
+    const struct nn_weight *w = &d->node.weight[0];
+    const int64_t classes = w->dims[0], k = w->dims[1];
+    const float *x = d->step.in[NN_IN_X].data + row * k;
+    double q[MAX_INPUTS], sum = 0;
+    for (int64_t i = 0; i < k; i++)
+        q[i] = rounded((double)x[i], d->x_steps[i], step_x + NN_RANGE_NUMBERS * i);
+    for (int64_t j = 0; j < classes; j++) {
+        logp[j] =
+            chosen[j] ? (double)d->node.weight[1].data[j] : layer(&d->node, 0, j, q, d->x_steps);
+        for (int64_t i = 0; chosen[j] && i < k; i++)
+            logp[j] += (double)x[i] * (double)w->data[j * k + i];
+        sum += exp(logp[j]);
+    }
+    for (int64_t j = 0; j < classes; j++)
+        logp[j] -= log(sum);
+}
+
+static void check_select(const struct tier *tier, int64_t rows, int64_t classes, int64_t k,
+                         int threads)
+{
+    static const int32_t columns[SELECT_CHOSEN] = {3, 0, 17, 9, 30};
+    const int64_t out = SELECT_CHOSEN + NN_SELECT_EXTRA;
+    struct step_data d = {.node = {.op = NN_OP_SELECT, .name = "test", .type = "Softmax"}};
+    bool chosen[SELECT_MOST] = {false};
+    double logp[SELECT_MOST];
+    d.node.quant = (struct nn_quant){.x = step_x};
+    d.node.attr.columns = columns;
+    d.node.attr.column_count = SELECT_CHOSEN;
+    for (int i = 0; i < SELECT_CHOSEN; i++)
+        chosen[columns[i]] = true;
+    step_weight(&d.node, 0, classes, k);
+    for (int64_t i = 0; i < k; i++)
+        d.x_steps[i] = step_of(&d.node.weight[0], step_x, i);
+    d.step = (struct nn_step){.op = NN_OP_SELECT, .node = &d.node, .group = 1, .attr = d.node.attr};
+    d.step.in[NN_IN_X] = (struct nn_tensor){.data = check_random((size_t)(rows * k), false),
+                                            .rank = 2,
+                                            .dims = {rows, k},
+                                            .strides = {k, 1}};
+    d.step.out = (struct nn_tensor){.data = check_area((size_t)(rows * out)),
+                                    .rank = 2,
+                                    .dims = {rows, out},
+                                    .strides = {out, 1}};
+    step_run(tier, &d, threads);
+    for (int64_t row = 0; row < rows; row++) {
+        const float *y = d.step.out.data + row * out;
+        double others = 0, best = -INFINITY;
+        select_want(&d, row, chosen, logp);
+        for (int64_t j = 0; j < classes; j++) {
+            others += chosen[j] ? 0 : exp(logp[j]);
+            best = fmax(best, logp[j]);
+        }
+        for (int i = 0; i < SELECT_CHOSEN; i++)
+            check_near(tier->int8->tier, (size_t)row, y[i], logp[columns[i]], 0.01);
+        check_near(tier->int8->tier, (size_t)row, y[SELECT_CHOSEN], log(others), 0.03);
+        check_near(tier->int8->tier, (size_t)row, y[SELECT_CHOSEN + 2], best, 0.03);
+        assert_true(logp[(int)y[SELECT_CHOSEN + 1]] > best - 0.06);
+    }
+    check_free_areas(tier->int8->tier);
+}
+
+static void test_select(void **state)
+{
+    const struct tier *tier = *state;
+    skip_where_missing(tier);
+    check_seed(1);
+    check_select(tier, 3, 31, 7, 1); /* less than a vector of a kind */
+    check_select(tier, 97, 130, 33, 2);
+    check_select(tier, 5, SELECT_MOST, 120, 2); /* more chunks than one, of every tier */
+    check_select(tier, 1, SELECT_MOST - 5, 120, 1);
+}
+
 /* ---- refusals ------------------------------------------------------------------------------- */
 
 static void test_what_cannot_be_in_8_bits(void **state)
@@ -543,20 +622,24 @@ static void test_what_cannot_be_in_8_bits(void **state)
                      SE_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "Conv.7"));
     assert_null(packed);
-    node.op = NN_OP_GEMM;
+    static const enum nn_op wide[] = {NN_OP_GEMM, NN_OP_SELECT};
     node.weight[0] = (struct nn_weight){.rank = 2, .dims = {1, CPU_INT8_MAX_K + 1}};
-    assert_int_equal(cpu_pack(&cpu_kernels_portable, &node, &packed, &bytes, &err),
-                     SE_ERR_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "65536"));
+    for (int i = 0; i < 2; i++) {
+        node.op = wide[i];
+        assert_int_equal(cpu_pack(&cpu_kernels_portable, &node, &packed, &bytes, &err),
+                         SE_ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.message, "65536"));
+    }
 }
 
-enum { TIERS = sizeof(tiers) / sizeof(tiers[0]), KINDS = 3 };
+enum { TIERS = sizeof(tiers) / sizeof(tiers[0]), KINDS = 4 };
 
 int main(void)
 {
     step_ranges();
-    static const CMUnitTestFunction kinds[KINDS] = {test_quantize, test_product, test_steps};
-    static const char *const what[KINDS] = {"rounding", "products", "steps"};
+    static const CMUnitTestFunction kinds[KINDS] = {test_quantize, test_product, test_steps,
+                                                    test_select};
+    static const char *const what[KINDS] = {"rounding", "products", "steps", "head"};
     struct CMUnitTest tests[TIERS * KINDS + 1] = {cmocka_unit_test(test_what_cannot_be_in_8_bits)};
     char names[TIERS * KINDS][64];
     for (size_t i = 0; i < TIERS * KINDS; i++) {

@@ -57,7 +57,7 @@ static bool bytes_of(size_t floats, size_t *bytes)
 const struct cpu_op *cpu_op_of(const struct nn_step *step)
 {
     const struct cpu_packed *packed = step->packed;
-    if (packed && packed->int8)
+    if (packed && packed->int8 && step->op != NN_OP_SELECT)
         return step->op == NN_OP_FFN ? &cpu_op_int8_ffn : &cpu_op_int8_gemm;
     return cpu_ops[step->op];
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "nn/cpu/cpu_int8.h"
 #include "nn/cpu/cpu_step.h"
 #include "nn/inspect.h"
 
@@ -340,10 +341,25 @@ const struct cpu_op cpu_op_matmul = {.plan = matmul_plan, .work = matmul_work};
  * where. ---
  */
 
+/* The columns that are not chosen. */
+static size_t rest_vectors(const struct cpu_packed *packed)
+{
+    return packed->int8 ? packed->int8->panels[0].vectors : packed->panels[0].vectors;
+}
+
+static size_t rest_columns(const struct cpu_packed *packed)
+{
+    return packed->int8 ? packed->int8->panels[0].n : packed->panels[0].n;
+}
+
+static size_t rest_vl(const struct cpu_kernels *kernels, const struct cpu_packed *packed)
+{
+    return packed->int8 ? packed->int8->kernels->tile.vl : kernels->tile.vl;
+}
+
 static size_t select_chunks(const struct nn_step *step)
 {
-    const struct cpu_packed *packed = step->packed;
-    const size_t chunks = packed->panels[0].vectors / GEMM_CHUNK_VECTORS;
+    const size_t chunks = rest_vectors(step->packed) / GEMM_CHUNK_VECTORS;
     return chunks > 0 ? chunks : 1;
 }
 
@@ -357,10 +373,14 @@ static size_t select_blocks(const struct nn_step *step)
     return cpu_pieces_of(step->in[NN_IN_X].dims[0], SELECT_BLOCK);
 }
 
-/* Scratch: [input in split form][logits]. Floats of the first. */
+/* Scratch: [input in split form, or in 8 bits][logits]. Floats of the first. */
 static size_t select_split(const struct cpu_kernels *kernels, const struct nn_step *step)
 {
-    return cpu_split_floats(&kernels->tile, SELECT_BLOCK, (size_t)step->in[NN_IN_X].dims[1]);
+    const struct cpu_packed *packed = step->packed;
+    const size_t split =
+        cpu_split_floats(&kernels->tile, SELECT_BLOCK, (size_t)step->in[NN_IN_X].dims[1]);
+    const size_t bytes = packed->int8 ? cpu_int8_logits_floats(packed->int8, SELECT_BLOCK) : 0;
+    return split > bytes ? split : bytes;
 }
 
 static void select_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
@@ -369,13 +389,47 @@ static void select_plan(const struct cpu_kernels *kernels, const struct nn_step 
     const struct cpu_packed *packed = step->packed;
     const size_t chunks = select_chunks(step), m = (size_t)step->in[NN_IN_X].dims[0];
     /* The last chunk has less than twice the vectors of the others. */
-    const size_t widest = packed->panels[0].vectors < 2 * (size_t)GEMM_CHUNK_VECTORS
-                              ? packed->panels[0].vectors
+    const size_t widest = rest_vectors(packed) < 2 * (size_t)GEMM_CHUNK_VECTORS
+                              ? rest_vectors(packed)
                               : 2 * (size_t)GEMM_CHUNK_VECTORS;
     need->pieces = select_blocks(step) * cpu_select_rounds(step);
     need->shared = 3 * m * chunks;
     need->per_thread =
-        select_split(kernels, step) + SELECT_BLOCK * (widest * kernels->tile.vl + FFN_PAD);
+        select_split(kernels, step) + SELECT_BLOCK * (widest * rest_vl(kernels, packed) + FFN_PAD);
+}
+
+/* Logits of a chunk of the columns that were not chosen, for the rows of `g`, to `to`, rows *ld
+ * apart. Returns how many columns. */
+static size_t rest_logits(const struct cpu_job *job, const struct cpu_gemm *g, size_t chunk,
+                          size_t chunks, float *to, ptrdiff_t *ld)
+{
+    const struct cpu_packed *packed = job->packed;
+    if (!packed->int8) {
+        const struct cpu_panels panels = chunk_of(job->kernels, &packed->panels[0], chunk, chunks);
+        struct cpu_gemm rest = *g;
+        rest.b = &panels;
+        rest.c = to;
+        rest.ldc = *ld = (ptrdiff_t)panels.n + FFN_PAD;
+        job->kernels->gemm(&rest);
+        return panels.n;
+    }
+    const size_t first = chunk * GEMM_CHUNK_VECTORS, vl = packed->int8->kernels->tile.vl;
+    const size_t vectors = chunk + 1 == chunks ? rest_vectors(packed) - first : GEMM_CHUNK_VECTORS;
+    const size_t left = rest_columns(packed) - first * vl;
+    const size_t n = left < vectors * vl ? left : vectors * vl;
+    const struct cpu_int8_logits logits = {
+        .packed = packed->int8,
+        .x = *g->a,
+        .ldx = g->lda,
+        .rows = g->rows,
+        .first = first,
+        .vectors = vectors,
+        .scratch = g->split,
+        .c = to,
+        .ldc = *ld = (ptrdiff_t)n + FFN_PAD,
+    };
+    cpu_int8_logits(&logits);
+    return n;
 }
 
 static void select_work(const struct cpu_job *job, size_t piece, float *scratch)
@@ -400,25 +454,24 @@ static void select_work(const struct cpu_job *job, size_t piece, float *scratch)
     };
     scratch += select_split(job->kernels, step);
     if (chunk == chunks) {
+        const struct cpu_block seen = {0, row, (int64_t)g.rows};
+        cpu_observe(job, NN_OBSERVED_X, a, &seen, x->strides[0]);
         job->kernels->gemm(&g);
         return;
     }
-    const struct cpu_panels panels = chunk_of(job->kernels, &job->packed->panels[0], chunk, chunks);
-    g.b = &panels;
-    g.c = scratch;
-    g.ldc = (ptrdiff_t)panels.n + FFN_PAD;
-    job->kernels->gemm(&g);
+    ptrdiff_t ld;
+    const size_t n = rest_logits(job, &g, chunk, chunks, scratch, &ld);
     float *shared = cpu_shared(job) + chunk * m + (size_t)row;
     const struct cpu_logsum s = {
         .x = scratch,
-        .ldx = g.ldc,
+        .ldx = ld,
         .rows = g.rows,
-        .c = panels.n,
+        .c = n,
         .largest = shared,
         .sum = shared + m * chunks,
         .where = (int32_t *)(void *)(shared + 2 * m * chunks),
     };
-    if (panels.n > 0)
+    if (n > 0)
         job->kernels->logsum(&s);
 }
 
@@ -432,12 +485,12 @@ struct select_total {
 static struct select_total select_row(const struct cpu_job *job, size_t row, const float *chosen)
 {
     const struct cpu_packed *packed = job->packed;
-    const size_t chunks = packed->panels[0].n > 0 ? select_chunks(job->step) : 0;
+    const size_t chunks = rest_columns(packed) > 0 ? select_chunks(job->step) : 0;
     const size_t m = (size_t)job->step->in[NN_IN_X].dims[0], count = packed->panels[1].n;
     const size_t parts = m * select_chunks(job->step);
     const float *largest = cpu_shared(job) + row, *sum = largest + parts;
     const int32_t *where = (const int32_t *)(const void *)(largest + 2 * parts);
-    const size_t step = GEMM_CHUNK_VECTORS * job->kernels->tile.vl;
+    const size_t step = GEMM_CHUNK_VECTORS * rest_vl(job->kernels, packed);
     struct select_total t = {.largest = -INFINITY, .best = -1};
     for (size_t i = 0; i < chunks; i++) {
         if (t.best < 0 || (double)largest[i * m] > t.largest) {
@@ -446,7 +499,7 @@ static struct select_total select_row(const struct cpu_job *job, size_t row, con
         }
     }
     for (size_t i = 0; i < count; i++) {
-        const int32_t column = packed->columns[packed->panels[0].n + i];
+        const int32_t column = packed->columns[rest_columns(packed) + i];
         const double logit = (double)chosen[i];
         if (t.best < 0 || logit > t.largest || (logit == t.largest && column < t.best)) {
             t.largest = logit;

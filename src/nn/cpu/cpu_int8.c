@@ -102,11 +102,12 @@ static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16
     return (struct cpu_int8_range){factor, offset};
 }
 
-/* A weight [n, k], its bias, and the activation that it meets. */
+/* A weight [n, k], or n rows of one, its bias, and the activation that it meets. */
 struct int8_source {
     const struct nn_weight *weight, *bias;
     const struct cpu_int8_range *range;
-    const int16_t *ranges; /* as in struct nn_range */
+    const int16_t *ranges;  /* as in struct nn_range */
+    const int32_t *columns; /* [n]: rows of the weight; NULL: all */
     size_t k, n;
 };
 
@@ -120,7 +121,8 @@ static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_
                         float *scale, int32_t *start, float *bias)
 {
     double lost = 0;
-    const float *row = s->weight->data + j * s->k, *factor = s->range->factor;
+    const size_t from = s->columns ? (size_t)s->columns[j] : j;
+    const float *row = s->weight->data + from * s->k, *factor = s->range->factor;
     float largest = 0;
     for (size_t i = 0; i < s->k; i++)
         largest = fmaxf(largest, fabsf(row[i] / factor[i]));
@@ -133,7 +135,7 @@ static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_
         lost += (double)s->ranges[NN_RANGE_NUMBERS * i + 2] / NN_RANGE_UNIT *
                 ((double)row[i] - (double)factor[i] * (double)*scale * w);
     }
-    *bias = (s->bias->data ? s->bias->data[j] : 0) + (float)lost;
+    *bias = (s->bias->data ? s->bias->data[from] : 0) + (float)lost;
 }
 
 static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, const struct int8_source *s,
@@ -164,9 +166,9 @@ static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, const str
                                     .bias = bias};
 }
 
-static int check_node(const struct nn_node *node, se_error *err)
+int cpu_int8_check(const struct nn_node *node, se_error *err)
 {
-    if (node->op != NN_OP_GEMM && node->op != NN_OP_FFN)
+    if (node->op != NN_OP_GEMM && node->op != NN_OP_FFN && node->op != NN_OP_SELECT)
         return cpu_unsupported(node, "this operation in 8 bits", err);
     for (int slot = 0; slot < (node->op == NN_OP_FFN ? 4 : 2); slot += 2)
         if (node->weight[slot].dims[1] > CPU_INT8_MAX_K)
@@ -177,7 +179,6 @@ static int check_node(const struct nn_node *node, se_error *err)
 int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
                   size_t *bytes, se_error *err)
 {
-    FORWARD_IF_ERROR(check_node(node, err));
     const struct cpu_int8_kernels *int8 = cpu_int8_kernels_for(kernels);
     const int16_t *const ranges[2] = {node->quant.x, node->quant.hidden};
     const int products = node->op == NN_OP_FFN ? 2 : 1;
@@ -211,6 +212,38 @@ int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
     *packed = head;
     *bytes = size;
     return SE_OK;
+}
+
+size_t cpu_int8_select_bytes(const struct cpu_kernels *kernels, const struct nn_node *node,
+                             size_t rest)
+{
+    const struct cpu_tile *tile = &cpu_int8_kernels_for(kernels)->tile;
+    const size_t k = (size_t)node->weight[0].dims[1];
+    return round_up(sizeof(struct cpu_int8_packed), 64) + range_bytes(tile, k) +
+           panels_bytes(tile, k, rest);
+}
+
+const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *kernels,
+                                                   const struct nn_node *node,
+                                                   const int32_t *columns, size_t rest,
+                                                   void *memory)
+{
+    struct int8_memory left = {memory};
+    memset(memory, 0, cpu_int8_select_bytes(kernels, node, rest));
+    struct cpu_int8_packed *p = take(&left, sizeof(*p));
+    p->kernels = cpu_int8_kernels_for(kernels);
+    const struct int8_source source = {
+        .weight = &node->weight[0],
+        .bias = &node->weight[1],
+        .range = &p->range[0],
+        .ranges = node->quant.x,
+        .columns = columns,
+        .k = (size_t)node->weight[0].dims[1],
+        .n = rest,
+    };
+    p->range[0] = fill_range(&p->kernels->tile, node->quant.x, source.weight, &left);
+    p->panels[0] = fill_panels(&p->kernels->tile, &source, &left);
+    return p;
 }
 
 /* ---- running: a piece is a block of rows ---------------------------------------------------- */
@@ -339,6 +372,49 @@ static void int8_ffn_work(const struct cpu_job *job, size_t piece, float *scratc
     project.lda = (ptrdiff_t)l.hidden_pitch;
     project.b = &packed->panels[1];
     packed->kernels->gemm(&project);
+}
+
+static size_t logits_pitch(const struct cpu_int8_packed *packed)
+{
+    return round_up(packed->panels[0].groups * CPU_INT8_GROUP, 64) + INT8_PAD;
+}
+
+size_t cpu_int8_logits_floats(const struct cpu_int8_packed *packed, size_t rows)
+{
+    return rows * logits_pitch(packed) / sizeof(float);
+}
+
+void cpu_int8_logits(const struct cpu_int8_logits *args)
+{
+    const struct cpu_int8_packed *packed = args->packed;
+    const struct cpu_int8_panels *all = &packed->panels[0];
+    const size_t vl = packed->kernels->tile.vl, column = args->first * vl;
+    struct cpu_int8_panels part = *all;
+    part.vectors = args->vectors;
+    part.n = all->n - column < args->vectors * vl ? all->n - column : args->vectors * vl;
+    part.b += column * all->groups * CPU_INT8_GROUP;
+    part.start += column;
+    part.scale += column;
+    part.bias += column;
+    const struct cpu_int8_quantize quantize = {
+        .x = args->x,
+        .x_step = args->ldx,
+        .rows = args->rows,
+        .c = all->k,
+        .q = (uint8_t *)args->scratch,
+        .q_step = (ptrdiff_t)logits_pitch(packed),
+        .range = packed->range[0],
+    };
+    packed->kernels->quantize(&quantize);
+    const struct cpu_int8_gemm product = {
+        .rows = args->rows,
+        .a = quantize.q,
+        .lda = quantize.q_step,
+        .b = &part,
+        .c = args->c,
+        .ldc = args->ldc,
+    };
+    packed->kernels->gemm(&product);
 }
 
 const struct cpu_op cpu_op_int8_gemm = {.plan = int8_plan, .work = int8_gemm_work};

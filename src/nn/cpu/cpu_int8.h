@@ -1,5 +1,6 @@
 /*
- * Steps in 8 bits: FFN and GEMM of nodes whose ranges are known (struct nn_quant in nn/ir.h).
+ * Steps in 8 bits: FFN and GEMM of nodes whose ranges are known (struct nn_quant in nn/ir.h), and
+ * of a SELECT the columns that are not chosen.
  *
  * Inputs and outputs stay float32. Inside a piece the input is rounded to 8 bits, and so is what is
  * between the two products of an FFN; residuals are added in float32.
@@ -13,7 +14,7 @@
 /* In a struct cpu_packed of a node in 8 bits; both lie in one allocation. */
 struct cpu_int8_packed {
     const struct cpu_int8_kernels *kernels;
-    /* Of the product's operand; GEMM: the first alone. */
+    /* Of the product's operand; GEMM, SELECT: the first alone. */
     struct cpu_int8_range range[2];
     struct cpu_int8_panels panels[2];
 };
@@ -21,9 +22,33 @@ struct cpu_int8_packed {
 /* The fastest 8-bit kernels that this machine has, of the tier of `kernels` or below. */
 const struct cpu_int8_kernels *cpu_int8_kernels_for(const struct cpu_kernels *kernels);
 
-/* As cpu_pack, for a node with ranges. SE_ERR_UNSUPPORTED when it is neither FFN nor GEMM. */
+/* Can a node with ranges be computed in 8 bits? SE_ERR_UNSUPPORTED. */
+int cpu_int8_check(const struct nn_node *node, se_error *err);
+/* As cpu_pack, for a GEMM or FFN with ranges. */
 int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
                   size_t *bytes, se_error *err);
+
+/* Of a SELECT: bytes that its columns which are not chosen take, and those columns (`rest` of them,
+ * numbers of classes) in `memory`, at a 64-byte boundary, of so many bytes. */
+size_t cpu_int8_select_bytes(const struct cpu_kernels *kernels, const struct nn_node *node,
+                             size_t rest);
+const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *kernels,
+                                                   const struct nn_node *node,
+                                                   const int32_t *columns, size_t rest,
+                                                   void *memory);
+
+/* Logits of the columns from vector `first` on, `vectors` of them, as in cpu_panels_part. */
+struct cpu_int8_logits {
+    const struct cpu_int8_packed *packed;
+    const float *x; /* [rows, k], rows ldx apart */
+    ptrdiff_t ldx;
+    size_t rows, first, vectors;
+    float *scratch; /* cpu_int8_logits_floats(packed, rows) of them */
+    float *c;       /* [rows, columns of the vectors] */
+    ptrdiff_t ldc;
+};
+size_t cpu_int8_logits_floats(const struct cpu_int8_packed *packed, size_t rows);
+void cpu_int8_logits(const struct cpu_int8_logits *args);
 
 extern const struct cpu_op cpu_op_int8_gemm, cpu_op_int8_ffn;
 

@@ -160,7 +160,8 @@ static void *pack_take(struct pack_memory *m, size_t count, size_t size)
 }
 
 struct pack_context {
-    const struct cpu_tile *tile;
+    const struct cpu_kernels *kernels;
+    const struct cpu_tile *tile; /* theirs */
     const struct nn_node *node;
     struct pack_memory memory;
     struct cpu_packed *packed; /* NULL while measuring */
@@ -443,6 +444,7 @@ static void pack_select(struct pack_context *c)
     const struct nn_weight *w = &c->node->weight[0];
     const struct nn_attr *attr = &c->node->attr;
     const size_t classes = (size_t)w->dims[0], rest = classes - attr->column_count;
+    const bool in_8_bits = c->node->quant.x != NULL;
     pack_panel_list(c, 2);
     char *chosen = pack_take(&c->memory, classes, 1);
     int32_t *columns = pack_take(&c->memory, classes, sizeof(int32_t));
@@ -462,13 +464,20 @@ static void pack_select(struct pack_context *c)
             .weight = w->data,
             .bias = c->node->weight[1].data,
             .k = (size_t)w->dims[1],
-            .n = part == 0 ? rest : attr->column_count,
+            .n = part == 1   ? attr->column_count
+                 : in_8_bits ? 0
+                             : rest,
             .k_step = 1,
             .n_step = (ptrdiff_t)w->dims[1],
             .columns = columns ? columns + (part == 0 ? 0 : rest) : NULL,
         };
         pack_panels(c, part, &source);
     }
+    if (!in_8_bits)
+        return;
+    void *memory = pack_take(&c->memory, cpu_int8_select_bytes(c->kernels, c->node, rest), 1);
+    if (c->packed)
+        c->packed->int8 = cpu_int8_select_pack(c->kernels, c->node, columns, rest, memory);
 }
 
 static void pack_node(struct pack_context *c)
@@ -518,9 +527,12 @@ int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void
     *bytes = 0;
     if (!pack_has_weights(node->op))
         return SE_OK;
-    if (node->quant.x)
-        return cpu_int8_pack(kernels, node, packed, bytes, err);
-    struct pack_context context = {.tile = &kernels->tile, .node = node};
+    if (node->quant.x) {
+        FORWARD_IF_ERROR(cpu_int8_check(node, err));
+        if (node->op != NN_OP_SELECT)
+            return cpu_int8_pack(kernels, node, packed, bytes, err);
+    }
+    struct pack_context context = {.kernels = kernels, .tile = &kernels->tile, .node = node};
     pack_node(&context);
     const size_t size = context.memory.used;
     char *memory = aligned_alloc(64, size);

@@ -31,7 +31,9 @@ struct cpu_packed {
     const float *weight, *bias, *planes;
     size_t c_padded;
     const int32_t *columns;
-    const struct cpu_int8_packed *int8; /* not NULL: in 8 bits, and nothing above (cpu_int8.h) */
+    /* Not NULL: in 8 bits (cpu_int8.h), and nothing above; SELECT: the columns that are not chosen,
+     * and panels[0] has none. */
+    const struct cpu_int8_packed *int8;
 };
 
 /* Is this convolution done by Winograd's method? From its weights and attributes alone. Never where
