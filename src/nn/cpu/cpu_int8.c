@@ -62,14 +62,33 @@ static size_t panels_bytes(const struct cpu_tile *tile, size_t k, size_t n)
            3 * round_up(columns * sizeof(float), 64);
 }
 
-/* The largest weight of input channel i, but not nothing. */
-static float largest_weight(const struct nn_weight *weight, size_t i)
+/* Loading a model passes here with millions of weights: no calls of libm. */
+static inline float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+static inline float magnitude(float x)
+{
+    return larger(x, -x);
+}
+
+/* To the nearest whole number, of |x| < 2^22. */
+static inline float whole(float x)
+{
+    static const float magic = 0x1.8p23f;
+    return x + magic - magic;
+}
+
+/* The largest weight of every input channel, but not nothing; row by row, as they lie. */
+static void find_largest(const struct nn_weight *weight, float *largest)
 {
     const size_t n = (size_t)weight->dims[0], k = (size_t)weight->dims[1];
-    float largest = 1e-6f;
+    for (size_t i = 0; i < k; i++)
+        largest[i] = 1e-6f;
     for (size_t j = 0; j < n; j++)
-        largest = fmaxf(largest, fabsf(weight->data[j * k + i]));
-    return largest;
+        for (size_t i = 0; i < k; i++)
+            largest[i] = larger(largest[i], magnitude(weight->data[j * k + i]));
 }
 
 /*
@@ -88,10 +107,11 @@ static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16
     const size_t bytes = round_up(channels, tile->vl) * sizeof(float);
     float *factor = take(memory, bytes), *offset = take(memory, bytes);
     float most = 0;
+    find_largest(weight, factor);
     for (size_t i = 0; i < channels; i++) {
         const int16_t *of = ranges + NN_RANGE_NUMBERS * i;
         const float range = (float)(of[1] - of[0]) / NN_RANGE_UNIT;
-        factor[i] = powf(largest_weight(weight, i), 1 - SHARE) / powf(range, SHARE);
+        factor[i] = powf(factor[i], 1 - SHARE) / powf(range, SHARE);
         most = fmaxf(most, range * factor[i]);
     }
     for (size_t i = 0; i < channels; i++) {
@@ -120,22 +140,24 @@ struct int8_source {
 static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_t pitch,
                         float *scale, int32_t *start, float *bias)
 {
-    double lost = 0;
+    float mean = 0, mean_in_8_bits = 0;
     const size_t from = s->columns ? (size_t)s->columns[j] : j;
     const float *row = s->weight->data + from * s->k, *factor = s->range->factor;
     float largest = 0;
     for (size_t i = 0; i < s->k; i++)
-        largest = fmaxf(largest, fabsf(row[i] / factor[i]));
+        largest = larger(largest, magnitude(row[i] / factor[i]));
     *scale = largest > 0 ? largest / 127 : 1;
     *start = 0;
     for (size_t i = 0; i < s->k; i++) {
-        const int8_t w = (int8_t)nearbyintf(row[i] / factor[i] / *scale);
-        to[i / CPU_INT8_GROUP * pitch + i % CPU_INT8_GROUP] = w;
-        *start -= (int32_t)(s->range->offset[i] - CPU_INT8_MAGIC) * w;
-        lost += (double)s->ranges[NN_RANGE_NUMBERS * i + 2] / NN_RANGE_UNIT *
-                ((double)row[i] - (double)factor[i] * (double)*scale * w);
+        const float w = whole(row[i] / factor[i] / *scale);
+        const float x = (float)s->ranges[NN_RANGE_NUMBERS * i + 2];
+        to[i / CPU_INT8_GROUP * pitch + i % CPU_INT8_GROUP] = (int8_t)w;
+        *start -= (int32_t)(s->range->offset[i] - CPU_INT8_MAGIC) * (int32_t)w;
+        mean += x * row[i];
+        mean_in_8_bits += x * factor[i] * w;
     }
-    *bias = (s->bias->data ? s->bias->data[from] : 0) + (float)lost;
+    *bias = (s->bias->data ? s->bias->data[from] : 0) +
+            (mean - mean_in_8_bits * *scale) / NN_RANGE_UNIT;
 }
 
 static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, const struct int8_source *s,
