@@ -6,17 +6,14 @@
 /* Shapes of the self-test: every kind of step of the networks, in a few milliseconds. */
 static const int64_t detector_shape[4] = {1, 64, 96, 3}, recognizer_shape[4] = {2, 48, 96, 3};
 
-/* On a GPU the precision is that of its spare. */
 static int options_of(const struct settings_values *values, int model, const char *path, bool gpu,
                       struct nn_model_options *out, se_error *err)
 {
-    FORWARD_IF_ERROR(precision_network(values, model, path, out, err));
-    if (gpu) {
-        out->backend = NN_BACKEND_GPU;
-        out->device = values->device;
-        out->device_max_bytes = (size_t)values->gpu_memory_mb << 20;
-        out->spare = true;
-    }
+    if (!gpu)
+        return precision_network(values, model, path, out, err);
+    FORWARD_IF_ERROR(precision_of_spare(values, out, err));
+    out->device = values->device;
+    out->device_max_bytes = (size_t)values->gpu_memory_mb << 20;
     return SE_OK;
 }
 

@@ -82,6 +82,13 @@ int precision_network(const struct settings_values *values, int model, const cha
     return SE_OK;
 }
 
+int precision_of_spare(const struct settings_values *values, struct nn_model_options *out,
+                       se_error *err)
+{
+    *out = (struct nn_model_options){.backend = NN_BACKEND_GPU, .spare = true};
+    return precision_tier(values, &out->cpu, err);
+}
+
 int precision_codes(const struct settings_values *values, const char *path, bool *out,
                     se_error *err)
 {

@@ -35,6 +35,13 @@ int precision_network(const struct settings_values *values, int model, const cha
                       struct nn_model_options *out, se_error *err);
 
 /*
+ * The same for a network on a GPU: backend, and the tier of its spare on the CPU. That is never in
+ * 8 bits: the GPU's self-test holds both to each other, more closely than 8 bits are to float32.
+ */
+int precision_of_spare(const struct settings_values *values, struct nn_model_options *out,
+                       se_error *err);
+
+/*
  * Whether the last layer for codes (ocr/code_head.h) belongs to the recognizer at `path`: a file
  * set by hand is known by its SHA-256 (SE_ERR_IO when it cannot be read), and has to come with its
  * own dictionary. Another network is read as it is.

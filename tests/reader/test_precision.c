@@ -99,6 +99,22 @@ static void test_auto(void **state)
     assert_false(precision_is_int8(&values));
 }
 
+static void test_the_spare_of_a_gpu_is_not_in_8_bits(void **state)
+{
+    (void)state;
+    static const enum setting_precision asked[] = {SETTING_PRECISION_AUTO, SETTING_INT8};
+    const char *missing;
+    for (int i = 0; i < 2; i++) {
+        const struct settings_values values = values_of(asked[i], NN_CPU_AUTO);
+        struct nn_model_options options;
+        assert_int_equal(precision_of_spare(&values, &options, NULL), SE_OK);
+        assert_int_equal(options.backend, NN_BACKEND_GPU);
+        assert_true(options.spare);
+        assert_int_equal(options.range_count, 0);
+        assert_int_equal(options.cpu, i ? NN_CPU_AUTO : cpu_bf16_tier(NN_CPU_AUTO, &missing));
+    }
+}
+
 /* auto takes 8 bits where there are ranges, int8 insists on them. */
 static void test_a_network_without_ranges(void **state)
 {
@@ -131,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_both_networks_have_ranges),
         cmocka_unit_test(test_what_is_left),
         cmocka_unit_test(test_auto),
+        cmocka_unit_test(test_the_spare_of_a_gpu_is_not_in_8_bits),
         cmocka_unit_test(test_a_network_without_ranges),
     };
     return cmocka_run_group_tests_name("reader/precision", tests, NULL, NULL);
