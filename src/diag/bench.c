@@ -82,12 +82,13 @@ int bench_peak(const se_settings *settings, int threads, double *gflops, se_erro
     if (!nn_cpu_backend(tier, err))
         return SE_ERR_UNSUPPORTED;
     const struct cpu_kernels *kernels = kernels_of(tier);
-    const struct peak peaks[] = {{.run = kernels->peak},
-                                 {.run = cpu_int8_kernels_for(kernels)->peak}};
-    struct peak peak = peaks[precision_is_int8(settings_values_of(settings))];
+    const struct cpu_int8_kernels *int8 = cpu_int8_kernels_for(kernels);
+    const bool is_int8 = precision_is_int8(settings_values_of(settings));
+    struct peak peak = {.run = is_int8 ? int8->peak : kernels->peak};
     struct pool *pool;
     FORWARD_IF_ERROR(pool_create(&pool, threads, err));
-    const double flop = 2.0 * PEAK_ROUNDS * CPU_PEAK_FMAS * (double)kernels->tile.vl * threads;
+    const size_t vl = is_int8 ? int8->tile.vl : kernels->tile.vl;
+    const double flop = 2.0 * PEAK_ROUNDS * CPU_PEAK_FMAS * (double)vl * threads;
     *gflops = 0;
     for (int i = 0; i < PEAK_REPEATS; i++) {
         const int64_t start = clock_now_ns();
