@@ -37,7 +37,10 @@ static bool parse(struct settings *s, int argc, char **argv)
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         long n, h, w;
         if (strcmp(argv[i], "--int8") == 0) {
-            s->int8 = strcmp(value, "rec") == 0 ? INT8_RECOGNIZER : INT8_DETECTOR;
+            const bool rec = strcmp(value, "rec") == 0;
+            if (!rec && strcmp(value, "det") != 0)
+                return false;
+            s->int8 = rec ? INT8_RECOGNIZER : INT8_DETECTOR;
             i++;
         } else if (strcmp(argv[i], "--gpu") == 0) {
             s->gpu = true;

@@ -152,7 +152,7 @@ static int time_model(const struct nn_model *model, const struct settings_values
     return status;
 }
 
-/* What the network is loaded with; its precision is the CPU's. */
+/* What the network is loaded with; 8 bits are the CPU's. */
 static int network_options(const struct settings_values *values, const struct model_paths *paths,
                            const struct bench_network *bench, struct nn_model_options *out,
                            se_error *err)
@@ -162,10 +162,9 @@ static int network_options(const struct settings_values *values, const struct mo
                    ? precision_network(values, MODEL_RECOGNIZER, paths->recognizer, out, err)
                    : precision_network(values, MODEL_DETECTOR, paths->detector, out, err);
     *out = (struct nn_model_options){.backend = NN_BACKEND_GPU,
-                                     .cpu = values->cpu,
                                      .device = values->device,
                                      .device_max_bytes = (size_t)values->gpu_memory_mb << 20};
-    return SE_OK;
+    return precision_tier(values, &out->cpu, err);
 }
 
 int bench_network(const se_settings *settings, struct bench_network *bench,

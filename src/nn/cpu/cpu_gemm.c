@@ -125,12 +125,17 @@ static void gemm_plan(const struct cpu_kernels *kernels, const struct nn_step *s
                        cpu_split_floats(&kernels->tile, rows, packed->panels[0].k);
 }
 
+/* Vectors of a chunk of `all`: the last one takes what is left. */
+static size_t chunk_vectors(size_t all, size_t chunk, size_t chunks)
+{
+    return chunk + 1 == chunks ? all - chunk * GEMM_CHUNK_VECTORS : GEMM_CHUNK_VECTORS;
+}
+
 static struct cpu_panels chunk_of(const struct cpu_kernels *kernels,
                                   const struct cpu_panels *panels, size_t chunk, size_t chunks)
 {
-    const size_t first = chunk * GEMM_CHUNK_VECTORS;
-    return cpu_panels_part(&kernels->tile, panels, first,
-                           chunk + 1 == chunks ? panels->vectors - first : GEMM_CHUNK_VECTORS);
+    return cpu_panels_part(&kernels->tile, panels, chunk * GEMM_CHUNK_VECTORS,
+                           chunk_vectors(panels->vectors, chunk, chunks));
 }
 
 static void gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
@@ -413,23 +418,21 @@ static size_t rest_logits(const struct cpu_job *job, const struct cpu_gemm *g, s
         job->kernels->gemm(&rest);
         return panels.n;
     }
-    const size_t first = chunk * GEMM_CHUNK_VECTORS, vl = packed->int8->kernels->tile.vl;
-    const size_t vectors = chunk + 1 == chunks ? rest_vectors(packed) - first : GEMM_CHUNK_VECTORS;
-    const size_t left = rest_columns(packed) - first * vl;
-    const size_t n = left < vectors * vl ? left : vectors * vl;
+    const struct cpu_int8_panels part =
+        cpu_int8_panels_part(packed->int8, chunk * GEMM_CHUNK_VECTORS,
+                             chunk_vectors(rest_vectors(packed), chunk, chunks));
     const struct cpu_int8_logits logits = {
         .packed = packed->int8,
+        .part = &part,
         .x = *g->a,
         .ldx = g->lda,
         .rows = g->rows,
-        .first = first,
-        .vectors = vectors,
         .scratch = g->split,
         .c = to,
-        .ldc = *ld = (ptrdiff_t)n + FFN_PAD,
+        .ldc = *ld = (ptrdiff_t)part.n + FFN_PAD,
     };
     cpu_int8_logits(&logits);
-    return n;
+    return part.n;
 }
 
 static void select_work(const struct cpu_job *job, size_t piece, float *scratch)

@@ -406,23 +406,29 @@ size_t cpu_int8_logits_floats(const struct cpu_int8_packed *packed, size_t rows)
     return rows * logits_pitch(packed) / sizeof(float);
 }
 
-void cpu_int8_logits(const struct cpu_int8_logits *args)
+struct cpu_int8_panels cpu_int8_panels_part(const struct cpu_int8_packed *packed, size_t first,
+                                            size_t vectors)
 {
-    const struct cpu_int8_packed *packed = args->packed;
-    const struct cpu_int8_panels *all = &packed->panels[0];
-    const size_t vl = packed->kernels->tile.vl, column = args->first * vl;
-    struct cpu_int8_panels part = *all;
-    part.vectors = args->vectors;
-    part.n = all->n - column < args->vectors * vl ? all->n - column : args->vectors * vl;
-    part.b += column * all->groups * CPU_INT8_GROUP;
+    struct cpu_int8_panels part = packed->panels[0];
+    const size_t vl = packed->kernels->tile.vl, column = first * vl;
+    const size_t left = part.n - column;
+    part.vectors = vectors;
+    part.n = left < vectors * vl ? left : vectors * vl;
+    part.b += column * part.groups * CPU_INT8_GROUP;
     part.start += column;
     part.scale += column;
     part.bias += column;
+    return part;
+}
+
+void cpu_int8_logits(const struct cpu_int8_logits *args)
+{
+    const struct cpu_int8_packed *packed = args->packed;
     const struct cpu_int8_quantize quantize = {
         .x = args->x,
         .x_step = args->ldx,
         .rows = args->rows,
-        .c = all->k,
+        .c = args->part->k,
         .q = (uint8_t *)args->scratch,
         .q_step = (ptrdiff_t)logits_pitch(packed),
         .range = packed->range[0],
@@ -432,7 +438,7 @@ void cpu_int8_logits(const struct cpu_int8_logits *args)
         .rows = args->rows,
         .a = quantize.q,
         .lda = quantize.q_step,
-        .b = &part,
+        .b = args->part,
         .c = args->c,
         .ldc = args->ldc,
     };

@@ -37,14 +37,19 @@ const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *ker
                                                    const int32_t *columns, size_t rest,
                                                    void *memory);
 
-/* Logits of the columns from vector `first` on, `vectors` of them, as in cpu_panels_part. */
+/* Of panels[0] the columns from vector `first` on, `vectors` of them, as in cpu_panels_part. */
+struct cpu_int8_panels cpu_int8_panels_part(const struct cpu_int8_packed *packed, size_t first,
+                                            size_t vectors);
+
+/* Logits of the columns of `part`, one of panels[0]. */
 struct cpu_int8_logits {
     const struct cpu_int8_packed *packed;
+    const struct cpu_int8_panels *part;
     const float *x; /* [rows, k], rows ldx apart */
     ptrdiff_t ldx;
-    size_t rows, first, vectors;
+    size_t rows;
     float *scratch; /* cpu_int8_logits_floats(packed, rows) of them */
-    float *c;       /* [rows, columns of the vectors] */
+    float *c;       /* [rows, part->n] */
     ptrdiff_t ldc;
 };
 size_t cpu_int8_logits_floats(const struct cpu_int8_packed *packed, size_t rows);

@@ -445,6 +445,7 @@ static void pack_select(struct pack_context *c)
     const struct nn_attr *attr = &c->node->attr;
     const size_t classes = (size_t)w->dims[0], rest = classes - attr->column_count;
     const bool in_8_bits = c->node->quant.x != NULL;
+    const size_t counts[2] = {in_8_bits ? 0 : rest, attr->column_count};
     pack_panel_list(c, 2);
     char *chosen = pack_take(&c->memory, classes, 1);
     int32_t *columns = pack_take(&c->memory, classes, sizeof(int32_t));
@@ -464,9 +465,7 @@ static void pack_select(struct pack_context *c)
             .weight = w->data,
             .bias = c->node->weight[1].data,
             .k = (size_t)w->dims[1],
-            .n = part == 1   ? attr->column_count
-                 : in_8_bits ? 0
-                             : rest,
+            .n = counts[part],
             .k_step = 1,
             .n_step = (ptrdiff_t)w->dims[1],
             .columns = columns ? columns + (part == 0 ? 0 : rest) : NULL,
