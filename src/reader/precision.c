@@ -41,10 +41,12 @@ int precision_tier(const struct settings_values *values, enum nn_cpu_tier *out, 
 bool precision_is_int8(const struct settings_values *values)
 {
     const char *missing;
-    const bool may_vnni = values->cpu == NN_CPU_AUTO || values->cpu == NN_CPU_AVX512;
+    const enum nn_cpu_tier limit = values->cpu;
     if (values->precision != SETTING_PRECISION_AUTO || values->backend == NN_BACKEND_REF)
         return values->precision == SETTING_INT8;
-    return may_vnni && cpu_has_vnni() && cpu_bf16_tier(values->cpu, &missing) != NN_CPU_AMX_BF16;
+    if ((limit == NN_CPU_AUTO || limit == NN_CPU_AVX512) && cpu_has_tier(NN_CPU_AVX512, &missing))
+        return cpu_has_vnni() && cpu_bf16_tier(limit, &missing) != NN_CPU_AMX_BF16;
+    return (limit == NN_CPU_AUTO || limit == NN_CPU_AVX2) && cpu_has_tier(NN_CPU_AVX2, &missing);
 }
 
 /* Of the steps that are left in float32, in a network in 8 bits. */

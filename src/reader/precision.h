@@ -8,8 +8,8 @@
  * left is as in bf16 in the recognizer, where that is to be had, and as in fp32 in the detector,
  *          whose largest other layers are no faster in bf16
  *   auto   of what the processor has and the setting `cpu` allows the fastest that reads as many
- *          serial numbers as fp32 (docs/SPEED.md): bf16 with AMX, else int8 with AVX-512 VNNI for
- *          networks with ranges, else bf16, else fp32
+ *          serial numbers as fp32 (docs/SPEED.md): bf16 with AMX; else int8, for networks with
+ *          ranges, with AVX-512 VNNI, or with AVX2 where there is no AVX-512; else bf16, else fp32
  */
 #ifndef SE_READER_PRECISION_H
 #define SE_READER_PRECISION_H

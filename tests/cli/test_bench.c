@@ -42,14 +42,17 @@ static void test_network(void **state)
     program_run_free(&run);
 }
 
-/* What `auto` takes where `cpu` is this: bfloat16 with AMX, else 8 bits with VNNI, else bfloat16.
- */
+/* What `auto` takes where `cpu` is this: bfloat16 with AMX, else 8 bits with VNNI or, where AVX-512
+ * is not to be had, with AVX2, else bfloat16. */
 static const char *automatic(enum nn_cpu_tier cpu)
 {
     const char *missing;
     const enum nn_cpu_tier bf16 = cpu_bf16_tier(cpu, &missing);
     if (bf16 != NN_CPU_AMX_BF16 && (cpu == NN_CPU_AUTO || cpu == NN_CPU_AVX512) && cpu_has_vnni())
         return "int8 avx512vnni";
+    if (cpu == NN_CPU_AVX2 || (cpu == NN_CPU_AUTO && cpu_has_tier(NN_CPU_AVX2, &missing) &&
+                               !cpu_has_tier(NN_CPU_AVX512, &missing)))
+        return "int8 avx2";
     return bf16 != NN_CPU_AUTO ? "bf16" : "fp32";
 }
 

@@ -38,8 +38,8 @@ static float *zeros(size_t floats)
 static void bench_shape(const struct cpu_kernels *kernels, const struct cpu_int8_kernels *int8,
                         const char *pattern, size_t m, size_t k, size_t n)
 {
-    const size_t groups = (k + CPU_INT8_GROUP - 1) / CPU_INT8_GROUP,
-                 depth = groups * CPU_INT8_GROUP;
+    const size_t depth = (k + CPU_INT8_STEP - 1) / CPU_INT8_STEP * CPU_INT8_STEP,
+                 groups = depth / CPU_INT8_GROUP;
     const size_t vl = int8->tile.vl, columns = (n + vl - 1) / vl * vl;
     const struct cpu_int8_range range = {zeros(k), zeros(k)};
     const struct cpu_int8_panels panels = {.k = k,
@@ -80,6 +80,13 @@ static void bench_shape(const struct cpu_kernels *kernels, const struct cpu_int8
     bench.flop = 2.0 * (double)(m * k * n);
     bench.bytes = (double)(m * k + k * n + 4 * m * n);
     snprintf(shape, sizeof(shape), "%zu x %zu x %zu", m, k, n);
+    if (strstr(bench.name, pattern))
+        check_bench_run(&bench);
+    run.gemm.act.func = NN_FUNC_GELU;
+    run.gemm.q = (uint8_t *)zeros(m * columns / sizeof(float));
+    run.gemm.ldq = (ptrdiff_t)columns;
+    run.gemm.range = (struct cpu_int8_range){zeros(columns), zeros(columns)};
+    snprintf(shape, sizeof(shape), "%zu x %zu x %zu gelu u8", m, k, n);
     if (strstr(bench.name, pattern))
         check_bench_run(&bench);
     check_free_areas(bench.name);

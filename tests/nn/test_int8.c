@@ -44,6 +44,11 @@ static void skip_where_missing(const struct tier *tier)
     assert_ptr_equal(cpu_int8_kernels_for(tier->kernels), tier->int8);
 }
 
+static size_t round_up(size_t count, size_t step)
+{
+    return (count + step - 1) / step * step;
+}
+
 /* Bytes that end where readable memory ends. */
 static uint8_t *byte_area(size_t count)
 {
@@ -81,10 +86,10 @@ static void check_level(const char *name, size_t index, uint8_t got, double leve
 static void check_quantize(const struct tier *tier, size_t rows, size_t c, size_t pad)
 {
     const struct cpu_int8_range range = make_range(tier, c);
-    const size_t step = c + pad, q_step = (c + 3) / 4 * 4 + pad;
+    const size_t whole = round_up(c, CPU_INT8_STEP), step = c + pad, q_step = whole + pad;
     const char *name = tier->int8->names[CPU_INT8_KERNEL_quantize];
     const float *x = check_random((rows - 1) * step + c, true);
-    const size_t bytes = (rows - 1) * q_step + (c + 3) / 4 * 4;
+    const size_t bytes = (rows - 1) * q_step + whole;
     uint8_t *q = byte_area(bytes);
     memset(q, 77, bytes);
     const struct cpu_int8_quantize args = {.x = x,
@@ -99,9 +104,9 @@ static void check_quantize(const struct tier *tier, size_t rows, size_t c, size_
         const uint8_t *row = q + r * q_step;
         for (size_t i = 0; i < c; i++)
             check_level(name, i, row[i], exact_level(&range, i, (double)x[r * step + i]), 1e-4);
-        for (size_t i = c; i < (c + 3) / 4 * 4; i++)
+        for (size_t i = c; i < whole; i++)
             assert_int_equal(row[i], 0);
-        for (size_t i = (c + 3) / 4 * 4; i < q_step && r + 1 < rows; i++)
+        for (size_t i = whole; i < q_step && r + 1 < rows; i++)
             assert_int_equal(row[i], 77);
     }
     check_free_areas(name);
@@ -156,26 +161,24 @@ static const struct product_case product_cases[] = {
     {15, 4001, 33, 0, NN_FUNC_NONE, NN_RESIDUAL_NONE, false},
 };
 
-static size_t round_up(size_t count, size_t step)
-{
-    return (count + step - 1) / step * step;
-}
-
 struct product {
     const struct product_case *t;
     const struct cpu_packed *packed; /* owned */
     float *weight;                   /* [n, k], whole numbers, the largest of each row 127 or 0 */
-
     uint8_t *a;
     struct cpu_int8_gemm g;
     uint8_t *bytes; /* where g.q points */
 };
 
-/* With `worst`, all inputs and weights are as large as can be: sums that overflow 16 bits. */
-static void product_make(const struct tier *tier, const struct product_case *t, bool worst,
-                         struct product *p)
+/* Inputs as they come, or all as large as can be, and weights, too: sums that overflow 16 bits, or
+ * would if weights were not packed as they are. */
+enum product_size { PRODUCT_ANY, PRODUCT_LARGE_INPUTS, PRODUCT_LARGE };
+
+static void product_make(const struct tier *tier, const struct product_case *t,
+                         enum product_size size_of, struct product *p)
 {
-    const size_t lda = round_up(t->k, 4) + t->pad, ldc = t->n + t->pad;
+    const bool worst = size_of == PRODUCT_LARGE;
+    const size_t lda = round_up(t->k, CPU_INT8_STEP) + t->pad, ldc = t->n + t->pad;
     p->t = t;
     p->weight = check_random(t->n * t->k, false);
     float *bias = check_random(t->n, true);
@@ -203,11 +206,11 @@ static void product_make(const struct tier *tier, const struct product_case *t, 
     size_t size;
     assert_int_equal(cpu_pack(tier->kernels, &node, &packed, &size, NULL), SE_OK);
     p->packed = packed;
-    const size_t count = (t->m - 1) * lda + round_up(t->k, 4);
+    const size_t count = (t->m - 1) * lda + round_up(t->k, CPU_INT8_STEP);
     p->a = byte_area(count);
     float *levels = check_random(count, false);
     for (size_t i = 0; i < count; i++)
-        p->a[i] = (uint8_t)(worst ? 255 : (int)((levels[i] + 1) * 127.9f));
+        p->a[i] = (uint8_t)(size_of == PRODUCT_ANY ? (int)((levels[i] + 1) * 127.9f) : 255);
     p->g = (struct cpu_int8_gemm){
         .rows = t->m,
         .a = p->a,
@@ -270,11 +273,12 @@ static double product_want(const struct product *p, size_t i, size_t j, double *
     return y;
 }
 
-static void product_check(const struct tier *tier, const struct product_case *t, bool worst)
+static void product_check(const struct tier *tier, const struct product_case *t,
+                          enum product_size size_of)
 {
     const char *name = tier->int8->names[CPU_INT8_KERNEL_gemm];
     struct product p = {0};
-    product_make(tier, t, worst, &p);
+    product_make(tier, t, size_of, &p);
     tier->int8->gemm(&p.g);
     const size_t ld = (size_t)(t->bytes ? p.g.ldq : p.g.ldc);
     for (size_t i = 0; i < t->m; i++) {
@@ -302,8 +306,8 @@ static void test_product(void **state)
     skip_where_missing(tier);
     for (size_t i = 0; i < sizeof(product_cases) / sizeof(product_cases[0]); i++) {
         check_seed(i);
-        product_check(tier, &product_cases[i], false);
-        product_check(tier, &product_cases[i], true);
+        for (int size_of = PRODUCT_ANY; size_of <= PRODUCT_LARGE; size_of++)
+            product_check(tier, &product_cases[i], (enum product_size)size_of);
     }
     /* Every count of rows and columns round the tiles. */
     for (size_t m = 1; m <= 17; m++) {
@@ -311,8 +315,8 @@ static void test_product(void **state)
             const struct product_case floats = {.m = m, .k = 6, .n = n, .pad = 2};
             const struct product_case bytes = {
                 .m = m, .k = 6, .n = n, .pad = 2, .func = NN_FUNC_GELU, .bytes = true};
-            product_check(tier, &floats, false);
-            product_check(tier, &bytes, false);
+            product_check(tier, &floats, PRODUCT_ANY);
+            product_check(tier, &bytes, PRODUCT_ANY);
         }
     }
 }
@@ -434,20 +438,41 @@ static double rounded(double x, double step, const int16_t *range)
     return (level - zero) * step;
 }
 
+/* Of a row of k weights, each with its input's step: the largest is 127, but where eight are added
+ * four by four in 16 bits, those of one sign in such a four come to 126 at most. */
+static double scale_of(const struct tier *tier, const float *row, int64_t k, const double *steps)
+{
+    double scale = 0;
+    for (int64_t i = 0; i < k; i++)
+        scale = fmax(scale, fabs((double)row[i] * steps[i]) / 127);
+    for (int64_t first = 0; tier->int8->short_sums && first < k; first++) {
+        static const int others[3] = {1, 4, 5};
+        if (first % 8 != 0 && first % 8 != 2)
+            continue;
+        double above = fmax(0, (double)row[first] * steps[first]);
+        double below = fmax(0, -(double)row[first] * steps[first]);
+        for (int i = 0; i < 3 && first + others[i] < k; i++) {
+            const double w = (double)row[first + others[i]] * steps[first + others[i]];
+            above += fmax(0, w);
+            below += fmax(0, -w);
+        }
+        scale = fmax(scale, fmax(above, below) / 126);
+    }
+    return scale;
+}
+
 /* Σ x·w with the weights in 8 bits, and the bias; of mean inputs the sum is what it would be
  * without rounding weights. */
-static double layer(const struct nn_node *node, int slot, int64_t j, const double *x,
-                    const double *steps)
+static double layer(const struct tier *tier, const struct nn_node *node, int slot, int64_t j,
+                    const double *x, const double *steps)
 {
     const int16_t *ranges = slot ? node->quant.hidden : node->quant.x;
     const struct nn_weight *w = &node->weight[slot];
     const float *row = w->data + j * w->dims[1];
-    double sum = (double)node->weight[slot + 1].data[j], largest = 0;
-    for (int64_t i = 0; i < w->dims[1]; i++)
-        largest = fmax(largest, fabs((double)row[i] * steps[i]));
+    const double scale = scale_of(tier, row, w->dims[1], steps);
+    double sum = (double)node->weight[slot + 1].data[j];
     for (int64_t i = 0; i < w->dims[1]; i++) {
-        const double weight =
-            rint((double)row[i] * steps[i] / largest * 127) * largest / 127 / steps[i];
+        const double weight = rint((double)row[i] * steps[i] / scale) * scale / steps[i];
         const double mean = (double)ranges[NN_RANGE_NUMBERS * i + 2] / NN_RANGE_UNIT;
         sum += x[i] * weight + mean * ((double)row[i] - weight);
     }
@@ -455,7 +480,8 @@ static double layer(const struct nn_node *node, int slot, int64_t j, const doubl
 }
 
 /* Row `row` of an image as the step should make it. */
-static void step_want(const struct step_data *d, int64_t image, int64_t row, double *want)
+static void step_want(const struct tier *tier, const struct step_data *d, int64_t image,
+                      int64_t row, double *want)
 {
     const struct step_case *t = d->t;
     const struct nn_tensor *residual = &d->step.in[NN_IN_RESIDUAL];
@@ -471,13 +497,13 @@ static void step_want(const struct step_data *d, int64_t image, int64_t row, dou
     const double *last = q;
     const double *last_steps = ffn ? d->hidden_steps : d->x_steps;
     for (int64_t j = 0; j < t->hidden; j++) {
-        const double y = layer(&d->node, 0, j, q, d->x_steps);
+        const double y = layer(tier, &d->node, 0, j, q, d->x_steps);
         hidden[j] = rounded(0.5 * y * erfc(-y * sqrt(0.5)), d->hidden_steps[j],
                             step_hidden + NN_RANGE_NUMBERS * j);
         last = hidden;
     }
     for (int64_t j = 0; j < t->co; j++) {
-        want[j] = layer(&d->node, ffn ? 2 : 0, j, last, last_steps);
+        want[j] = layer(tier, &d->node, ffn ? 2 : 0, j, last, last_steps);
         if (t->self)
             want[j] += x[j];
         else if (t->residual != NN_RESIDUAL_NONE)
@@ -519,7 +545,7 @@ static void test_steps(void **state)
         step_find_steps(&d);
         step_run(tier, &d, 1 + (int)(i % 2));
         for (int64_t row = 0; row < t->images * t->rows; row++) {
-            step_want(&d, row / t->rows, row % t->rows, want);
+            step_want(tier, &d, row / t->rows, row % t->rows, want);
             /* A number at the border between two levels may go either way: one level of one. */
             for (int64_t j = 0; j < t->co; j++)
                 check_near(tier->int8->tier, (size_t)(row * t->co + j),
@@ -535,7 +561,8 @@ enum { SELECT_CHOSEN = 5, SELECT_MOST = 2000 };
 
 /* Log-probabilities of a row as the step should make them: chosen columns in float32, the others in
  * 8 bits. */
-static void select_want(const struct step_data *d, int64_t row, const bool *chosen, double *logp)
+static void select_want(const struct tier *tier, const struct step_data *d, int64_t row,
+                        const bool *chosen, double *logp)
 {
     const struct nn_weight *w = &d->node.weight[0];
     const int64_t classes = w->dims[0], k = w->dims[1];
@@ -544,8 +571,8 @@ static void select_want(const struct step_data *d, int64_t row, const bool *chos
     for (int64_t i = 0; i < k; i++)
         q[i] = rounded((double)x[i], d->x_steps[i], step_x + NN_RANGE_NUMBERS * i);
     for (int64_t j = 0; j < classes; j++) {
-        logp[j] =
-            chosen[j] ? (double)d->node.weight[1].data[j] : layer(&d->node, 0, j, q, d->x_steps);
+        logp[j] = chosen[j] ? (double)d->node.weight[1].data[j]
+                            : layer(tier, &d->node, 0, j, q, d->x_steps);
         for (int64_t i = 0; chosen[j] && i < k; i++)
             logp[j] += (double)x[i] * (double)w->data[j * k + i];
         sum += exp(logp[j]);
@@ -583,7 +610,7 @@ static void check_select(const struct tier *tier, int64_t rows, int64_t classes,
     for (int64_t row = 0; row < rows; row++) {
         const float *y = d.step.out.data + row * out;
         double others = 0, best = -INFINITY;
-        select_want(&d, row, chosen, logp);
+        select_want(tier, &d, row, chosen, logp);
         for (int64_t j = 0; j < classes; j++) {
             others += chosen[j] ? 0 : exp(logp[j]);
             best = fmax(best, logp[j]);

@@ -34,7 +34,7 @@ static size_t round_up(size_t count, size_t step)
 
 static size_t groups_of(size_t k)
 {
-    return (k + CPU_INT8_GROUP - 1) / CPU_INT8_GROUP;
+    return round_up(k, CPU_INT8_STEP) / CPU_INT8_GROUP;
 }
 
 /* Zeroed memory of a node, handed out in 64-byte steps. */
@@ -129,7 +129,38 @@ struct int8_source {
     const int16_t *ranges;  /* as in struct nn_range */
     const int32_t *columns; /* [n]: rows of the weight; NULL: all */
     size_t k, n;
+    bool short_sums;
 };
+
+/* The largest sum of weights of one sign that are added in 16 bits, of a row of them. */
+static float largest_short_sum(const struct int8_source *s, const float *row)
+{
+    float largest = 0;
+    for (size_t i = 0; i < s->k; i += CPU_INT8_STEP) {
+        float sums[2][2] = {{0}}; /* [bytes 0, 1 or 2, 3 of a group][sign] */
+        for (size_t b = 0; b < CPU_INT8_STEP && i + b < s->k; b++) {
+            const float w = row[i + b] / s->range->factor[i + b];
+            sums[b / 2 % 2][w < 0] += magnitude(w);
+        }
+        for (int pair = 0; pair < 2; pair++)
+            largest = larger(largest, larger(sums[pair][0], sums[pair][1]));
+    }
+    return largest;
+}
+
+/* Of the weights of a row, so that none is above 127 and no short sum above its limit. */
+static float scale_of(const struct int8_source *s, const float *row)
+{
+    /* Rounding adds a half to each of four. */
+    static const float SHORT = CPU_INT8_SHORT - 2;
+    float largest = 0;
+    for (size_t i = 0; i < s->k; i++)
+        largest = larger(largest, magnitude(row[i] / s->range->factor[i]));
+    const float scale = largest / 127;
+    if (largest == 0)
+        return 1;
+    return s->short_sums ? larger(scale, largest_short_sum(s, row) / SHORT) : scale;
+}
 
 /*
  * Column j of a weight in 8 bits into its panel, where groups are `pitch` bytes apart.
@@ -143,10 +174,7 @@ static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_
     float mean = 0, mean_in_8_bits = 0;
     const size_t from = s->columns ? (size_t)s->columns[j] : j;
     const float *row = s->weight->data + from * s->k, *factor = s->range->factor;
-    float largest = 0;
-    for (size_t i = 0; i < s->k; i++)
-        largest = larger(largest, magnitude(row[i] / factor[i]));
-    *scale = largest > 0 ? largest / 127 : 1;
+    *scale = scale_of(s, row);
     *start = 0;
     for (size_t i = 0; i < s->k; i++) {
         const float w = whole(row[i] / factor[i] / *scale);
@@ -226,6 +254,7 @@ int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
             .ranges = ranges[i],
             .k = (size_t)node->weight[2 * i].dims[1],
             .n = (size_t)node->weight[2 * i].dims[0],
+            .short_sums = int8->short_sums,
         };
         p->range[i] = fill_range(&int8->tile, ranges[i], source.weight, &memory);
         p->panels[i] = fill_panels(&int8->tile, &source, &memory);
@@ -262,6 +291,7 @@ const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *ker
         .columns = columns,
         .k = (size_t)node->weight[0].dims[1],
         .n = rest,
+        .short_sums = p->kernels->short_sums,
     };
     p->range[0] = fill_range(&p->kernels->tile, node->quant.x, source.weight, &left);
     p->panels[0] = fill_panels(&p->kernels->tile, &source, &left);

@@ -3,12 +3,15 @@
  * tile), INT8_TILE in words, and TIER.
  *
  * A tile of int32 sums (rows × vectors) is held in registers over the whole depth. Each step takes
- * 4 bytes of every row of a and one vector of groups of 4 weights for each vector of columns:
+ * INT8_GROUPS groups of 4 bytes of every row of a and as many vectors of groups of 4 weights for
+ * each vector of columns:
  *
  *   sums[r][v] += a[r][4·g + 0 … 3] · b[g][column][0 … 3]
  *
- * which is one instruction with VNNI, two products of 16-bit pairs and two sums on SSE2 and AVX2
- * (16 bits on purpose: the 8-bit product of AVX2 saturates), and four products elsewhere. The sums
+ * which is one instruction with VNNI. AVX2 multiplies pairs of 8 bits into sums of 16, which would
+ * saturate but for how weights are packed (short_sums in kernels_int8.h), so that two groups may be
+ * added there: five instructions for both. SSE2 takes two products of 16-bit pairs and two sums,
+ * and others four products. The sums
  * then pass through a block on the stack, where the end of a product - scale, bias, activation,
  * residual or rounding to 8 bits - works row by row with its constants in registers.
  */
@@ -38,12 +41,14 @@ INLINE int32_t int8_four(const uint8_t *p)
 
 #if defined(__AVX512VNNI__) && VEC_WIDTH == 16
 
+#define INT8_GROUPS 1
 typedef vi int8_weights;
 typedef vi int8_inputs;
 
-INLINE int8_weights int8_weights_of(vi b)
+INLINE int8_weights int8_weights_at(const int8_t *b, size_t pitch)
 {
-    return b;
+    (void)pitch;
+    return int8_load(b);
 }
 
 INLINE int8_inputs int8_inputs_at(const uint8_t *p)
@@ -56,8 +61,34 @@ INLINE vi int8_dot(vi sum, int8_inputs a, int8_weights b)
     return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
 }
 
-#elif defined(__SSE2__) && VEC_WIDTH <= 8
+#elif defined(__AVX2__) && VEC_WIDTH == 8
 
+#define INT8_GROUPS 2
+#define INT8_SHORT_SUMS true
+typedef struct {
+    __m256i group[2];
+} int8_weights, int8_inputs;
+
+INLINE int8_weights int8_weights_at(const int8_t *b, size_t pitch)
+{
+    return (int8_weights){{(__m256i)int8_load(b), (__m256i)int8_load(b + pitch)}};
+}
+
+INLINE int8_inputs int8_inputs_at(const uint8_t *p)
+{
+    return (int8_inputs){{_mm256_set1_epi32(int8_four(p)), _mm256_set1_epi32(int8_four(p + 4))}};
+}
+
+INLINE vi int8_dot(vi sum, int8_inputs a, int8_weights b)
+{
+    const __m256i sums = _mm256_add_epi16(_mm256_maddubs_epi16(a.group[0], b.group[0]),
+                                          _mm256_maddubs_epi16(a.group[1], b.group[1]));
+    return sum + (vi)_mm256_madd_epi16(sums, _mm256_set1_epi16(1));
+}
+
+#elif defined(__SSE2__) && VEC_WIDTH == 4
+
+#define INT8_GROUPS 1
 /* Bytes 0 and 2, and bytes 1 and 3, of each lane as pairs of 16 bits. */
 typedef struct {
     vi even, odd;
@@ -65,9 +96,11 @@ typedef struct {
 
 typedef int16_t vs __attribute__((vector_size(VEC_WIDTH * 4)));
 
-INLINE int8_weights int8_weights_of(vi b)
+INLINE int8_weights int8_weights_at(const int8_t *b, size_t pitch)
 {
-    return (int8_weights){(vi)(((vs)b << 8) >> 8), (vi)((vs)b >> 8)};
+    const vs four = (vs)int8_load(b);
+    (void)pitch;
+    return (int8_weights){(vi)((four << 8) >> 8), (vi)(four >> 8)};
 }
 
 INLINE int8_inputs int8_inputs_at(const uint8_t *p)
@@ -79,17 +112,13 @@ INLINE int8_inputs int8_inputs_at(const uint8_t *p)
 
 INLINE vi int8_dot(vi sum, int8_inputs a, int8_weights b)
 {
-#if VEC_WIDTH == 8
-    sum += (vi)_mm256_madd_epi16((__m256i)a.even, (__m256i)b.even);
-    return sum + (vi)_mm256_madd_epi16((__m256i)a.odd, (__m256i)b.odd);
-#else
     sum += (vi)_mm_madd_epi16((__m128i)a.even, (__m128i)b.even);
     return sum + (vi)_mm_madd_epi16((__m128i)a.odd, (__m128i)b.odd);
-#endif
 }
 
 #else
 
+#define INT8_GROUPS 1
 typedef struct {
     vi part[4];
 } int8_weights;
@@ -98,8 +127,10 @@ typedef struct {
     int32_t part[4];
 } int8_inputs;
 
-INLINE int8_weights int8_weights_of(vi b)
+INLINE int8_weights int8_weights_at(const int8_t *p, size_t pitch)
 {
+    const vi b = int8_load(p);
+    (void)pitch;
     return (int8_weights){{b << 24 >> 24, b << 16 >> 24, b << 8 >> 24, b >> 24}};
 }
 
@@ -118,45 +149,80 @@ INLINE vi int8_dot(vi sum, int8_inputs a, int8_weights b)
 
 #endif
 
+#ifndef INT8_SHORT_SUMS
+#define INT8_SHORT_SUMS false
+#endif
+
 /* ---- to 8 bits ------------------------------------------------------------------------------ */
 
-/* In the lowest byte of each lane. */
+#if VEC_WIDTH == 8 && defined(__AVX2__)
+#define INT8_PACKS 1 /* saturated when they are stored */
+#endif
+
+/* In the lowest byte of each lane. INT8_PACKS: as whole numbers not below 0. */
 INLINE vi int8_round(vf x, vf factor, vf offset)
 {
+    const vf magic = vf_set1(CPU_INT8_MAGIC);
     x = vf_fma(x, factor, offset);
-    return (vi)vf_max(vf_set1(CPU_INT8_MAGIC), vf_min(vf_set1(CPU_INT8_MAGIC + 255), x));
+#ifdef INT8_PACKS
+    return (vi)vf_max(magic, x) - (vi)magic;
+#else
+    return (vi)vf_max(magic, vf_min(vf_set1(CPU_INT8_MAGIC + 255), x));
+#endif
 }
 
-/* Writes the lowest bytes of the first `count` lanes, or of all where there are fewer. */
-INLINE void int8_store(uint8_t *q, vi v, size_t count)
+/* Writes the lowest bytes of all lanes. */
+INLINE void int8_store(uint8_t *q, vi v)
 {
 #if VEC_WIDTH == 16 && defined(__AVX512BW__) && defined(__AVX512VL__)
-    const __m128i bytes = _mm512_cvtepi32_epi8((__m512i)v);
-    if (count >= VL)
-        _mm_storeu_si128((__m128i *)(void *)q, bytes);
-    else
-        _mm_mask_storeu_epi8(q, (__mmask16)((1u << count) - 1), bytes);
-#else
-    uint8_t lanes[VL];
-    v &= 0xff;
-#if VEC_WIDTH == 8 && defined(__AVX2__)
+    _mm_storeu_si128((__m128i *)(void *)q, _mm512_cvtepi32_epi8((__m512i)v));
+#elif defined(INT8_PACKS)
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)v),
                                           _mm256_extracti128_si256((__m256i)v, 1));
-    const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
-    memcpy(lanes, &bytes, sizeof(lanes));
+    _mm_storeu_si64(q, _mm_packus_epi16(words, words));
 #elif VEC_WIDTH == 4 && defined(__SSE2__)
+    v &= 0xff;
     const __m128i words = _mm_packs_epi32((__m128i)v, (__m128i)v);
-    const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
-    memcpy(lanes, &bytes, sizeof(lanes));
+    _mm_storeu_si32(q, _mm_packus_epi16(words, words));
 #else
     for (size_t i = 0; i < VL; i++)
-        lanes[i] = (uint8_t)v[i];
+        q[i] = (uint8_t)v[i];
 #endif
-    if (count >= VL)
-        memcpy(q, lanes, VL);
+}
+
+/* Of the first `count` lanes, or of all where there are fewer. */
+INLINE void int8_store_some(uint8_t *q, vi v, size_t count)
+{
+    uint8_t lanes[VL];
+    if (count >= VL) {
+        int8_store(q, v);
+        return;
+    }
+    int8_store(lanes, v);
+    for (size_t i = 0; i < count; i++)
+        q[i] = lanes[i];
+}
+
+/* Writes the lowest bytes of all lanes of up to GEMM_VECTORS vectors, side by side. */
+INLINE void int8_store_all(uint8_t *q, const vi *v, const int vectors)
+{
+#ifdef INT8_PACKS
+    const __m256i a = (__m256i)v[0], b = (__m256i)v[vectors > 1 ? 1 : 0];
+    const __m256i c = (__m256i)v[vectors > 2 ? 2 : 0];
+    /* Both halves have four bytes of a, four of b, four of c. */
+    const __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, c));
+    const __m256i all =
+        _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    if (vectors > 1)
+        _mm_storeu_si128((__m128i *)(void *)q, _mm256_castsi256_si128(all));
     else
-        for (size_t i = 0; i < count; i++)
-            q[i] = lanes[i];
+        _mm_storeu_si64(q, _mm256_castsi256_si128(all));
+    if (vectors > 2)
+        _mm_storeu_si64(q + 16, _mm256_extracti128_si256(all, 1));
+#else
+    UNROLL
+    for (int i = 0; i < vectors; i++)
+        int8_store(q + i * VL, v[i]);
 #endif
 }
 
@@ -167,14 +233,21 @@ static void quantize(const struct cpu_int8_quantize *a)
         const float *x = a->x + (ptrdiff_t)r * a->x_step;
         uint8_t *q = a->q + (ptrdiff_t)r * a->q_step;
         size_t i = 0;
-        for (; i + VL <= a->c; i += VL)
-            int8_store(q + i, int8_round(vf_load(x + i), vf_load(factor + i), vf_load(offset + i)),
-                       VL);
-        if (i < a->c) {
-            const vf last = vf_load_part(x + i, a->c - i);
-            int8_store(q + i, int8_round(last, vf_load(factor + i), vf_load(offset + i)), a->c - i);
+        for (; i + GEMM_VECTORS * VL <= a->c; i += GEMM_VECTORS * VL) {
+            vi levels[GEMM_VECTORS];
+            UNROLL
+            for (size_t v = 0; v < GEMM_VECTORS; v++) {
+                const size_t at = i + v * VL;
+                levels[v] = int8_round(vf_load(x + at), vf_load(factor + at), vf_load(offset + at));
+            }
+            int8_store_all(q + i, levels, GEMM_VECTORS);
         }
-        for (i = a->c; i % CPU_INT8_GROUP != 0; i++)
+        for (; i < a->c; i += VL) {
+            const vf some = vf_load_some(x + i, a->c - i);
+            int8_store_some(q + i, int8_round(some, vf_load(factor + i), vf_load(offset + i)),
+                            a->c - i);
+        }
+        for (i = a->c; i % CPU_INT8_STEP != 0; i++)
             q[i] = 0;
     }
 }
@@ -186,18 +259,21 @@ static void quantize(const struct cpu_int8_quantize *a)
  *
  * x·Φ(x) = max(x, 0) - t·(1 - Φ(t)), t = |x|; the second term by a polynomial of degree 7 on
  * [0, 3.8], own fit (least squares on Chebyshev polynomials, reweighted till the error was level),
- * past that its value there.
+ * past that its value there. By pairs of terms (Estrin's scheme): a third of the latency of one
+ * after another.
  */
 INLINE vf int8_gelu(vf x)
 {
     static const float c[8] = {-7.76637172e-05f, 0.498585267f,   -0.380542828f, -0.0604486150f,
                                0.153934170f,     -0.0631797037f, 0.0110347996f, -0.000729298311f};
-    const vf t = vf_min(vf_set1(3.8f), vf_max(x, -x));
-    vf p = vf_set1(c[7]);
+    const vf t = vf_min(vf_set1(3.8f), (vf)((vi)x & INT32_MAX));
+    const vf t2 = t * t;
+    vf pairs[4];
     UNROLL
-    for (int i = 6; i >= 0; i--)
-        p = vf_fma(p, t, vf_set1(c[i]));
-    return vf_max(vf_set1(0.0f), x) - p;
+    for (int i = 0; i < 4; i++)
+        pairs[i] = vf_fma(vf_set1(c[2 * i + 1]), t, vf_set1(c[2 * i]));
+    const vf low = vf_fma(pairs[1], t2, pairs[0]), high = vf_fma(pairs[3], t2, pairs[2]);
+    return vf_max(vf_set1(0.0f), x) - vf_fma(high, t2 * t2, low);
 }
 
 /* One panel's part of a struct cpu_int8_gemm. */
@@ -228,11 +304,21 @@ INLINE vf int8_act(vf y, const enum nn_func func, const struct nn_activation *ac
     }
 }
 
+INLINE void int8_add_residual(const struct cpu_int8_gemm *g, ptrdiff_t at, const int vectors,
+                              const size_t count, vf *y)
+{
+    UNROLL
+    for (int v = 0; v < vectors; v++)
+        y[v] += vf_load_some(g->residual + at + v * VL, count - (size_t)v * VL);
+}
+
+/* `count` of the columns of `vectors` vectors exist. */
 INLINE void int8_end_rows(const struct int8_panel *p, size_t row, const int rows, const int vectors,
-                          const int32_t *sums, const enum nn_func func, const enum int8_end end)
+                          const size_t count, const int32_t *sums, const enum nn_func func,
+                          const enum int8_end end)
 {
     const struct cpu_int8_gemm *g = p->g;
-    vf scale[3], bias[3], factor[3], offset[3];
+    vf scale[GEMM_VECTORS], bias[GEMM_VECTORS], factor[GEMM_VECTORS], offset[GEMM_VECTORS];
     UNROLL
     for (int v = 0; v < vectors; v++) {
         scale[v] = vf_load(g->b->scale + p->column + (size_t)v * VL);
@@ -243,44 +329,61 @@ INLINE void int8_end_rows(const struct int8_panel *p, size_t row, const int rows
         }
     }
     for (int r = 0; r < rows; r++, sums += vectors * VL) {
-        const ptrdiff_t i = (ptrdiff_t)row + r;
+        const ptrdiff_t i = (ptrdiff_t)row + r, j = (ptrdiff_t)p->column;
+        vf y[GEMM_VECTORS];
+        vi levels[GEMM_VECTORS];
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            y[v] = vf_fma(__builtin_convertvector(int8_load(sums + v * VL), vf), scale[v], bias[v]);
+        if (end == INT8_TO_RESIDUAL && g->residual_mode == NN_RESIDUAL_BEFORE)
+            int8_add_residual(g, i * g->ldr + j, vectors, count, y);
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            y[v] = int8_act(y[v], func, &g->act, end != INT8_TO_BYTES);
+        if (end == INT8_TO_RESIDUAL && g->residual_mode == NN_RESIDUAL_AFTER)
+            int8_add_residual(g, i * g->ldr + j, vectors, count, y);
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            const size_t j = p->column + (size_t)v * VL;
-            const size_t count = p->columns - (size_t)v * VL;
-            const vf sum = __builtin_convertvector(int8_load(sums + v * VL), vf);
-            vf y = vf_fma(sum, scale[v], bias[v]);
-            if (end == INT8_TO_RESIDUAL && g->residual_mode == NN_RESIDUAL_BEFORE)
-                y += vf_load_some(g->residual + i * g->ldr + j, count);
-            y = int8_act(y, func, &g->act, end != INT8_TO_BYTES);
-            if (end == INT8_TO_RESIDUAL && g->residual_mode == NN_RESIDUAL_AFTER)
-                y += vf_load_some(g->residual + i * g->ldr + j, count);
             if (end == INT8_TO_BYTES)
-                int8_store(g->q + i * g->ldq + j, int8_round(y, factor[v], offset[v]), count);
+                levels[v] = int8_round(y[v], factor[v], offset[v]);
             else
-                vf_store_some(g->c + i * g->ldc + j, y, count);
+                vf_store_some(g->c + i * g->ldc + j + v * VL, y[v], count - (size_t)v * VL);
         }
+        if (end == INT8_TO_BYTES && count == (size_t)vectors * VL)
+            int8_store_all(g->q + i * g->ldq + j, levels, vectors);
+        else if (end == INT8_TO_BYTES)
+            for (int v = 0; v < vectors; v++)
+                int8_store_some(g->q + i * g->ldq + j + v * VL, levels[v], count - (size_t)v * VL);
     }
 }
 
 /* One loop for each of the usual ends, so that none asks inside the loop. */
-INLINE void int8_end_tile(const struct int8_panel *p, size_t row, const int rows, const int vectors,
-                          const int32_t *sums)
+INLINE void int8_end_columns(const struct int8_panel *p, size_t row, const int rows,
+                             const int vectors, const size_t count, const int32_t *sums)
 {
     const enum nn_func func = p->g->act.func;
     const bool residual = p->g->residual_mode != NN_RESIDUAL_NONE;
     if (p->g->q && func == NN_FUNC_GELU)
-        int8_end_rows(p, row, rows, vectors, sums, NN_FUNC_GELU, INT8_TO_BYTES);
+        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_GELU, INT8_TO_BYTES);
     else if (p->g->q)
-        int8_end_rows(p, row, rows, vectors, sums, NN_FUNC_COUNT, INT8_TO_BYTES);
+        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_COUNT, INT8_TO_BYTES);
     else if (residual && func == NN_FUNC_NONE)
-        int8_end_rows(p, row, rows, vectors, sums, NN_FUNC_NONE, INT8_TO_RESIDUAL);
+        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_NONE, INT8_TO_RESIDUAL);
     else if (residual)
-        int8_end_rows(p, row, rows, vectors, sums, NN_FUNC_COUNT, INT8_TO_RESIDUAL);
+        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_COUNT, INT8_TO_RESIDUAL);
     else if (func == NN_FUNC_NONE)
-        int8_end_rows(p, row, rows, vectors, sums, NN_FUNC_NONE, INT8_TO_FLOAT);
+        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_NONE, INT8_TO_FLOAT);
     else
-        int8_end_rows(p, row, rows, vectors, sums, NN_FUNC_COUNT, INT8_TO_FLOAT);
+        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_COUNT, INT8_TO_FLOAT);
+}
+
+INLINE void int8_end_tile(const struct int8_panel *p, size_t row, const int rows, const int vectors,
+                          const int32_t *sums)
+{
+    if (p->columns == (size_t)vectors * VL)
+        int8_end_columns(p, row, rows, vectors, (size_t)vectors * VL, sums);
+    else
+        int8_end_columns(p, row, rows, vectors, p->columns, sums);
 }
 
 /* ---- the product ---------------------------------------------------------------------------- */
@@ -291,7 +394,7 @@ INLINE void int8_panel_run(const struct int8_panel *p, const int rows, const int
 {
     const struct cpu_int8_gemm *g = p->g;
     const ptrdiff_t lda = g->lda;
-    const size_t groups = g->b->groups;
+    const size_t groups = g->b->groups, pitch = (size_t)vectors * VL * CPU_INT8_GROUP;
     int32_t sums[INT8_ROWS * GEMM_VECTORS * VL] __attribute__((aligned(64)));
     for (size_t row = p->row; row < p->row_end; row += (size_t)rows) {
         vi sum[INT8_ROWS][GEMM_VECTORS];
@@ -304,11 +407,12 @@ INLINE void int8_panel_run(const struct int8_panel *p, const int rows, const int
         }
         const uint8_t *a = g->a + (ptrdiff_t)row * lda;
         const int8_t *b = p->b;
-        for (size_t k = 0; k < groups; k++, a += 4, b += vectors * VL * 4) {
+        for (size_t k = 0; k < groups;
+             k += INT8_GROUPS, a += INT8_GROUPS * CPU_INT8_GROUP, b += INT8_GROUPS * pitch) {
             int8_weights weights[GEMM_VECTORS];
             UNROLL
             for (int v = 0; v < vectors; v++)
-                weights[v] = int8_weights_of(int8_load(b + v * VL * 4));
+                weights[v] = int8_weights_at(b + v * VL * CPU_INT8_GROUP, pitch);
             UNROLL
             for (int r = 0; r < rows; r++) {
                 const int8_inputs inputs = int8_inputs_at(a + r * lda);
@@ -397,18 +501,30 @@ static const char *const kernel_names[CPU_INT8_KERNEL_COUNT] = {
     "u8_gemm_" INT8_TILE "__" TEXT(TIER),
 };
 
+/* A tile over the same numbers again and again, which the compiler must not know. */
 static float peak(size_t rounds)
 {
+    enum { ROWS = CPU_PEAK_FMAS / GEMM_VECTORS };
+    static const int8_t some_weights[CPU_INT8_STEP * VL * GEMM_VECTORS] = {1, -1, 2, -2};
+    static const uint8_t some_inputs[CPU_INT8_STEP * ROWS] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const int8_t *b = some_weights;
+    const uint8_t *a = some_inputs;
     vi sum[CPU_PEAK_FMAS];
     for (int j = 0; j < CPU_PEAK_FMAS; j++)
         sum[j] = (vi){0} + j;
-    const uint8_t bytes[4] = {1, 2, 3, 4};
-    const int8_inputs inputs = int8_inputs_at(bytes);
-    const int8_weights weights = int8_weights_of((vi){0} + 0x01ff01ff);
-    for (size_t i = 0; i < rounds / 4; i++) {
+    for (size_t i = 0; i < rounds / (INT8_GROUPS * CPU_INT8_GROUP); i++) {
+        KEEP_IN_REGISTER(a);
+        KEEP_IN_REGISTER(b);
         UNROLL
-        for (int j = 0; j < CPU_PEAK_FMAS; j++)
-            sum[j] = int8_dot(sum[j], inputs, weights);
+        for (int r = 0; r < ROWS; r++) {
+            const int8_inputs inputs = int8_inputs_at(a + CPU_INT8_STEP * r);
+            UNROLL
+            for (int v = 0; v < GEMM_VECTORS; v++) {
+                vi *own = &sum[r * GEMM_VECTORS + v];
+                *own = int8_dot(*own, inputs,
+                                int8_weights_at(b + CPU_INT8_STEP * VL * v, CPU_INT8_GROUP * VL));
+            }
+        }
     }
     for (int j = 1; j < CPU_PEAK_FMAS; j++)
         sum[0] += sum[j];
@@ -419,6 +535,7 @@ const struct cpu_int8_kernels JOIN(cpu_int8_kernels_, TIER) = {
     .tier = TEXT(TIER),
     .precision = "int8 " TEXT(TIER),
     .tile = INT8_SIZES,
+    .short_sums = INT8_SHORT_SUMS,
 #define X(name, type) .name = name,
     CPU_INT8_KERNELS(X)
 #undef X

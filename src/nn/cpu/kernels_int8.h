@@ -8,17 +8,28 @@
  *   Σ x·w ≈ scale[j]·(Σ q·w8 - Σ zero[k]·w8)        all inside the brackets exact in int32
  *
  * As in kernels.h, one text (kernel_int8.h) is compiled once per tier and CPU_INT8_KERNELS is the
- * registry. The sums are the same number in every tier; what surrounds them differs by rounding.
+ * registry. The sums are exact in every tier; what surrounds them differs by rounding.
+ *
+ * A tier with `short_sums` adds four products in 16 bits before they go on in 32: those of bytes 0,
+ * 1, 4 and 5 of every eight of the depth, and those of 2, 3, 6 and 7. So that none overflows, of
+ * such four weights those of one sign are CPU_INT8_SHORT in sum at most: 255·128 < 2^15. Where they
+ * would be more, the scale of the output channel is larger.
  */
 #ifndef SE_NN_CPU_KERNELS_INT8_H
 #define SE_NN_CPU_KERNELS_INT8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "nn/cpu/kernels.h"
 
-enum { CPU_INT8_GROUP = 4, CPU_INT8_MAX_K = 65536 }; /* k·255·127 fits int32 */
+enum {
+    CPU_INT8_GROUP = 4,
+    CPU_INT8_STEP = 2 * CPU_INT8_GROUP, /* the depth of panels is a multiple of it */
+    CPU_INT8_SHORT = 128,
+    CPU_INT8_MAX_K = 65536, /* k·255·127 fits int32 */
+};
 
 /*
  * A matrix [k, n] of s8 cut into panels of 1 to 3 vectors of columns, the depth in groups of 4:
@@ -29,7 +40,7 @@ enum { CPU_INT8_GROUP = 4, CPU_INT8_MAX_K = 65536 }; /* k·255·127 fits int32 *
  */
 struct cpu_int8_panels {
     size_t k, n;
-    size_t groups;  /* k / 4, rounded up */
+    size_t groups;  /* of 4: k / 4, rounded up to an even number */
     size_t vectors; /* n / vl, rounded up */
     const int8_t *b;
     const int32_t *start; /* [vectors·vl]: -Σ zero·w8, where a sum begins */
@@ -50,8 +61,8 @@ struct cpu_int8_range {
     const float *offset; /* [the same]: CPU_INT8_MAGIC + zero */
 };
 
-/* q[r][i] = x[r][i] in 8 bits, r < rows, i < c; then zeros up to a multiple of 4. A number that is
- * none becomes any of the 256. */
+/* q[r][i] = x[r][i] in 8 bits, r < rows, i < c; then zeros up to a multiple of CPU_INT8_STEP. A
+ * number that is none becomes any of the 256. */
 struct cpu_int8_quantize {
     const float *x;
     ptrdiff_t x_step;
@@ -90,6 +101,7 @@ struct cpu_int8_kernels {
     const char *tier;      /* "avx512vnni" */
     const char *precision; /* "int8 avx512vnni", for people */
     struct cpu_tile tile;  /* vl: columns of a vector */
+    bool short_sums;
 #define X(name, type) void (*name)(const type *);
     CPU_INT8_KERNELS(X)
 #undef X
