@@ -12,8 +12,8 @@
  * saturate but for how weights are packed (short_sums in kernels_int8.h), so that two groups may be
  * added there: five instructions for both. SSE2 takes two products of 16-bit pairs and two sums,
  * and others four products. The sums
- * then pass through a block on the stack, where the end of a product - scale, bias, activation,
- * residual or rounding to 8 bits - works row by row with its constants in registers.
+ * of a panel's rows then pass through a block on the stack, where the end of a product - scale,
+ * bias, activation, residual or rounding to 8 bits - works row by row.
  */
 #ifndef SE_NN_CPU_KERNEL_INT8_H
 #define SE_NN_CPU_KERNEL_INT8_H
@@ -276,13 +276,15 @@ INLINE vf int8_gelu(vf x)
     return vf_max(vf_set1(0.0f), x) - vf_fma(high, t2 * t2, low);
 }
 
-/* One panel's part of a struct cpu_int8_gemm. */
+/* Some rows of one panel of a struct cpu_int8_gemm, and their sums between product and end. */
+enum { INT8_PANEL_ROWS = 24 };
 struct int8_panel {
     const struct cpu_int8_gemm *g;
-    size_t row, row_end; /* a whole number of tiles */
+    size_t row, rows; /* up to INT8_PANEL_ROWS */
     size_t column;
     size_t columns; /* to be written: up to vectors·VL */
     const int8_t *b;
+    int32_t *sums; /* [rows, vectors·VL] */
 };
 
 enum int8_end { INT8_TO_FLOAT, INT8_TO_RESIDUAL, INT8_TO_BYTES };
@@ -313,9 +315,8 @@ INLINE void int8_add_residual(const struct cpu_int8_gemm *g, ptrdiff_t at, const
 }
 
 /* `count` of the columns of `vectors` vectors exist. */
-INLINE void int8_end_rows(const struct int8_panel *p, size_t row, const int rows, const int vectors,
-                          const size_t count, const int32_t *sums, const enum nn_func func,
-                          const enum int8_end end)
+INLINE void int8_end_rows(const struct int8_panel *p, const int vectors, const size_t count,
+                          const enum nn_func func, const enum int8_end end)
 {
     const struct cpu_int8_gemm *g = p->g;
     vf scale[GEMM_VECTORS], bias[GEMM_VECTORS], factor[GEMM_VECTORS], offset[GEMM_VECTORS];
@@ -328,8 +329,9 @@ INLINE void int8_end_rows(const struct int8_panel *p, size_t row, const int rows
             offset[v] = vf_load(g->range.offset + p->column + (size_t)v * VL);
         }
     }
-    for (int r = 0; r < rows; r++, sums += vectors * VL) {
-        const ptrdiff_t i = (ptrdiff_t)row + r, j = (ptrdiff_t)p->column;
+    const int32_t *sums = p->sums;
+    for (size_t r = 0; r < p->rows; r++, sums += vectors * VL) {
+        const ptrdiff_t i = (ptrdiff_t)(p->row + r), j = (ptrdiff_t)p->column;
         vf y[GEMM_VECTORS];
         vi levels[GEMM_VECTORS];
         UNROLL
@@ -358,45 +360,42 @@ INLINE void int8_end_rows(const struct int8_panel *p, size_t row, const int rows
 }
 
 /* One loop for each of the usual ends, so that none asks inside the loop. */
-INLINE void int8_end_columns(const struct int8_panel *p, size_t row, const int rows,
-                             const int vectors, const size_t count, const int32_t *sums)
+INLINE void int8_end_columns(const struct int8_panel *p, const int vectors, const size_t count)
 {
     const enum nn_func func = p->g->act.func;
     const bool residual = p->g->residual_mode != NN_RESIDUAL_NONE;
     if (p->g->q && func == NN_FUNC_GELU)
-        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_GELU, INT8_TO_BYTES);
+        int8_end_rows(p, vectors, count, NN_FUNC_GELU, INT8_TO_BYTES);
     else if (p->g->q)
-        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_COUNT, INT8_TO_BYTES);
+        int8_end_rows(p, vectors, count, NN_FUNC_COUNT, INT8_TO_BYTES);
     else if (residual && func == NN_FUNC_NONE)
-        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_NONE, INT8_TO_RESIDUAL);
+        int8_end_rows(p, vectors, count, NN_FUNC_NONE, INT8_TO_RESIDUAL);
     else if (residual)
-        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_COUNT, INT8_TO_RESIDUAL);
+        int8_end_rows(p, vectors, count, NN_FUNC_COUNT, INT8_TO_RESIDUAL);
     else if (func == NN_FUNC_NONE)
-        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_NONE, INT8_TO_FLOAT);
+        int8_end_rows(p, vectors, count, NN_FUNC_NONE, INT8_TO_FLOAT);
     else
-        int8_end_rows(p, row, rows, vectors, count, sums, NN_FUNC_COUNT, INT8_TO_FLOAT);
+        int8_end_rows(p, vectors, count, NN_FUNC_COUNT, INT8_TO_FLOAT);
 }
 
-INLINE void int8_end_tile(const struct int8_panel *p, size_t row, const int rows, const int vectors,
-                          const int32_t *sums)
+INLINE void int8_end_panel(const struct int8_panel *p, const int vectors)
 {
     if (p->columns == (size_t)vectors * VL)
-        int8_end_columns(p, row, rows, vectors, (size_t)vectors * VL, sums);
+        int8_end_columns(p, vectors, (size_t)vectors * VL);
     else
-        int8_end_columns(p, row, rows, vectors, p->columns, sums);
+        int8_end_columns(p, vectors, p->columns);
 }
 
 /* ---- the product ---------------------------------------------------------------------------- */
 
-typedef void int8_panel_fn(const struct int8_panel *p);
-
-INLINE void int8_panel_run(const struct int8_panel *p, const int rows, const int vectors)
+/* The sums of the rows from `row` on, `rows` at a time, until fewer are left. Returns where. */
+INLINE size_t int8_sum_rows(const struct int8_panel *p, size_t row, const int rows,
+                            const int vectors)
 {
     const struct cpu_int8_gemm *g = p->g;
     const ptrdiff_t lda = g->lda;
     const size_t groups = g->b->groups, pitch = (size_t)vectors * VL * CPU_INT8_GROUP;
-    int32_t sums[INT8_ROWS * GEMM_VECTORS * VL] __attribute__((aligned(64)));
-    for (size_t row = p->row; row < p->row_end; row += (size_t)rows) {
+    for (; row + (size_t)rows <= p->rows; row += (size_t)rows) {
         vi sum[INT8_ROWS][GEMM_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++) {
@@ -405,7 +404,7 @@ INLINE void int8_panel_run(const struct int8_panel *p, const int rows, const int
             for (int r = 0; r < rows; r++)
                 sum[r][v] = start;
         }
-        const uint8_t *a = g->a + (ptrdiff_t)row * lda;
+        const uint8_t *a = g->a + (ptrdiff_t)(p->row + row) * lda;
         const int8_t *b = p->b;
         for (size_t k = 0; k < groups;
              k += INT8_GROUPS, a += INT8_GROUPS * CPU_INT8_GROUP, b += INT8_GROUPS * pitch) {
@@ -421,45 +420,47 @@ INLINE void int8_panel_run(const struct int8_panel *p, const int rows, const int
                     sum[r][v] = int8_dot(sum[r][v], inputs, weights[v]);
             }
         }
+        int32_t *sums = p->sums + row * (size_t)vectors * VL;
         UNROLL
         for (int r = 0; r < rows; r++) {
             UNROLL
             for (int v = 0; v < vectors; v++)
                 *(vi_unaligned *)(sums + (r * vectors + v) * VL) = sum[r][v];
         }
-        int8_end_tile(p, row, rows, vectors, sums);
     }
+    return row;
 }
 
-/* Whole tiles, and single rows for what is left over. */
-#define TILES(vectors)                                                                             \
-    static void int8_tiles_##vectors(const struct int8_panel *p)                                   \
+/* Sums by whole tiles, and by single rows what is left over; then their end. */
+typedef void int8_panel_fn(const struct int8_panel *p);
+#define PANEL(vectors)                                                                             \
+    static void int8_sums_##vectors(const struct int8_panel *p)                                    \
     {                                                                                              \
-        int8_panel_run(p, INT8_ROWS, vectors);                                                     \
+        int8_sum_rows(p, int8_sum_rows(p, 0, INT8_ROWS, vectors), 1, vectors);                     \
     }                                                                                              \
-    static void int8_rows_##vectors(const struct int8_panel *p)                                    \
+    static void int8_ends_##vectors(const struct int8_panel *p)                                    \
     {                                                                                              \
-        int8_panel_run(p, 1, vectors);                                                             \
+        int8_end_panel(p, vectors);                                                                \
     }
-TILES(1)
-TILES(2)
+PANEL(1)
+PANEL(2)
 #if GEMM_VECTORS == 3
-TILES(3)
+PANEL(3)
 #endif
-#undef TILES
+#undef PANEL
 
-static int8_panel_fn *const int8_tiles[GEMM_VECTORS] = {
-    int8_tiles_1,
-    int8_tiles_2,
+static int8_panel_fn *const int8_sums[GEMM_VECTORS] = {
+    int8_sums_1,
+    int8_sums_2,
 #if GEMM_VECTORS == 3
-    int8_tiles_3,
+    int8_sums_3,
 #endif
 };
-static int8_panel_fn *const int8_rows[GEMM_VECTORS] = {
-    int8_rows_1,
-    int8_rows_2,
+static int8_panel_fn *const int8_ends[GEMM_VECTORS] = {
+    int8_ends_1,
+    int8_ends_2,
 #if GEMM_VECTORS == 3
-    int8_rows_3,
+    int8_ends_3,
 #endif
 };
 
@@ -472,20 +473,24 @@ static const struct cpu_tile int8_tile_sizes = INT8_SIZES;
 static void gemm(const struct cpu_int8_gemm *g)
 {
     const struct cpu_int8_panels *b = g->b;
+    int32_t sums[INT8_PANEL_ROWS * GEMM_VECTORS * VL] __attribute__((aligned(64)));
     for (size_t v = 0, vectors; v < b->vectors; v += vectors) {
         vectors = cpu_int8_panel_vectors(&int8_tile_sizes, b->vectors - v);
         const size_t left = b->n - v * VL;
-        struct int8_panel p = {
-            .g = g,
-            .row_end = g->rows - g->rows % INT8_ROWS,
-            .column = v * VL,
-            .columns = left < vectors * VL ? left : vectors * VL,
-            .b = b->b + v * VL * b->groups * CPU_INT8_GROUP,
-        };
-        int8_tiles[vectors - 1](&p);
-        p.row = p.row_end;
-        p.row_end = g->rows;
-        int8_rows[vectors - 1](&p);
+        for (size_t row = 0; row < g->rows; row += INT8_PANEL_ROWS) {
+            const size_t rows = g->rows - row;
+            const struct int8_panel p = {
+                .g = g,
+                .row = row,
+                .rows = rows < INT8_PANEL_ROWS ? rows : INT8_PANEL_ROWS,
+                .column = v * VL,
+                .columns = left < vectors * VL ? left : vectors * VL,
+                .b = b->b + v * VL * b->groups * CPU_INT8_GROUP,
+                .sums = sums,
+            };
+            int8_sums[vectors - 1](&p);
+            int8_ends[vectors - 1](&p);
+        }
     }
 }
 
