@@ -11,9 +11,9 @@
  * which is one instruction with VNNI. AVX2 multiplies pairs of 8 bits into sums of 16, which would
  * saturate but for how weights are packed (short_sums in kernels_int8.h), so that two groups may be
  * added there: five instructions for both. SSE2 takes two products of 16-bit pairs and two sums,
- * and others four products. The sums
- * of a panel's rows then pass through a block on the stack, where the end of a product - scale,
- * bias, activation, residual or rounding to 8 bits - works row by row.
+ * others take four products. The sums of a panel's rows then pass through a block on the stack,
+ * where the end of a product - scale, bias, activation, residual or rounding to 8 bits - works row
+ * by row.
  */
 #ifndef SE_NN_CPU_KERNEL_INT8_H
 #define SE_NN_CPU_KERNEL_INT8_H
@@ -183,7 +183,8 @@ INLINE void int8_store(uint8_t *q, vi v)
 #elif VEC_WIDTH == 4 && defined(__SSE2__)
     v &= 0xff;
     const __m128i words = _mm_packs_epi32((__m128i)v, (__m128i)v);
-    _mm_storeu_si32(q, _mm_packus_epi16(words, words));
+    const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+    memcpy(q, &bytes, sizeof(bytes));
 #else
     for (size_t i = 0; i < VL; i++)
         q[i] = (uint8_t)v[i];
@@ -259,7 +260,7 @@ static void quantize(const struct cpu_int8_quantize *a)
  *
  * x·Φ(x) = max(x, 0) - t·(1 - Φ(t)), t = |x|; the second term by a polynomial of degree 7 on
  * [0, 3.8], own fit (least squares on Chebyshev polynomials, reweighted till the error was level),
- * past that its value there. By pairs of terms (Estrin's scheme): a third of the latency of one
+ * past that its value there. By pairs of terms (Estrin's scheme): half the latency of one
  * after another.
  */
 INLINE vf int8_gelu(vf x)
