@@ -10,9 +10,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
+typedef void (*CMUnitTestFunction)(void **state);
 struct CMUnitTest {
     const char *name;
-    void (*test_func)(void **state);
+    CMUnitTestFunction test_func;
     void *initial_state;
 };
 
@@ -31,7 +32,9 @@ extern jmp_buf test_end;
     } while (0)
 #define assert_false(x) assert_true(!(x))
 #define assert_non_null(x) assert_true((x) != NULL)
+#define assert_null(x) assert_true((x) == NULL)
 #define assert_int_equal(a, b) assert_true((a) == (b))
+#define assert_ptr_equal(a, b) assert_true((a) == (b))
 #define cmocka_unit_test(f) ((struct CMUnitTest){#f, f, NULL})
 
 /* 0, TEST_FAILED or TEST_SKIPPED. */
