@@ -49,7 +49,8 @@ static void *take(struct int8_memory *memory, size_t bytes)
     return p;
 }
 
-/* Bytes of the two arrays of a range, and of a packed weight: b, start, scale and bias. */
+/* Bytes of the two arrays of a range, and of a packed weight: b, start, scale and bias, and a row
+ * that packing works on. */
 static size_t range_bytes(const struct cpu_tile *tile, size_t channels)
 {
     return 2 * round_up(round_up(channels, tile->vl) * sizeof(float), 64);
@@ -59,7 +60,7 @@ static size_t panels_bytes(const struct cpu_tile *tile, size_t k, size_t n)
 {
     const size_t columns = round_up(n, tile->vl);
     return round_up(columns * groups_of(k) * CPU_INT8_GROUP, 64) +
-           3 * round_up(columns * sizeof(float), 64);
+           3 * round_up(columns * sizeof(float), 64) + round_up(k * sizeof(float), 64);
 }
 
 /* Loading a model passes here with millions of weights: no calls of libm. */
@@ -130,36 +131,41 @@ struct int8_source {
     const int32_t *columns; /* [n]: rows of the weight; NULL: all */
     size_t k, n;
     bool short_sums;
+    float *row; /* [k]: weights of a column with their inputs' steps */
 };
 
-/* The largest sum of weights of one sign that are added in 16 bits, of a row of them. */
-static float largest_short_sum(const struct int8_source *s, const float *row)
+/* Of four weights that are added in 16 bits the sum of those of one sign, where it is larger. */
+static inline float short_sum(const float *w)
 {
-    float largest = 0;
-    for (size_t i = 0; i < s->k; i += CPU_INT8_STEP) {
-        float sums[2][2] = {{0}}; /* [bytes 0, 1 or 2, 3 of a group][sign] */
-        for (size_t b = 0; b < CPU_INT8_STEP && i + b < s->k; b++) {
-            const float w = row[i + b] / s->range->factor[i + b];
-            sums[b / 2 % 2][w < 0] += magnitude(w);
-        }
-        for (int pair = 0; pair < 2; pair++)
-            largest = larger(largest, larger(sums[pair][0], sums[pair][1]));
-    }
-    return largest;
+    const float a = w[0], b = w[1], c = w[CPU_INT8_GROUP], d = w[CPU_INT8_GROUP + 1];
+    const float above = larger(a, 0) + larger(b, 0) + larger(c, 0) + larger(d, 0);
+    const float below = larger(-a, 0) + larger(-b, 0) + larger(-c, 0) + larger(-d, 0);
+    return larger(above, below);
 }
 
-/* Of the weights of a row, so that none is above 127 and no short sum above its limit. */
-static float scale_of(const struct int8_source *s, const float *row)
+/* The largest such sum of s->row. */
+static float largest_short_sum(const struct int8_source *s)
+{
+    const size_t whole_steps = s->k / CPU_INT8_STEP * CPU_INT8_STEP;
+    float largest = 0, last[CPU_INT8_STEP] = {0};
+    for (size_t i = 0; i < whole_steps; i += CPU_INT8_STEP)
+        largest = larger(largest, larger(short_sum(s->row + i), short_sum(s->row + i + 2)));
+    memcpy(last, s->row + whole_steps, (s->k - whole_steps) * sizeof(*last));
+    return larger(largest, larger(short_sum(last), short_sum(last + 2)));
+}
+
+/* Of the weights of s->row, so that none is above 127 and no short sum above its limit. */
+static float scale_of(const struct int8_source *s)
 {
     /* Rounding adds a half to each of four. */
     static const float SHORT = CPU_INT8_SHORT - 2;
     float largest = 0;
     for (size_t i = 0; i < s->k; i++)
-        largest = larger(largest, magnitude(row[i] / s->range->factor[i]));
-    const float scale = largest / 127;
+        largest = larger(largest, magnitude(s->row[i]));
     if (largest == 0)
         return 1;
-    return s->short_sums ? larger(scale, largest_short_sum(s, row) / SHORT) : scale;
+    const float scale = largest / 127;
+    return s->short_sums ? larger(scale, largest_short_sum(s) / SHORT) : scale;
 }
 
 /*
@@ -171,26 +177,31 @@ static float scale_of(const struct int8_source *s, const float *row)
 static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_t pitch,
                         float *scale, int32_t *start, float *bias)
 {
-    float mean = 0, mean_in_8_bits = 0;
     const size_t from = s->columns ? (size_t)s->columns[j] : j;
     const float *row = s->weight->data + from * s->k, *factor = s->range->factor;
-    *scale = scale_of(s, row);
-    *start = 0;
+    float mean = 0, mean_in_8_bits = 0;
+    int32_t zeros = 0;
+    for (size_t i = 0; i < s->k; i++)
+        s->row[i] = row[i] / factor[i];
+    const float own_scale = scale_of(s);
     for (size_t i = 0; i < s->k; i++) {
-        const float w = whole(row[i] / factor[i] / *scale);
+        const float w = whole(s->row[i] / own_scale);
         const float x = (float)s->ranges[NN_RANGE_NUMBERS * i + 2];
         to[i / CPU_INT8_GROUP * pitch + i % CPU_INT8_GROUP] = (int8_t)w;
-        *start -= (int32_t)(s->range->offset[i] - CPU_INT8_MAGIC) * (int32_t)w;
+        zeros += (int32_t)(s->range->offset[i] - CPU_INT8_MAGIC) * (int32_t)w;
         mean += x * row[i];
         mean_in_8_bits += x * factor[i] * w;
     }
+    *scale = own_scale;
+    *start = -zeros;
     *bias = (s->bias->data ? s->bias->data[from] : 0) +
-            (mean - mean_in_8_bits * *scale) / NN_RANGE_UNIT;
+            (mean - mean_in_8_bits * own_scale) / NN_RANGE_UNIT;
 }
 
-static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, const struct int8_source *s,
+static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, struct int8_source *s,
                                           struct int8_memory *memory)
 {
+    s->row = take(memory, s->k * sizeof(float));
     const size_t columns = round_up(s->n, tile->vl), groups = groups_of(s->k);
     int8_t *b = take(memory, columns * groups * CPU_INT8_GROUP);
     int32_t *start = take(memory, columns * sizeof(int32_t));
@@ -283,7 +294,7 @@ const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *ker
     memset(memory, 0, cpu_int8_select_bytes(kernels, node, rest));
     struct cpu_int8_packed *p = take(&left, sizeof(*p));
     p->kernels = cpu_int8_kernels_for(kernels);
-    const struct int8_source source = {
+    struct int8_source source = {
         .weight = &node->weight[0],
         .bias = &node->weight[1],
         .range = &p->range[0],
