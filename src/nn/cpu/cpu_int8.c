@@ -130,7 +130,7 @@ struct int8_source {
     const int16_t *ranges;  /* as in struct nn_range */
     const int32_t *columns; /* [n]: rows of the weight; NULL: all */
     size_t k, n;
-    bool short_sums;
+    const struct cpu_int8_kernels *kernels;
     float *row; /* [k]: weights of a column with their inputs' steps */
 };
 
@@ -165,7 +165,7 @@ static float scale_of(const struct int8_source *s)
     if (largest == 0)
         return 1;
     const float scale = largest / 127;
-    return s->short_sums ? larger(scale, largest_short_sum(s) / SHORT) : scale;
+    return s->kernels->short_sums ? larger(scale, largest_short_sum(s) / SHORT) : scale;
 }
 
 /*
@@ -198,9 +198,9 @@ static void fill_column(const struct int8_source *s, size_t j, int8_t *to, size_
             (mean - mean_in_8_bits * own_scale) / NN_RANGE_UNIT;
 }
 
-static struct cpu_int8_panels fill_panels(const struct cpu_tile *tile, struct int8_source *s,
-                                          struct int8_memory *memory)
+static struct cpu_int8_panels fill_panels(struct int8_source *s, struct int8_memory *memory)
 {
+    const struct cpu_tile *tile = &s->kernels->tile;
     s->row = take(memory, s->k * sizeof(float));
     const size_t columns = round_up(s->n, tile->vl), groups = groups_of(s->k);
     int8_t *b = take(memory, columns * groups * CPU_INT8_GROUP);
@@ -265,10 +265,10 @@ int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
             .ranges = ranges[i],
             .k = (size_t)node->weight[2 * i].dims[1],
             .n = (size_t)node->weight[2 * i].dims[0],
-            .short_sums = int8->short_sums,
+            .kernels = int8,
         };
         p->range[i] = fill_range(&int8->tile, ranges[i], source.weight, &memory);
-        p->panels[i] = fill_panels(&int8->tile, &source, &memory);
+        p->panels[i] = fill_panels(&source, &memory);
     }
     head->int8 = p;
     *packed = head;
@@ -302,10 +302,10 @@ const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *ker
         .columns = columns,
         .k = (size_t)node->weight[0].dims[1],
         .n = rest,
-        .short_sums = p->kernels->short_sums,
+        .kernels = p->kernels,
     };
     p->range[0] = fill_range(&p->kernels->tile, node->quant.x, source.weight, &left);
-    p->panels[0] = fill_panels(&p->kernels->tile, &source, &left);
+    p->panels[0] = fill_panels(&source, &left);
     return p;
 }
 
