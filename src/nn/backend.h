@@ -100,8 +100,9 @@ struct nn_plan {
      * left out. A backend may leave out a tensor that other steps of its group alone read. */
     int32_t output_buffer;
     void *state; /* the backend's own, for the plan as a whole; NULL at first */
-    const struct nn_observer *observer; /* of the run; NULL: none */
-    struct nn_reduction reduction;      /* set before bind */
+    /* Of the run; NULL: none. Already there when the plan is compiled, if it was made for one. */
+    const struct nn_observer *observer;
+    struct nn_reduction reduction; /* set before bind */
 };
 
 /* A picture and what of it is made into images of an input. */

@@ -303,8 +303,10 @@ static bool has_plan(const struct nn_exec *exec, const int64_t nhwc[4], int nth)
 static int make_plans(const struct nn_exec *exec, const int64_t (*nhwc)[4], int count,
                       struct nn_planned **made, se_error *err)
 {
-    const struct nn_plan_options options = {
-        .threads = pool_size(exec->pool), .keep_all = exec->keep_all, .max_bytes = exec->max_bytes};
+    const struct nn_plan_options options = {.threads = pool_size(exec->pool),
+                                            .keep_all = exec->keep_all,
+                                            .max_bytes = exec->max_bytes,
+                                            .observer = exec->observer};
     for (int i = 0; i < count; i++) {
         int nth = 0;
         for (int k = 0; k < i; k++)

@@ -7,7 +7,7 @@
 #include "nn/nn.h"
 #include "nn/plan.h"
 
-/* What GEMM and FFN steps meet, as an 8-bit step would round it. */
+/* What GEMM, FFN, SELECT and CONV steps meet, as an 8-bit step would round it. */
 enum nn_observed { NN_OBSERVED_X, NN_OBSERVED_HIDDEN };
 
 struct nn_observer {
@@ -18,7 +18,7 @@ struct nn_observer {
 };
 
 /* Shows the operands of all later runs to `observer` (NULL: no more), which outlives them. The CPU
- * backend alone does so. */
+ * backend alone does so. Of shapes that were prepared before, a CONV may be left out. */
 void nn_exec_observe(struct nn_exec *exec, const struct nn_observer *observer);
 
 /* As nn_exec_create without a bound, but every tensor stays in memory of its own after a run. Under

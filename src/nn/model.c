@@ -68,11 +68,11 @@ static int set_ranges(struct nn_model *model, const struct nn_model_options *opt
     for (size_t i = 0; i < options->range_count; i++) {
         const struct nn_range *range = &options->ranges[i];
         struct nn_node *node = find_node(&model->graph, range->node);
-        const bool is_linear =
-            node && (node->op == NN_OP_GEMM || node->op == NN_OP_FFN || node->op == NN_OP_SELECT);
-        RETURN_ERROR_IF(!is_linear, err, SE_ERR_MODEL,
-                        "%s: has no linear layer %s that could be in 8 bits", model->name,
-                        range->node);
+        const bool is_product = node && (node->op == NN_OP_GEMM || node->op == NN_OP_FFN ||
+                                         node->op == NN_OP_SELECT || node->op == NN_OP_CONV);
+        RETURN_ERROR_IF(!is_product, err, SE_ERR_MODEL,
+                        "%s: has no linear layer or convolution %s that could be in 8 bits",
+                        model->name, range->node);
         const bool right =
             are_ranges(node, 0, range->x, range->x_size) &&
             (node->op != NN_OP_FFN || are_ranges(node, 2, range->hidden, range->hidden_size));

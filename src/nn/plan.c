@@ -171,6 +171,7 @@ static int make(struct nn_planned *planned, const struct nn_shape *shape,
     FORWARD_IF_ERROR(check_steps(planned, err));
     plan->threads = options->threads;
     plan->output_buffer = options->keep_all ? -1 : planned->output.buffer;
+    plan->observer = options->observer;
     FORWARD_IF_ERROR(planned->model->backend->compile(plan, err));
     planned->compiled = true;
     return place(planned, options, err);

@@ -41,6 +41,7 @@ struct nn_plan_options {
     int threads;
     bool keep_all;    /* no memory is shared and nothing is computed in place (tests) */
     size_t max_bytes; /* for arena_bytes + own_bytes; 0: no bound */
+    const struct nn_observer *observer; /* of the first run; NULL: none */
 };
 
 /* Makes a plan for inputs [n, h, w, c]. SE_ERR_ARGUMENT for dims that contradict the model,

@@ -65,7 +65,8 @@ static void bench_shape(const struct cpu_kernels *kernels, const struct cpu_int8
                  .c = check_area(m * n),
                  .ldc = (ptrdiff_t)n},
     };
-    run.gemm.a = run.quantize.q;
+    run.gemm.a[0] = run.quantize.q;
+    run.gemm.segments = 1;
     char shape[64];
     struct check_bench bench = {.kernels = kernels, .shape = shape, .args = &run};
     bench.name = int8->names[CPU_INT8_KERNEL_quantize];

@@ -213,7 +213,8 @@ static void product_make(const struct tier *tier, const struct product_case *t,
         p->a[i] = (uint8_t)(size_of == PRODUCT_ANY ? (int)((levels[i] + 1) * 127.9f) : 255);
     p->g = (struct cpu_int8_gemm){
         .rows = t->m,
-        .a = p->a,
+        .a = {p->a},
+        .segments = 1,
         .lda = (ptrdiff_t)lda,
         .b = &p->packed->int8->panels[0],
         .residual_mode = t->residual,

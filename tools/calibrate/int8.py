@@ -17,6 +17,8 @@ import sys
 import textwrap
 
 UNIT = 200  # NN_RANGE_UNIT of src/nn/nn.h
+STEM = ("Conv.1", "Conv.2", "Conv.3")  # of both networks, as cpu_int8_stem.c has them
+WINDOWS = ("Conv.0", *STEM, "Conv.82")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 HEAD = """\
@@ -87,7 +89,10 @@ def is_gate(ranges):
 
 def is_wanted(network, node, nodes):
     """All linear layers of the detector; of the recognizer the blocks of two convolutions and the last
-    layer, nine tenths of its time: the rest would gain little, and attention is what 8 bits disturb."""
+    layer: the rest would gain little, and attention is what 8 bits disturb. Of convolutions over
+    windows those of the stem, but for the first, which sees the picture itself."""
+    if node in WINDOWS:
+        return node in STEM
     block = "hidden" in nodes[node] and node.startswith("Conv")
     return not is_gate(nodes[node]) and (network == "detector" or block or node == list(nodes)[-1])
 

@@ -57,9 +57,10 @@ static bool bytes_of(size_t floats, size_t *bytes)
 const struct cpu_op *cpu_op_of(const struct nn_step *step)
 {
     const struct cpu_packed *packed = step->packed;
-    if (packed && packed->int8 && step->op != NN_OP_SELECT)
-        return step->op == NN_OP_FFN ? &cpu_op_int8_ffn : &cpu_op_int8_gemm;
-    return cpu_ops[step->op];
+    const bool in_8_bits = packed && packed->int8;
+    if (in_8_bits && step->op == NN_OP_FFN)
+        return &cpu_op_int8_ffn;
+    return in_8_bits && step->op == NN_OP_GEMM ? &cpu_op_int8_gemm : cpu_ops[step->op];
 }
 
 int cpu_set_scratch(const struct nn_plan *plan, struct nn_step *step, const struct cpu_need *need,

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "nn/cpu/cpu_step.h"
+#include "nn/inspect.h"
 
 enum {
     CONV_STRIP =
@@ -218,11 +219,25 @@ static void taps_inside(int64_t origin, int64_t size, int64_t taps, int64_t dila
         (*end)--;
 }
 
+/* Shows the input, all of it, when the first piece is done. */
+static void conv_observe(const struct cpu_job *job, size_t piece)
+{
+    const struct nn_tensor *x = &job->step->in[NN_IN_X];
+    if (!job->observer || piece > 0)
+        return;
+    for (int64_t row = 0; row < x->dims[0] * x->dims[1]; row++)
+        job->observer->see(job->observer->context, job->step->node, NN_OBSERVED_X,
+                           x->data + row / x->dims[1] * x->strides[0] +
+                               row % x->dims[1] * x->strides[1],
+                           (size_t)x->dims[2], (size_t)x->dims[3], x->strides[2]);
+}
+
 static void conv_work(const struct cpu_job *job, size_t piece, float *scratch)
 {
     const struct nn_step *step = job->step;
     const struct nn_attr *attr = &step->attr;
     const struct nn_tensor *x = &step->in[NN_IN_X], *out = &step->out;
+    conv_observe(job, piece);
     if (cpu_pack_is_view(&job->kernels->tile, attr)) {
         cpu_view_work(job, piece, scratch);
         return;

@@ -6,7 +6,7 @@
  *   DWCONV ─────────────────> GAP
  *             GEMM or FFN ──> GAP     a band is some pixels
  *
- * and those of cpu_stem.c and cpu_planar.c.
+ * and those of cpu_stem.c, cpu_planar.c and cpu_int8_stem.c.
  *
  * What a DWCONV makes for the linear layer behind it lies in the thread's scratch, one band of it,
  * and is never written to memory. A GAP sums a band when it has just been made; its end (the sum of
@@ -18,7 +18,7 @@
  *   scratch of the first step, for each thread: [band of the DWCONV][scratch of the linear layer]
  */
 #include "base/status.h"
-#include "nn/cpu/cpu_step.h"
+#include "nn/cpu/cpu_stem_whole.h"
 #include "nn/tensor.h"
 
 enum {
@@ -176,7 +176,9 @@ int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int3
                    se_error *err)
 {
     struct nn_step *step = &plan->steps[first];
-    FORWARD_IF_ERROR(cpu_planar_plan(kernels, plan, first, err));
+    FORWARD_IF_ERROR(cpu_int8_stem_plan(kernels, plan, first, err));
+    if (step->group == 1)
+        FORWARD_IF_ERROR(cpu_planar_plan(kernels, plan, first, err));
     if (step->group == 1)
         FORWARD_IF_ERROR(cpu_stem_plan(kernels, plan, first, err));
     if (step->group > 1)
@@ -244,7 +246,9 @@ void cpu_group_work(const struct cpu_job *job, size_t piece, int thread)
 {
     const struct nn_step *step = job->step;
     if (step->op == NN_OP_CONV) {
-        if (step->group == CPU_PLANAR_STEPS)
+        if (step->group == CPU_STEM_STEPS && cpu_is_int8_stem(step))
+            cpu_int8_stem_work(job, piece, thread);
+        else if (step->group == CPU_STEM_STEPS)
             cpu_planar_work(job, piece, thread);
         else
             cpu_stem_work(job, piece, thread);

@@ -1,6 +1,7 @@
 /*
- * Steps in 8 bits: FFN and GEMM of nodes whose ranges are known (struct nn_quant in nn/ir.h), and
- * of a SELECT the columns that are not chosen.
+ * Steps in 8 bits: FFN and GEMM of nodes whose ranges are known (struct nn_quant in nn/ir.h), of a
+ * SELECT the columns that are not chosen, and CONV in a stem (cpu_int8_stem.c), but for which a
+ * CONV stays in float32.
  *
  * Inputs and outputs stay float32. Inside a piece the input is rounded to 8 bits, and so is what is
  * between the two products of an FFN; residuals are added in float32.
@@ -11,10 +12,10 @@
 #include "nn/cpu/cpu_step.h"
 #include "nn/cpu/kernels_int8.h"
 
-/* In a struct cpu_packed of a node in 8 bits; both lie in one allocation. */
+/* In a struct cpu_packed of a node in 8 bits; both lie in one allocation, but of a CONV. */
 struct cpu_int8_packed {
     const struct cpu_int8_kernels *kernels;
-    /* Of the product's operand; GEMM, SELECT: the first alone. */
+    /* Of the product's operand; GEMM, SELECT, CONV: the first alone. */
     struct cpu_int8_range range[2];
     struct cpu_int8_panels panels[2];
 };
@@ -27,6 +28,9 @@ int cpu_int8_check(const struct nn_node *node, se_error *err);
 /* As cpu_pack, for a GEMM or FFN with ranges. */
 int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void **packed,
                   size_t *bytes, se_error *err);
+/* The same of a CONV: panels[0] of depth [ky][kx][ci]. *packed: an allocation of its own. */
+int cpu_int8_conv_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
+                       struct cpu_int8_packed **packed, size_t *bytes, se_error *err);
 
 /* Of a SELECT: bytes that its columns which are not chosen take, and those columns (`rest` of them,
  * numbers of classes) in `memory`, at a 64-byte boundary, of so many bytes. */
@@ -56,5 +60,10 @@ size_t cpu_int8_logits_floats(const struct cpu_int8_packed *packed, size_t rows)
 void cpu_int8_logits(const struct cpu_int8_logits *args);
 
 extern const struct cpu_op cpu_op_int8_gemm, cpu_op_int8_ffn;
+
+static inline size_t cpu_int8_whole(size_t count, size_t step)
+{
+    return (count + step - 1) / step * step;
+}
 
 #endif

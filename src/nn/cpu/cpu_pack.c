@@ -528,7 +528,7 @@ int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void
         return SE_OK;
     if (node->quant.x) {
         FORWARD_IF_ERROR(cpu_int8_check(node, err));
-        if (node->op != NN_OP_SELECT)
+        if (node->op != NN_OP_SELECT && node->op != NN_OP_CONV)
             return cpu_int8_pack(kernels, node, packed, bytes, err);
     }
     struct pack_context context = {.kernels = kernels, .tile = &kernels->tile, .node = node};
@@ -540,12 +540,26 @@ int cpu_pack(const struct cpu_kernels *kernels, const struct nn_node *node, void
     memset(memory, 0, sizeof(struct cpu_packed));
     context.memory = (struct pack_memory){.base = memory};
     pack_node(&context);
+    size_t more = 0;
+    if (node->quant.x && node->op == NN_OP_CONV) {
+        struct cpu_int8_packed *int8;
+        const int status = cpu_int8_conv_pack(kernels, node, &int8, &more, err);
+        if (status != SE_OK) {
+            free(memory);
+            return status;
+        }
+        context.packed->int8 = int8;
+        context.packed->owns_int8 = true;
+    }
     *packed = memory;
-    *bytes = size;
+    *bytes = size + more;
     return SE_OK;
 }
 
 void cpu_pack_free(void *packed)
 {
+    const struct cpu_packed *head = packed;
+    if (head && head->owns_int8)
+        free((void *)(uintptr_t)head->int8);
     free(packed);
 }

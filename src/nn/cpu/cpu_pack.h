@@ -32,8 +32,9 @@ struct cpu_packed {
     size_t c_padded;
     const int32_t *columns;
     /* Not NULL: in 8 bits (cpu_int8.h), and nothing above; SELECT: the columns that are not chosen,
-     * and panels[0] has none. */
+     * and panels[0] has none; CONV: in 8 bits as well, owned. */
     const struct cpu_int8_packed *int8;
+    bool owns_int8;
 };
 
 /* Is this convolution done by Winograd's method? From its weights and attributes alone. Never where

@@ -1,11 +1,6 @@
 /*
- * The stem of the detector as one group of steps (cpu_group.c), over planes, row by row:
- *
- *   x ─ CONV a ─┬─ MAXPOOL ───────────┬─ CONV y     a: 3×3 of stride 2, y: the same over both
- *               └─ CONV b ── CONV c ──┘             pooled and c; all others 2×2 of stride 1
- *
- * Its tensors are the largest of the network and its channels few. Here only x and y are in memory;
- * of what is between them the thread's scratch holds the last rows, as sheets:
+ * The stem of the detector (cpu_stem_whole.h), whose channels are few, over planes. Of what is
+ * between x and y the thread's scratch holds the last rows, as sheets:
  *
  *   a sheet    the last rows of some channels, each in phases: columns 0, 2, 4 … of a row are one
  *              plane, 1, 3, 5 … another, so that the inputs of neighbouring outputs lie side by
@@ -19,105 +14,17 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "nn/cpu/cpu_step.h"
+#include "nn/cpu/cpu_stem_whole.h"
 #include "nn/tensor.h"
 
 enum {
-    STEP_A,
-    STEP_POOL,
-    STEP_B,
-    STEP_C,
-    STEP_Y,
-    STEPS = CPU_PLANAR_STEPS,
-    SIDE = 3,   /* of the kernels of a and y */
     SHEETS = 5, /* x, a, b, pooled and c, y */
     MARGIN = CPU_PLANE_WIDTH,
-    MOST_TAPS = CPU_PLANAR_CHANNELS * SIDE * SIDE,
+    MOST_TAPS = CPU_PLANAR_CHANNELS * 9,
     LEAST_ROWS = 4, /* of a piece … */
     MOST_ROWS = 16,
     PIECES = 8, /* … and pieces of an image, at least */
 };
-
-/* ---- which steps ---------------------------------------------------------------------------- */
-
-static bool has_window(const struct nn_step *step, int32_t kernel, int32_t stride, int32_t before)
-{
-    const struct nn_attr *a = &step->attr;
-    bool fits = true;
-    for (int i = 0; i < 2; i++)
-        fits = fits && a->kernel[i] == kernel && a->stride[i] == stride && a->dilation[i] == 1 &&
-               a->pad[i] == before;
-    return fits;
-}
-
-static bool is_conv(const struct nn_step *step, int32_t kernel, int32_t stride, int32_t before)
-{
-    const struct cpu_packed *packed = step->packed;
-    return step->op == NN_OP_CONV && packed->planes && has_window(step, kernel, stride, before);
-}
-
-/* As many rows and columns as what it reads? Then zeros stand below and to the right alone. */
-static bool keeps_size(const struct nn_step *step)
-{
-    const struct nn_tensor *x = &step->in[NN_IN_X];
-    return step->out.dims[1] == x->dims[1] && step->out.dims[2] == x->dims[2];
-}
-
-/* Half of them, rounded up? */
-static bool halves_size(const struct nn_step *step)
-{
-    const struct nn_tensor *x = &step->in[NN_IN_X];
-    return step->out.dims[1] == (x->dims[1] + 1) / 2 && step->out.dims[2] == (x->dims[2] + 1) / 2;
-}
-
-/* Does y read pooled and c, one behind the other, and nothing else? */
-static bool joins(const struct nn_step *s)
-{
-    const struct nn_tensor *x = &s[STEP_Y].in[NN_IN_X], *first = &s[STEP_POOL].out,
-                           *second = &s[STEP_C].out;
-    bool fits = first->buffer == x->buffer && second->buffer == x->buffer &&
-                first->offset == x->offset && second->offset == x->offset + first->dims[3] &&
-                first->dims[3] + second->dims[3] == x->dims[3];
-    for (int i = 0; i < 3 && fits; i++)
-        fits = first->strides[i] == x->strides[i] && second->strides[i] == x->strides[i] &&
-               first->dims[i] == x->dims[i] && second->dims[i] == x->dims[i];
-    return fits;
-}
-
-/* Does no step behind the group read what this buffer would hold? Buffers are made anew whole. */
-static bool is_inside(const struct nn_plan *plan, const struct nn_step *first, int32_t buffer)
-{
-    const struct nn_step *end = plan->steps + plan->step_count;
-    if (buffer < 0 || buffer == plan->output_buffer || buffer == first[STEP_A].in[NN_IN_X].buffer ||
-        buffer == first[STEP_Y].out.buffer)
-        return false;
-    for (const struct nn_step *s = first + STEPS; s < end; s++)
-        for (int k = 0; k < NN_INPUTS; k++)
-            if (cpu_has(&s->in[k]) && s->in[k].buffer == buffer)
-                return false;
-    return true;
-}
-
-static bool is_planar(const struct cpu_kernels *kernels, const struct nn_plan *plan, int32_t first)
-{
-    const struct nn_step *s = &plan->steps[first];
-    if (plan->step_count - first < STEPS || plan->output_buffer == -1 ||
-        !is_conv(&s[STEP_A], SIDE, 2, 1) || s[STEP_POOL].op != NN_OP_MAXPOOL ||
-        !has_window(&s[STEP_POOL], 2, 1, 0) || !is_conv(&s[STEP_B], 2, 1, 0) ||
-        !is_conv(&s[STEP_C], 2, 1, 0) || !is_conv(&s[STEP_Y], SIDE, 2, 1))
-        return false;
-    const int64_t floats = nn_tensor_count(&s[STEP_A].out) / s[STEP_A].out.dims[0];
-    /* Zeros beside the rows of a are no larger than what the windows of the pool see. */
-    return floats >= kernels->tile.planes_from && s[STEP_A].attr.act.func == NN_FUNC_RELU &&
-           halves_size(&s[STEP_A]) && keeps_size(&s[STEP_POOL]) && keeps_size(&s[STEP_B]) &&
-           keeps_size(&s[STEP_C]) && halves_size(&s[STEP_Y]) &&
-           cpu_is_same(&s[STEP_POOL].in[NN_IN_X], &s[STEP_A].out) &&
-           cpu_is_same(&s[STEP_B].in[NN_IN_X], &s[STEP_A].out) &&
-           cpu_is_same(&s[STEP_C].in[NN_IN_X], &s[STEP_B].out) && joins(s) &&
-           is_inside(plan, s, s[STEP_A].out.buffer) && is_inside(plan, s, s[STEP_B].out.buffer) &&
-           is_inside(plan, s, s[STEP_C].out.buffer) && s[STEP_Y].out.buffer >= 0 &&
-           s[STEP_Y].out.buffer != s[STEP_A].in[NN_IN_X].buffer;
-}
 
 /* ---- sheets --------------------------------------------------------------------------------- */
 
@@ -132,7 +39,7 @@ struct sheet {
 /* Columns of a phase, up to whole vectors: of all sheets as many, their phases make up for it. */
 static int64_t padded_width(const struct nn_step *stem)
 {
-    const int64_t width = stem[STEP_Y].out.dims[2];
+    const int64_t width = stem[CPU_STEM_Y].out.dims[2];
     return (width + CPU_PLANE_WIDTH - 1) / CPU_PLANE_WIDTH * CPU_PLANE_WIDTH;
 }
 
@@ -170,9 +77,9 @@ enum sheet_of { SHEET_X, SHEET_A, SHEET_B, SHEET_BOTH, SHEET_Y };
 /* As they are before any row is there; their data follow one another. */
 static void lay_out(const struct nn_step *stem, struct sheet sheets[SHEETS])
 {
-    const struct nn_tensor *shown[SHEETS] = {&stem[STEP_A].in[NN_IN_X], &stem[STEP_A].out,
-                                             &stem[STEP_B].out, &stem[STEP_Y].in[NN_IN_X],
-                                             &stem[STEP_Y].out};
+    const struct nn_tensor *shown[SHEETS] = {&stem[CPU_STEM_A].in[NN_IN_X], &stem[CPU_STEM_A].out,
+                                             &stem[CPU_STEM_B].out, &stem[CPU_STEM_Y].in[NN_IN_X],
+                                             &stem[CPU_STEM_Y].out};
     static const int64_t rows[SHEETS] = {3, 3, 2, 3, 1}, phases[SHEETS] = {4, 2, 2, 2, 1};
     for (int i = 0; i < SHEETS; i++)
         sheets[i] = (struct sheet){.rows = rows[i],
@@ -217,7 +124,7 @@ static void take_scratch(struct planar *p, float *scratch)
 static void make_x(struct planar *p, int64_t row)
 {
     const struct sheet *to = &p->sheets[SHEET_X];
-    const struct nn_tensor *x = &p->stem[STEP_A].in[NN_IN_X];
+    const struct nn_tensor *x = &p->stem[CPU_STEM_A].in[NN_IN_X];
     const float *from = p->x + row * x->strides[1];
     for (int64_t f = 0; f < to->phases; f++) {
         const int64_t columns = columns_of(to, f), step = to->phases * x->strides[2];
@@ -283,7 +190,7 @@ static void make_a(struct planar *p, int64_t end)
     for (; a->next < cpu_least(end, a->height); a->next++) {
         for (; x->next < cpu_least(2 * a->next + 2, x->height); x->next++)
             make_x(p, x->next);
-        convolve(p, STEP_A, SHEET_X, SHEET_A, 0, a->next);
+        convolve(p, CPU_STEM_A, SHEET_X, SHEET_A, 0, a->next);
     }
 }
 
@@ -314,10 +221,11 @@ static void make_both(struct planar *p, int64_t end)
     for (; both->next < cpu_least(end, both->height); both->next++) {
         for (; b->next < cpu_least(both->next + 2, b->height); b->next++) {
             make_a(p, b->next + 2);
-            convolve(p, STEP_B, SHEET_A, SHEET_B, 0, b->next);
+            convolve(p, CPU_STEM_B, SHEET_A, SHEET_B, 0, b->next);
         }
         pool(p, both->next);
-        convolve(p, STEP_C, SHEET_B, SHEET_BOTH, p->stem[STEP_POOL].out.dims[3], both->next);
+        convolve(p, CPU_STEM_C, SHEET_B, SHEET_BOTH, p->stem[CPU_STEM_POOL].out.dims[3],
+                 both->next);
     }
 }
 
@@ -335,7 +243,7 @@ static void write_row(const struct planar *p, const struct nn_tensor *y, int64_t
 void cpu_planar_work(const struct cpu_job *job, size_t piece, int thread)
 {
     const struct nn_step *stem = job->step;
-    const struct nn_tensor *x = &stem[STEP_A].in[NN_IN_X], *y = &stem[STEP_Y].out;
+    const struct nn_tensor *x = &stem[CPU_STEM_A].in[NN_IN_X], *y = &stem[CPU_STEM_Y].out;
     const int64_t rows = stem->tune[CPU_TUNE_ROWS];
     const int64_t pieces = (int64_t)cpu_pieces_of(y->dims[1], rows);
     const int64_t image = (int64_t)piece / pieces, first = (int64_t)piece % pieces * rows;
@@ -349,38 +257,34 @@ void cpu_planar_work(const struct cpu_job *job, size_t piece, int thread)
     p.sheets[SHEET_X].next = cpu_most(2 * seen - 1, 0);
     for (int64_t row = first; row < cpu_least(first + rows, y->dims[1]); row++) {
         make_both(&p, 2 * row + 2);
-        convolve(&p, STEP_Y, SHEET_BOTH, SHEET_Y, 0, row);
+        convolve(&p, CPU_STEM_Y, SHEET_BOTH, SHEET_Y, 0, row);
         write_row(&p, y, row, y->data + image * y->strides[0]);
     }
 }
 
-/* What is between the steps of the group has no place in memory. */
-static void drop_inner(struct nn_step *stem)
+static bool is_planar(const struct cpu_kernels *kernels, const struct nn_plan *plan, int32_t first)
 {
-    for (int i = 0; i < STEPS; i++) {
-        if (i != STEP_A)
-            stem[i].in[NN_IN_X].buffer = -1;
-        if (i != STEP_Y)
-            stem[i].out.buffer = -1;
+    if (!cpu_is_whole_stem(plan, first))
+        return false;
+    const struct nn_step *s = &plan->steps[first];
+    for (int i = 0; i < CPU_STEM_STEPS; i++) {
+        const struct cpu_packed *packed = s[i].packed;
+        if (i != CPU_STEM_POOL && !packed->planes)
+            return false;
     }
+    const int64_t floats = nn_tensor_count(&s[CPU_STEM_A].out) / s[CPU_STEM_A].out.dims[0];
+    return floats >= kernels->tile.planes_from;
 }
 
 int cpu_planar_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
                     se_error *err)
 {
-    struct nn_step *stem = &plan->steps[first];
+    const struct nn_step *stem = &plan->steps[first];
     if (!is_planar(kernels, plan, first))
         return SE_OK;
     struct sheet sheets[SHEETS];
-    const int64_t height = stem[STEP_Y].out.dims[1];
+    const int64_t height = stem[CPU_STEM_Y].out.dims[1];
     const int64_t rows = cpu_most(cpu_least(height / PIECES, MOST_ROWS), LEAST_ROWS);
     lay_out(stem, sheets);
-    const struct cpu_need need = {.per_thread = cpu_whole_lines(scratch_floats(sheets))};
-    stem->group = STEPS;
-    drop_inner(stem);
-    for (int32_t i = 1; i < STEPS; i++)
-        stem[i].scratch_bytes = 0;
-    stem->tune[CPU_TUNE_ROWS] = rows;
-    stem->tune[CPU_TUNE_PIECES] = stem->out.dims[0] * (int64_t)cpu_pieces_of(height, rows);
-    return cpu_set_scratch(plan, stem, &need, err);
+    return cpu_whole_stem_take(plan, first, rows, cpu_whole_lines(scratch_floats(sheets)), err);
 }

@@ -58,7 +58,7 @@ static bool works_by_rows(const struct cpu_kernels *kernels, const struct nn_ste
 static bool is_stem(const struct cpu_kernels *kernels, const struct nn_plan *plan, int32_t first)
 {
     const struct nn_step *s = &plan->steps[first];
-    return plan->step_count - first >= STEM_STEPS && plan->output_buffer != -1 &&
+    return plan->step_count - first >= STEM_STEPS && plan->output_buffer != -1 && !plan->observer &&
            s[0].op == NN_OP_CONV && s[1].op == NN_OP_MAXPOOL && s[2].op == NN_OP_CONV &&
            s[0].out.buffer >= 0 && nn_tensor_count(&s[0].out) <= STEM_MOST &&
            slides_down(&s[1], s) && slides_down(&s[2], s) && works_by_rows(kernels, s) &&
@@ -86,8 +86,8 @@ static int64_t plan_rows(const struct nn_step *stem)
 
 /* Rows [y, y + rows) of an image of what a step makes, as a step of its own; out: those rows,
  * dense; NULL: where the step has them. */
-static struct nn_step rows_part(const struct nn_step *step, int64_t image, int64_t y, int64_t rows,
-                                float *out)
+struct nn_step cpu_rows_part(const struct nn_step *step, int64_t image, int64_t y, int64_t rows,
+                             float *out)
 {
     struct nn_step part = *step;
     struct nn_tensor *x = &part.in[NN_IN_X];
@@ -122,7 +122,7 @@ static void read_band(struct nn_step *part, float *band, int64_t rows)
 }
 
 /* As the plan of the operation, but a CONV that splits its input does so once for all rows. */
-static struct cpu_need plan_part(const struct cpu_kernels *kernels, const struct nn_step *part)
+struct cpu_need cpu_rows_need(const struct cpu_kernels *kernels, const struct nn_step *part)
 {
     struct cpu_need need = {0};
     if (part->op == NN_OP_CONV && cpu_pack_is_view(&kernels->tile, &part->attr)) {
@@ -145,10 +145,11 @@ int cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32
     struct cpu_need need = {.pieces = 0};
     /* A part needs the less the lower it is: the highest of all. */
     const int64_t seen = cpu_least(rows + rows_below(stem), height);
-    const struct nn_step a = rows_part(stem, 0, 0, seen, NULL);
-    struct nn_step b = rows_part(&stem[2], 0, 0, rows, NULL);
+    const struct nn_step a = cpu_rows_part(stem, 0, 0, seen, NULL);
+    struct nn_step b = cpu_rows_part(&stem[2], 0, 0, rows, NULL);
     read_band(&b, NULL, seen);
-    const size_t of_a = plan_part(kernels, &a).per_thread, of_b = plan_part(kernels, &b).per_thread;
+    const size_t of_a = cpu_rows_need(kernels, &a).per_thread,
+                 of_b = cpu_rows_need(kernels, &b).per_thread;
     need.per_thread = floats_of_rows(stem, seen) + (of_a > of_b ? of_a : of_b);
     stem->group = STEM_STEPS;
     for (int32_t i = 1; i < STEM_STEPS; i++)
@@ -158,9 +159,9 @@ int cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32
     return cpu_set_scratch(plan, stem, &need, err);
 }
 
-static void work_part(const struct cpu_job *job, struct nn_step *part, float *scratch)
+void cpu_rows_work(const struct cpu_job *job, struct nn_step *part, float *scratch)
 {
-    const struct cpu_need need = plan_part(job->kernels, part);
+    const struct cpu_need need = cpu_rows_need(job->kernels, part);
     cpu_part_work(job, part, &need, scratch);
 }
 
@@ -175,11 +176,11 @@ void cpu_stem_work(const struct cpu_job *job, size_t piece, int thread)
     float *band = (float *)stem->scratch +
                   thread * stem->tune[CPU_TUNE_THREAD_BYTES] / (int64_t)sizeof(float);
     float *scratch = band + floats_of_rows(stem, seen);
-    struct nn_step part = rows_part(stem, image, y, seen, band);
-    work_part(job, &part, scratch);
+    struct nn_step part = cpu_rows_part(stem, image, y, seen, band);
+    cpu_rows_work(job, &part, scratch);
     for (int i = 1; i < STEM_STEPS; i++) {
-        part = rows_part(&stem[i], image, y, rows, NULL);
+        part = cpu_rows_part(&stem[i], image, y, rows, NULL);
         read_band(&part, band, seen);
-        work_part(job, &part, scratch);
+        cpu_rows_work(job, &part, scratch);
     }
 }

@@ -61,8 +61,17 @@ void cpu_part_work(const struct cpu_job *job, struct nn_step *part, const struct
 int cpu_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
                   se_error *err);
 void cpu_stem_work(const struct cpu_job *job, size_t piece, int thread);
-/* … and for that of cpu_planar.c. */
-enum { CPU_PLANAR_STEPS = 5 };
+/* Rows [y, y + rows) of an image of what a step makes, as a step of its own; out: those rows,
+ * dense; NULL: where the step has them. What it needs, and doing it. */
+struct nn_step cpu_rows_part(const struct nn_step *step, int64_t image, int64_t y, int64_t rows,
+                             float *out);
+struct cpu_need cpu_rows_need(const struct cpu_kernels *kernels, const struct nn_step *part);
+void cpu_rows_work(const struct cpu_job *job, struct nn_step *part, float *scratch);
+/* … and for those of cpu_int8_stem.c and cpu_planar.c. */
+int cpu_int8_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
+                       se_error *err);
+bool cpu_is_int8_stem(const struct nn_step *first);
+void cpu_int8_stem_work(const struct cpu_job *job, size_t piece, int thread);
 int cpu_planar_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int32_t first,
                     se_error *err);
 void cpu_planar_work(const struct cpu_job *job, size_t piece, int thread);

@@ -367,6 +367,8 @@ INLINE void int8_end_columns(const struct int8_panel *p, const int vectors, cons
     const bool residual = p->g->residual_mode != NN_RESIDUAL_NONE;
     if (p->g->q && func == NN_FUNC_GELU)
         int8_end_rows(p, vectors, count, NN_FUNC_GELU, INT8_TO_BYTES);
+    else if (p->g->q && func == NN_FUNC_RELU)
+        int8_end_rows(p, vectors, count, NN_FUNC_RELU, INT8_TO_BYTES);
     else if (p->g->q)
         int8_end_rows(p, vectors, count, NN_FUNC_COUNT, INT8_TO_BYTES);
     else if (residual && func == NN_FUNC_NONE)
@@ -395,7 +397,8 @@ INLINE size_t int8_sum_rows(const struct int8_panel *p, size_t row, const int ro
 {
     const struct cpu_int8_gemm *g = p->g;
     const ptrdiff_t lda = g->lda;
-    const size_t groups = g->b->groups, pitch = (size_t)vectors * VL * CPU_INT8_GROUP;
+    const size_t groups = g->b->groups / g->segments;
+    const size_t pitch = (size_t)vectors * VL * CPU_INT8_GROUP;
     for (; row + (size_t)rows <= p->rows; row += (size_t)rows) {
         vi sum[INT8_ROWS][GEMM_VECTORS];
         UNROLL
@@ -405,20 +408,22 @@ INLINE size_t int8_sum_rows(const struct int8_panel *p, size_t row, const int ro
             for (int r = 0; r < rows; r++)
                 sum[r][v] = start;
         }
-        const uint8_t *a = g->a + (ptrdiff_t)(p->row + row) * lda;
         const int8_t *b = p->b;
-        for (size_t k = 0; k < groups;
-             k += INT8_GROUPS, a += INT8_GROUPS * CPU_INT8_GROUP, b += INT8_GROUPS * pitch) {
-            int8_weights weights[GEMM_VECTORS];
-            UNROLL
-            for (int v = 0; v < vectors; v++)
-                weights[v] = int8_weights_at(b + v * VL * CPU_INT8_GROUP, pitch);
-            UNROLL
-            for (int r = 0; r < rows; r++) {
-                const int8_inputs inputs = int8_inputs_at(a + r * lda);
+        for (size_t s = 0; s < g->segments; s++) {
+            const uint8_t *a = g->a[s] + (ptrdiff_t)(p->row + row) * lda;
+            for (size_t k = 0; k < groups;
+                 k += INT8_GROUPS, a += INT8_GROUPS * CPU_INT8_GROUP, b += INT8_GROUPS * pitch) {
+                int8_weights weights[GEMM_VECTORS];
                 UNROLL
                 for (int v = 0; v < vectors; v++)
-                    sum[r][v] = int8_dot(sum[r][v], inputs, weights[v]);
+                    weights[v] = int8_weights_at(b + v * VL * CPU_INT8_GROUP, pitch);
+                UNROLL
+                for (int r = 0; r < rows; r++) {
+                    const int8_inputs inputs = int8_inputs_at(a + r * lda);
+                    UNROLL
+                    for (int v = 0; v < vectors; v++)
+                        sum[r][v] = int8_dot(sum[r][v], inputs, weights[v]);
+                }
             }
         }
         int32_t *sums = p->sums + row * (size_t)vectors * VL;

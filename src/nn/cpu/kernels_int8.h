@@ -28,6 +28,7 @@ enum {
     CPU_INT8_GROUP = 4,
     CPU_INT8_STEP = 2 * CPU_INT8_GROUP, /* the depth of panels is a multiple of it */
     CPU_INT8_SHORT = 128,
+    CPU_INT8_SEGMENTS = 3,  /* rows of taps of a convolution */
     CPU_INT8_MAX_K = 65536, /* k·255·127 fits int32 */
 };
 
@@ -74,12 +75,14 @@ struct cpu_int8_quantize {
 
 /*
  * y[i][j] = act(Σ a[i][·]·b[·][j]), dequantised, with the bias and a residual as residual_mode
- * says; i < rows, j < b->n. Rows of a have 4·groups bytes. Where `q` is set, y goes there in 8 bits
- * and there is no residual; else to c.
+ * says; i < rows, j < b->n. A row of a is of `segments` runs, 1 … CPU_INT8_SEGMENTS of as many
+ * bytes each (a multiple of CPU_INT8_STEP), 4·groups in all: run s of row i is at a[s] + i·lda.
+ * Where `q` is set, y goes there in 8 bits and there is no residual; else to c.
  */
 struct cpu_int8_gemm {
     size_t rows;
-    const uint8_t *a;
+    const uint8_t *a[CPU_INT8_SEGMENTS];
+    size_t segments;
     ptrdiff_t lda;
     const struct cpu_int8_panels *b;
     float *c;
