@@ -165,7 +165,8 @@ struct product {
     const struct product_case *t;
     const struct cpu_packed *packed; /* owned */
     float *weight;                   /* [n, k], whole numbers, the largest of each row 127 or 0 */
-    uint8_t *a;
+    const uint8_t *a[CPU_INT8_SEGMENTS]; /* [segment][m rows of run bytes, lda apart] */
+    size_t run;
     struct cpu_int8_gemm g;
     uint8_t *bytes; /* where g.q points */
 };
@@ -175,11 +176,13 @@ struct product {
 enum product_size { PRODUCT_ANY, PRODUCT_LARGE_INPUTS, PRODUCT_LARGE };
 
 static void product_make(const struct tier *tier, const struct product_case *t,
-                         enum product_size size_of, struct product *p)
+                         enum product_size size_of, size_t segments, struct product *p)
 {
     const bool worst = size_of == PRODUCT_LARGE;
-    const size_t lda = round_up(t->k, CPU_INT8_STEP) + t->pad, ldc = t->n + t->pad;
+    const size_t ldc = t->n + t->pad;
     p->t = t;
+    p->run = round_up(t->k, CPU_INT8_STEP) / segments;
+    const size_t lda = p->run + t->pad, count = (t->m - 1) * lda + p->run;
     p->weight = check_random(t->n * t->k, false);
     float *bias = check_random(t->n, true);
     int16_t *ranges = (int16_t *)(void *)check_area(2 * t->k);
@@ -206,20 +209,21 @@ static void product_make(const struct tier *tier, const struct product_case *t,
     size_t size;
     assert_int_equal(cpu_pack(tier->kernels, &node, &packed, &size, NULL), SE_OK);
     p->packed = packed;
-    const size_t count = (t->m - 1) * lda + round_up(t->k, CPU_INT8_STEP);
-    p->a = byte_area(count);
-    float *levels = check_random(count, false);
-    for (size_t i = 0; i < count; i++)
-        p->a[i] = (uint8_t)(size_of == PRODUCT_ANY ? (int)((levels[i] + 1) * 127.9f) : 255);
     p->g = (struct cpu_int8_gemm){
         .rows = t->m,
-        .a = {p->a},
-        .segments = 1,
+        .segments = segments,
         .lda = (ptrdiff_t)lda,
         .b = &p->packed->int8->panels[0],
         .residual_mode = t->residual,
         .act = {.func = t->func, .alpha = 0.2f, .beta = 0.5f},
     };
+    for (size_t s = 0; s < segments; s++) {
+        uint8_t *a = byte_area(count);
+        float *levels = check_random(count, false);
+        for (size_t i = 0; i < count; i++)
+            a[i] = (uint8_t)(size_of == PRODUCT_ANY ? (int)((levels[i] + 1) * 127.9f) : 255);
+        p->a[s] = p->g.a[s] = a;
+    }
     const size_t elements = (t->m - 1) * ldc + t->n;
     if (t->bytes) {
         p->bytes = byte_area(elements);
@@ -258,7 +262,7 @@ static double product_want(const struct product *p, size_t i, size_t j, double *
     int64_t sum = 0;
     double gain, extra;
     for (size_t k = 0; k < t->k; k++)
-        sum += ((int64_t)p->a[i * (size_t)p->g.lda + k] - zero_of(range, k)) *
+        sum += ((int64_t)p->a[k / p->run][i * (size_t)p->g.lda + k % p->run] - zero_of(range, k)) *
                weight_of(p->weight + j * t->k, range, k, (double)b->scale[j]);
     const double product = (double)sum * (double)b->scale[j];
     double y = product + (double)b->bias[j];
@@ -275,11 +279,11 @@ static double product_want(const struct product *p, size_t i, size_t j, double *
 }
 
 static void product_check(const struct tier *tier, const struct product_case *t,
-                          enum product_size size_of)
+                          enum product_size size_of, size_t segments)
 {
     const char *name = tier->int8->names[CPU_INT8_KERNEL_gemm];
     struct product p = {0};
-    product_make(tier, t, size_of, &p);
+    product_make(tier, t, size_of, segments, &p);
     tier->int8->gemm(&p.g);
     const size_t ld = (size_t)(t->bytes ? p.g.ldq : p.g.ldc);
     for (size_t i = 0; i < t->m; i++) {
@@ -308,7 +312,7 @@ static void test_product(void **state)
     for (size_t i = 0; i < sizeof(product_cases) / sizeof(product_cases[0]); i++) {
         check_seed(i);
         for (int size_of = PRODUCT_ANY; size_of <= PRODUCT_LARGE; size_of++)
-            product_check(tier, &product_cases[i], (enum product_size)size_of);
+            product_check(tier, &product_cases[i], (enum product_size)size_of, 1);
     }
     /* Every count of rows and columns round the tiles. */
     for (size_t m = 1; m <= 17; m++) {
@@ -316,9 +320,28 @@ static void test_product(void **state)
             const struct product_case floats = {.m = m, .k = 6, .n = n, .pad = 2};
             const struct product_case bytes = {
                 .m = m, .k = 6, .n = n, .pad = 2, .func = NN_FUNC_GELU, .bytes = true};
-            product_check(tier, &floats, PRODUCT_ANY);
-            product_check(tier, &bytes, PRODUCT_ANY);
+            product_check(tier, &floats, PRODUCT_ANY, 1);
+            product_check(tier, &bytes, PRODUCT_ANY, 1);
         }
+    }
+}
+
+/* Convolutions of stems, row of taps by row of taps. */
+static void test_segments(void **state)
+{
+    static const struct product_case cases[] = {
+        {19, 96, 12, 0, NN_FUNC_RELU, NN_RESIDUAL_NONE, true},
+        {40, 48, 24, 24, NN_FUNC_RELU, NN_RESIDUAL_NONE, true},
+        {1, 16, 5, 0, NN_FUNC_NONE, NN_RESIDUAL_NONE, false},
+        {25, 432, 24, 0, NN_FUNC_RELU, NN_RESIDUAL_NONE, false},
+        {10, 864, 48, 96, NN_FUNC_NONE, NN_RESIDUAL_NONE, false},
+    };
+    const struct tier *tier = *state;
+    skip_where_missing(tier);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        check_seed(i);
+        for (int size_of = PRODUCT_ANY; size_of <= PRODUCT_LARGE; size_of++)
+            product_check(tier, &cases[i], (enum product_size)size_of, i < 3 ? 2 : 3);
     }
 }
 
@@ -645,7 +668,7 @@ static void test_what_cannot_be_in_8_bits(void **state)
     size_t bytes;
     (void)state;
     struct nn_node node = {
-        .op = NN_OP_CONV, .name = "Conv.7", .type = "Conv", .quant = {.x = step_x}};
+        .op = NN_OP_DWCONV, .name = "Conv.7", .type = "Conv", .quant = {.x = step_x}};
     assert_int_equal(cpu_pack(&cpu_kernels_portable, &node, &packed, &bytes, &err),
                      SE_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "Conv.7"));
@@ -660,22 +683,71 @@ static void test_what_cannot_be_in_8_bits(void **state)
     }
 }
 
-enum { TIERS = sizeof(tiers) / sizeof(tiers[0]), KINDS = 4 };
+/* Convolutions that the stem cannot hold in 8 bits. */
+static void test_which_convolutions(void **state)
+{
+    static const struct {
+        int32_t kernel[2], groups, dilation;
+        int64_t ci;
+        int16_t low;
+        const char *words;
+    } cases[] = {
+        {{2, 2}, 1, 1, 12, 0, NULL},        {{3, 3}, 1, 1, 16, 0, NULL},
+        {{4, 2}, 1, 1, 12, 0, "like this"}, {{2, 2}, 1, 1, 6, 0, "like this"},
+        {{2, 2}, 2, 1, 12, 0, "like this"}, {{2, 2}, 1, 2, 12, 0, "like this"},
+        {{2, 2}, 1, 1, 12, -1, "negative"}, {{3, 3}, 1, 1, 7288, 0, "65536"},
+    };
+    se_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const int64_t taps = (int64_t)cases[i].kernel[0] * cases[i].kernel[1];
+        int16_t *ranges = (int16_t *)(void *)check_area((size_t)(2 * cases[i].ci));
+        for (int64_t c = 0; c < cases[i].ci; c++)
+            memcpy(ranges + NN_RANGE_NUMBERS * c, (int16_t[]){0, 300, 10}, 3 * sizeof(*ranges));
+        ranges[NN_RANGE_NUMBERS * (cases[i].ci - 1)] = cases[i].low;
+        const struct nn_node node = {
+            .op = NN_OP_CONV,
+            .name = "Conv.7",
+            .type = "Conv",
+            .attr = {.kernel = {cases[i].kernel[0], cases[i].kernel[1]},
+                     .groups = cases[i].groups,
+                     .stride = {1, 1},
+                     .dilation = {cases[i].dilation, cases[i].dilation}},
+            .weight = {{check_random((size_t)(cases[i].ci * taps), false),
+                        4,
+                        {1, cases[i].ci, cases[i].kernel[0], cases[i].kernel[1]}}},
+            .quant = {.x = ranges},
+        };
+        void *packed;
+        size_t bytes;
+        const int status = cpu_pack(&cpu_kernels_portable, &node, &packed, &bytes, &err);
+        assert_int_equal(status, cases[i].words ? SE_ERR_UNSUPPORTED : SE_OK);
+        if (cases[i].words)
+            assert_non_null(strstr(err.message, cases[i].words));
+        else
+            assert_non_null(((const struct cpu_packed *)packed)->int8);
+        cpu_pack_free(packed);
+        check_free_areas("convolutions");
+    }
+}
+
+enum { TIERS = sizeof(tiers) / sizeof(tiers[0]), KINDS = 5, OTHERS = 2 };
 
 int main(void)
 {
     step_ranges();
-    static const CMUnitTestFunction kinds[KINDS] = {test_quantize, test_product, test_steps,
-                                                    test_select};
-    static const char *const what[KINDS] = {"rounding", "products", "steps", "head"};
-    struct CMUnitTest tests[TIERS * KINDS + 1] = {cmocka_unit_test(test_what_cannot_be_in_8_bits)};
+    static const CMUnitTestFunction kinds[KINDS] = {test_quantize, test_product, test_segments,
+                                                    test_steps, test_select};
+    static const char *const what[KINDS] = {"rounding", "products", "segments", "steps", "head"};
+    struct CMUnitTest tests[TIERS * KINDS + OTHERS] = {
+        cmocka_unit_test(test_what_cannot_be_in_8_bits), cmocka_unit_test(test_which_convolutions)};
     char names[TIERS * KINDS][64];
     for (size_t i = 0; i < TIERS * KINDS; i++) {
         const struct tier *tier = &tiers[i / KINDS];
         snprintf(names[i], sizeof(names[i]), "%s %s", what[i % KINDS], tier->int8->tier);
-        tests[i + 1] = (struct CMUnitTest){.name = names[i],
-                                           .test_func = kinds[i % KINDS],
-                                           .initial_state = (void *)(uintptr_t)tier};
+        tests[i + OTHERS] = (struct CMUnitTest){.name = names[i],
+                                                .test_func = kinds[i % KINDS],
+                                                .initial_state = (void *)(uintptr_t)tier};
     }
     return cmocka_run_group_tests_name("int8", tests, NULL, NULL);
 }
