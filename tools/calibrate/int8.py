@@ -4,8 +4,8 @@
         --recognizer MODEL.onnx --work build/int8 --table src/ocr/int8_table.c
 
 The pictures (--count, --seed) are looked at in float32 with the longer sides of --sides, and the lines
-found are read. The range of a channel goes from the least to the largest number seen. Pictures that
-lie in --work from before are used again.
+found are read. The range of a channel goes from the least to the largest number seen, in a stem to
+STEM_SHARE of that. Pictures that lie in --work from before are used again.
 """
 import argparse
 import hashlib
@@ -19,12 +19,15 @@ import textwrap
 UNIT = 200  # NN_RANGE_UNIT of src/nn/nn.h
 STEM = ("Conv.1", "Conv.2", "Conv.3")  # of both networks, as cpu_int8_stem.c has them
 WINDOWS = ("Conv.0", *STEM, "Conv.82")
+# What a stem holds of the largest numbers seen, those of hard black on white: so faint text has more
+# levels (docs/decisions/0027-int8-stem.md).
+STEM_SHARE = 0.7
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 HEAD = """\
 /*
  * Written by tools/calibrate/int8.py: {count} rendered pictures, seed {seed}, longer side {sides}.
- * Of every channel the least, the largest and the mean number.
+ * Of every channel the least, the largest (in a stem, a part of it) and the mean number.
  */
 #include "ocr/int8_table.h"
 
@@ -97,6 +100,13 @@ def is_wanted(network, node, nodes):
     return not is_gate(nodes[node]) and (network == "detector" or block or node == list(nodes)[-1])
 
 
+def cut(node, ranges):
+    """The ranges as they go into the table."""
+    share = STEM_SHARE if node in STEM else 1
+    return {what: [(low, high * share, mean) for low, high, mean in channels]
+            for what, channels in ranges.items()}
+
+
 def array(name, channels):
     """C text of an array of numbers in UNITs, none of the ranges empty."""
     numbers = []
@@ -147,7 +157,7 @@ def main():
     text = HEAD.format(count=options.count, seed=options.seed,
                        sides=options.sides.replace(",", " and "))
     for network, nodes in networks.items():
-        text += table(network, {node: ranges for node, ranges in nodes.items()
+        text += table(network, {node: cut(node, ranges) for node, ranges in nodes.items()
                                 if is_wanted(network, node, nodes)})
     text += TAIL.format(detector=sha256(options.detector), recognizer=sha256(options.recognizer))
     options.table.write_text(text, encoding="utf-8")
