@@ -12,6 +12,10 @@
 
 enum { INT8_TOP = 255 };
 
+/* How much of the difference between channels' ranges their levels make up for (fill_range): of
+ * linear layers, and of convolutions over windows. */
+static const float LINEAR_SHARE = 0.8F, CONV_SHARE = 0.6F;
+
 const struct cpu_int8_kernels *cpu_int8_kernels_for(const struct cpu_kernels *kernels)
 {
 #if defined(__x86_64__)
@@ -89,13 +93,13 @@ static void find_largest(const struct nn_weight *weight, float *largest)
  *
  * A channel that used all 256 levels for a small range would have small weights, and these would be
  * left with few of theirs. So the levels are shared out (Xiao et al. 2022, "SmoothQuant"): those of
- * a channel are as its largest weight to the power of 1 - SHARE and its range to that of SHARE,
+ * a channel are as its largest weight to the power of 1 - share and its range to that of share,
  * with the channel that is best off at all its levels. 0 is moved to a whole number.
  */
 static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16_t *ranges,
-                                        const struct nn_weight *weight, struct int8_memory *memory)
+                                        const struct nn_weight *weight, float share,
+                                        struct int8_memory *memory)
 {
-    static const float SHARE = 0.8f;
     const size_t channels = (size_t)weight->dims[1];
     const size_t bytes = cpu_int8_whole(channels, tile->vl) * sizeof(float);
     float *factor = take(memory, bytes), *offset = take(memory, bytes);
@@ -104,7 +108,7 @@ static struct cpu_int8_range fill_range(const struct cpu_tile *tile, const int16
     for (size_t i = 0; i < channels; i++) {
         const int16_t *of = ranges + NN_RANGE_NUMBERS * i;
         const float range = (float)(of[1] - of[0]) / NN_RANGE_UNIT;
-        factor[i] = powf(factor[i], 1 - SHARE) / powf(range, SHARE);
+        factor[i] = powf(factor[i], 1 - share) / powf(range, share);
         most = fmaxf(most, range * factor[i]);
     }
     for (size_t i = 0; i < channels; i++) {
@@ -274,7 +278,7 @@ int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
             .n = (size_t)node->weight[2 * i].dims[0],
             .kernels = int8,
         };
-        p->range[i] = fill_range(&int8->tile, ranges[i], source.weight, &memory);
+        p->range[i] = fill_range(&int8->tile, ranges[i], source.weight, LINEAR_SHARE, &memory);
         p->panels[i] = fill_panels(&source, &memory);
     }
     head->int8 = p;
@@ -311,7 +315,7 @@ const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *ker
         .n = rest,
         .kernels = p->kernels,
     };
-    p->range[0] = fill_range(&p->kernels->tile, node->quant.x, source.weight, &left);
+    p->range[0] = fill_range(&p->kernels->tile, node->quant.x, source.weight, LINEAR_SHARE, &left);
     p->panels[0] = fill_panels(&source, &left);
     return p;
 }
@@ -369,7 +373,7 @@ int cpu_int8_conv_pack(const struct cpu_kernels *kernels, const struct nn_node *
     const struct nn_weight by_channel = {
         product.weight, 2, {(int64_t)(product.co * product.taps), (int64_t)ci}};
     const struct nn_weight by_input = {product.weight, 2, {(int64_t)product.co, (int64_t)k}};
-    p->range[0] = fill_range(&int8->tile, node->quant.x, &by_channel, &memory);
+    p->range[0] = fill_range(&int8->tile, node->quant.x, &by_channel, CONV_SHARE, &memory);
     for (size_t i = 0; i < k; i++) {
         product.factor[i] = p->range[0].factor[i % ci];
         product.offset[i] = p->range[0].offset[i % ci];
