@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """Times the two networks alone, side by side: SerialEye, OpenVINO and ONNX Runtime, all in float32,
-and SerialEye and OpenVINO in bfloat16.
+SerialEye and OpenVINO in bfloat16, and SerialEye in 8 bits.
 
     python3 tools/compare/networks.py [--build build] [--venv build/peers/networks]
-        [--threads 1,2] [--tiers amx,avx512,avx2,amx_bf16,avx512_bf16] [--rounds 8] [--json FILE]
+        [--threads 1,2] [--tiers amx,avx512,avx2,amx_bf16,avx512_bf16,int8] [--rounds 8] [--json FILE]
 
 OpenVINO computes in f32 (INFERENCE_PRECISION_HINT; without it, it takes bfloat16 where the CPU has
 that) with the latency hint; SerialEye's tier amx, whose products are of numbers in two parts, stands
 beside that too. "amx_bf16" and "avx512_bf16" are precision = bf16, on tiles and on vectors, beside
 OpenVINO with the hint bf16, which runs as it likes. "avx2" is
 SerialEye with --tier avx2, and OpenVINO with ONEDNN_MAX_CPU_ISA=AVX2, which is looked up in the
-names of the kernels that it chose. A peer that does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
+names of the kernels that it chose. "int8" is SerialEye with --int8, beside OpenVINO in f32. A peer that does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
 
 Engines are processes that load once (SerialEye's nn_bench loads for every round, which does not
 count) and take turns; all are bound to the first --threads processors. The numbers are the shortest
@@ -131,7 +131,8 @@ class Own(Entry):
     def start(self, bench: Path, network: str, model: Path, threads: int) -> None:
         _, height, width = NETWORKS[network]
         # pylint: disable-next=attribute-defined-outside-init
-        self.command = [str(bench), str(model), f"{height}x{width}", "--tier", self.tier,
+        self.command = [str(bench), str(model), f"{height}x{width}",
+                        *(["--int8", network[:3]] if self.tier == "int8" else ["--tier", self.tier]),
                         "--threads", str(threads), "--runs"]
 
     def round(self, runs: int) -> None:
@@ -163,7 +164,8 @@ def own_tiers() -> list[str]:
     wanted = {"amx": ("amx_tile", "amx_bf16", "avx512_bf16"),
               "avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl"), "avx2": (),
               "amx_bf16": ("amx_tile", "amx_bf16", "avx512_bf16"),
-              "avx512_bf16": ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16")}
+              "avx512_bf16": ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16"),
+              "int8": ()}
     return [tier for tier, needs in wanted.items() if all(flag in flags for flag in needs)]
 
 
@@ -173,7 +175,7 @@ def measure(network: str, threads: int, options: argparse.Namespace, python: Pat
     entries: list[Own | Peer] = [Own("serialeye", tier) for tier in tiers]
     # Peers in float32 have no use for tiles: there is one of them for the tiers amx and avx512, and
     # one in bfloat16 for both tiers of that.
-    peers = [tier for tier in tiers if tier != "amx" and tier not in BF16_TIERS]
+    peers = [tier for tier in tiers if tier not in ("amx", "int8", *BF16_TIERS)]
     peers = (peers or ["avx512"]) + [tier for tier in tiers if tier in BF16_TIERS][:1]
     entries += [Peer("openvino", tier) for tier in peers] + [Peer("onnxruntime", peers[0])]
     model = options.models / NETWORKS[network][0]
@@ -199,6 +201,9 @@ def report(network: str, threads: int, entries: list[Entry]) -> list[dict]:
     peers = {e.tier: min(e.shortest) for e in entries if e.name == "openvino"}
     if "avx512" in peers:
         peers["amx"] = peers["avx512"]
+    single = [ms for tier, ms in peers.items() if tier not in BF16_TIERS]
+    if single:
+        peers["int8"] = min(single)
     bf16 = [peers[tier] for tier in BF16_TIERS if tier in peers]
     peers.update({tier: bf16[0] for tier in BF16_TIERS if bf16})
     rows = []
@@ -223,7 +228,8 @@ def main() -> int:
     parser.add_argument("--models", type=Path,
                         default=Path.home() / ".local/share/serialeye/models")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--tiers", default="amx,avx512,avx2,amx_bf16,avx512_bf16", help="those of them that there are")
+    parser.add_argument("--tiers", default="amx,avx512,avx2,amx_bf16,avx512_bf16,int8",
+                        help="those of them that there are")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
