@@ -358,12 +358,13 @@ static void check_tiers(const struct kind *kind, const struct nn_range ranges[RA
                         void (*check)(const struct run *, const struct run *))
 {
     struct nn_model *plain = stem_model(NN_BACKEND_REF, NN_CPU_AUTO, kind);
-    for (int t = 0; t < TIERS; t++) {
+    /* Tiers differ in the first convolution, too: halves are exact in all. */
+    for (int tier = NN_CPU_PORTABLE; tier <= NN_CPU_AMX_BF16; tier++) {
         const char *missing;
-        if (!cpu_has_tier(tiers[t], &missing))
+        if (!cpu_has_tier((enum nn_cpu_tier)tier, &missing))
             continue;
         const struct nn_model_options options = {
-            .cpu = tiers[t], .ranges = ranges, .range_count = RANGED};
+            .cpu = (enum nn_cpu_tier)tier, .ranges = ranges, .range_count = RANGED};
         struct nn_model *model = build_stem(&options, kind);
         check_eight_bits(plain, model, check);
         nn_model_free(model);

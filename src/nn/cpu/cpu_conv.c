@@ -219,7 +219,7 @@ static void taps_inside(int64_t origin, int64_t size, int64_t taps, int64_t dila
         (*end)--;
 }
 
-/* Shows the input, all of it, when the first piece is done. */
+/* Shows the input, all of it, with the first piece. */
 static void conv_observe(const struct cpu_job *job, size_t piece)
 {
     const struct nn_tensor *x = &job->step->in[NN_IN_X];
