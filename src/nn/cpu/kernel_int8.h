@@ -200,8 +200,15 @@ INLINE void int8_store_some(uint8_t *q, vi v, size_t count)
         return;
     }
     int8_store(lanes, v);
-    for (size_t i = 0; i < count; i++)
-        q[i] = lanes[i];
+    const uint8_t *from = lanes;
+    UNROLL
+    for (size_t part = VL / 2; part > 0; part /= 2) {
+        if (!(count & part))
+            continue;
+        memcpy(q, from, part);
+        q += part;
+        from += part;
+    }
 }
 
 /* Writes the lowest bytes of all lanes of up to GEMM_VECTORS vectors, side by side. */
