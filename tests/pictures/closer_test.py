@@ -19,8 +19,9 @@ import program
 from rendered_test import need_renderer
 
 GROUND = (120, 124, 118)
-# Those of 40 to 49 whose lines lie so.
-SEEDS = (41, 45)
+# Those of 40 to 59 whose lines lie so: the program ends in them when a closer look's lines are read from
+# another rectangle. Which they are depends on what the detector sees of lines as faint as these.
+SEEDS = (40, 45)
 
 
 def picture(seed: int) -> object:
