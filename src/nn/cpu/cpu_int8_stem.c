@@ -17,13 +17,8 @@
 #include "base/status.h"
 #include "nn/cpu/cpu_int8.h"
 #include "nn/cpu/cpu_stem_whole.h"
-#include "nn/tensor.h"
 
-enum {
-    LEAST_ROWS = 6, /* of a piece … */
-    MOST_ROWS = 16,
-    PIECES = 8, /* … and pieces of an image, at least */
-};
+enum { LEAST_ROWS = 6 /* of a piece */ };
 
 enum { ROWS_A, ROWS_POOL, ROWS_B, ROWS_BOTH, RINGS };
 
@@ -263,7 +258,5 @@ int cpu_int8_stem_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, 
     const struct nn_step part = cpu_rows_part(&steps[CPU_STEM_A], 0, 0, 1, NULL);
     const size_t floats = row_floats(steps) + rows_bytes(rings) / sizeof(float) +
                           cpu_rows_need(kernels, &part).per_thread;
-    const int64_t height = steps[CPU_STEM_Y].out.dims[1];
-    const int64_t rows = cpu_most(cpu_least(height / PIECES, MOST_ROWS), LEAST_ROWS);
-    return cpu_whole_stem_take(plan, first, rows, floats, err);
+    return cpu_whole_stem_take(plan, first, LEAST_ROWS, floats, err);
 }

@@ -21,9 +21,7 @@ enum {
     SHEETS = 5, /* x, a, b, pooled and c, y */
     MARGIN = CPU_PLANE_WIDTH,
     MOST_TAPS = CPU_PLANAR_CHANNELS * 9,
-    LEAST_ROWS = 4, /* of a piece … */
-    MOST_ROWS = 16,
-    PIECES = 8, /* … and pieces of an image, at least */
+    LEAST_ROWS = 4, /* of a piece */
 };
 
 /* ---- sheets --------------------------------------------------------------------------------- */
@@ -283,8 +281,7 @@ int cpu_planar_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int
     if (!is_planar(kernels, plan, first))
         return SE_OK;
     struct sheet sheets[SHEETS];
-    const int64_t height = stem[CPU_STEM_Y].out.dims[1];
-    const int64_t rows = cpu_most(cpu_least(height / PIECES, MOST_ROWS), LEAST_ROWS);
     lay_out(stem, sheets);
-    return cpu_whole_stem_take(plan, first, rows, cpu_whole_lines(scratch_floats(sheets)), err);
+    return cpu_whole_stem_take(plan, first, LEAST_ROWS, cpu_whole_lines(scratch_floats(sheets)),
+                               err);
 }

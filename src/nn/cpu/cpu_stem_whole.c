@@ -3,9 +3,11 @@
  */
 #include "nn/cpu/cpu_stem_whole.h"
 
-#include "nn/tensor.h"
-
-enum { SIDE = 3 /* of the kernels of a and y */ };
+enum {
+    SIDE = 3,       /* of the kernels of a and y */
+    MOST_ROWS = 16, /* of a piece … */
+    PIECES = 8,     /* … and pieces of an image, at least, where they are not too low for it */
+};
 
 static bool has_window(const struct nn_step *step, int32_t kernel, int32_t stride, int32_t before)
 {
@@ -86,10 +88,12 @@ bool cpu_is_whole_stem(const struct nn_plan *plan, int32_t first)
            s[CPU_STEM_Y].out.buffer != s[CPU_STEM_A].in[NN_IN_X].buffer;
 }
 
-int cpu_whole_stem_take(struct nn_plan *plan, int32_t first, int64_t rows, size_t per_thread,
+int cpu_whole_stem_take(struct nn_plan *plan, int32_t first, int64_t least_rows, size_t per_thread,
                         se_error *err)
 {
     struct nn_step *stem = &plan->steps[first];
+    const int64_t height = stem[CPU_STEM_Y].out.dims[1];
+    const int64_t rows = cpu_most(cpu_least(height / PIECES, MOST_ROWS), least_rows);
     const struct cpu_need need = {.per_thread = per_thread};
     stem->group = CPU_STEM_STEPS;
     for (int i = 0; i < CPU_STEM_STEPS; i++) {
@@ -101,7 +105,6 @@ int cpu_whole_stem_take(struct nn_plan *plan, int32_t first, int64_t rows, size_
             stem[i].out.buffer = -1;
     }
     stem->tune[CPU_TUNE_ROWS] = rows;
-    stem->tune[CPU_TUNE_PIECES] =
-        stem->out.dims[0] * (int64_t)cpu_pieces_of(stem[CPU_STEM_Y].out.dims[1], rows);
+    stem->tune[CPU_TUNE_PIECES] = stem->out.dims[0] * (int64_t)cpu_pieces_of(height, rows);
     return cpu_set_scratch(plan, stem, &need, err);
 }

@@ -27,9 +27,9 @@ enum {
  * where all is looked at: in a plan of tests, or with an observer. */
 bool cpu_is_whole_stem(const struct nn_plan *plan, int32_t first);
 
-/* Makes a group of it: pieces are `rows` rows of y, for which a thread takes `per_thread` floats.
- * What is between the steps has no place in memory. */
-int cpu_whole_stem_take(struct nn_plan *plan, int32_t first, int64_t rows, size_t per_thread,
+/* Makes a group of it: pieces are `least_rows` rows of y or more (CPU_TUNE_ROWS), for which a
+ * thread takes `per_thread` floats. What is between the steps has no place in memory. */
+int cpu_whole_stem_take(struct nn_plan *plan, int32_t first, int64_t least_rows, size_t per_thread,
                         se_error *err);
 
 #endif
