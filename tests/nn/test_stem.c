@@ -302,6 +302,12 @@ static struct seen observe(const struct kind *kind)
 
 static int16_t numbers[RANGED][NN_RANGE_NUMBERS * MOST_CHANNELS];
 
+static struct nn_range range_of(int i)
+{
+    return (struct nn_range){ranged[i], numbers[i],
+                             NN_RANGE_NUMBERS * ranged_channels[i] * sizeof(**numbers), NULL, 0};
+}
+
 /* The ranges of what was seen, in `numbers`. */
 static void find_ranges(const struct seen *seen, struct nn_range out[RANGED])
 {
@@ -313,8 +319,7 @@ static void find_ranges(const struct seen *seen, struct nn_range out[RANGED])
             of[1] = (int16_t)(lrintf(seen->high[i][c] * NN_RANGE_UNIT) + 1);
             of[2] = (int16_t)lrint(seen->sum[i][c] / seen->pixels[i] * NN_RANGE_UNIT);
         }
-        out[i] = (struct nn_range){ranged[i], numbers[i],
-                                   NN_RANGE_NUMBERS * channels * sizeof(**numbers), NULL, 0};
+        out[i] = range_of(i);
     }
 }
 
@@ -392,9 +397,7 @@ static void test_eight_bits_of_halves(void **state)
             numbers[i][NN_RANGE_NUMBERS * c + 1] = 255 * NN_RANGE_UNIT / 2;
             numbers[i][NN_RANGE_NUMBERS * c + 2] = 4 * NN_RANGE_UNIT;
         }
-        ranges[i] =
-            (struct nn_range){ranged[i], numbers[i],
-                              NN_RANGE_NUMBERS * ranged_channels[i] * sizeof(**numbers), NULL, 0};
+        ranges[i] = range_of(i);
     }
     check_tiers(&ones, ranges, check_near);
 }

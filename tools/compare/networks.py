@@ -10,7 +10,8 @@ that) with the latency hint; SerialEye's tier amx, whose products are of numbers
 beside that too. "amx_bf16" and "avx512_bf16" are precision = bf16, on tiles and on vectors, beside
 OpenVINO with the hint bf16, which runs as it likes. "avx2" is
 SerialEye with --tier avx2, and OpenVINO with ONEDNN_MAX_CPU_ISA=AVX2, which is looked up in the
-names of the kernels that it chose. "int8" is SerialEye with --int8, beside OpenVINO in f32. A peer that does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
+names of the kernels that it chose. "int8" is SerialEye with
+--int8, beside OpenVINO in f32. A peer that does not start is skipped with a message: OpenVINO 2026.4.1 crashes on the recognizer with AVX2.
 
 Engines are processes that load once (SerialEye's nn_bench loads for every round, which does not
 count) and take turns; all are bound to the first --threads processors. The numbers are the shortest
