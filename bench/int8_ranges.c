@@ -2,11 +2,13 @@
  * Between which numbers the channels lie that the linear layers of both networks meet, seen while
  * they read pictures in float32: the input of tools/calibrate/int8.py.
  *
- *   int8_ranges DETECTOR RECOGNIZER SIDE… < LIST      LIST: paths of pictures, one a line
+ *   int8_ranges [--head FILE] DETECTOR RECOGNIZER SIDE… < LIST      LIST: paths of pictures, one a
+ *                                                                   line
  *
  * Every picture is looked at with each SIDE as the longer side at most, and the lines found are
  * read. Prints a line for every operand: "detector" or "recognizer", node, "x" or "hidden", and
- * LOW:HIGH:MEAN for every channel.
+ * LOW:HIGH:MEAN for every channel. FILE gets the rows that the recognizer's last layer meets, as
+ * float32: the input of tools/calibrate/shortlist.py.
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -43,6 +45,7 @@ struct networks {
 
 static struct operand operands[MAX_OPERANDS];
 static size_t operand_count;
+static FILE *head; /* NULL: nobody wants its rows */
 
 static struct operand *operand_of(const char *network, const char *node, enum nn_observed what,
                                   size_t count)
@@ -68,6 +71,8 @@ static void see(void *context, const struct nn_node *node, enum nn_observed what
 {
     struct operand *o = operand_of(context, node->name, what, c);
     o->rows += (double)rows;
+    for (size_t r = 0; head && node->op == NN_OP_SELECT && r < rows; r++)
+        fwrite(x + (ptrdiff_t)r * pitch, sizeof(*x), c, head);
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + (ptrdiff_t)r * pitch;
         for (size_t i = 0; i < c; i++) {
@@ -165,9 +170,17 @@ static int open_networks(struct networks *networks, char **paths, se_error *err)
 
 int main(int argc, char **argv)
 {
+    const char *path = argc > 2 && strcmp(argv[1], "--head") == 0 ? argv[2] : NULL;
+    argc -= path ? 2 : 0;
+    argv += path ? 2 : 0;
     if (argc < 4) {
-        fprintf(stderr, "usage: int8_ranges DETECTOR RECOGNIZER SIDE... < LIST\n");
+        fprintf(stderr, "usage: int8_ranges [--head FILE] DETECTOR RECOGNIZER SIDE... < LIST\n");
         return 2;
+    }
+    head = path ? fopen(path, "wb") : NULL;
+    if (path && !head) {
+        perror(path);
+        return 1;
     }
     struct networks networks = {0};
     se_error err;
@@ -178,6 +191,10 @@ int main(int argc, char **argv)
         print_operand(&operands[i]);
     if (status != SE_OK)
         fprintf(stderr, "int8_ranges: %s\n", err.message);
+    if (head && fclose(head) != 0) {
+        perror(path);
+        return 1;
+    }
     nn_exec_free(networks.read);
     recognizer_close(networks.recognizer);
     nn_exec_free(networks.find);

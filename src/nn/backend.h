@@ -70,7 +70,7 @@ struct nn_step {
     struct nn_tensor out;
     /* For compile to fill in: */
     size_t scratch_bytes; /* for all threads together; the backend divides it */
-    int64_t tune[4];      /* the backend's own numbers (tile sizes, kernel choice) */
+    int64_t tune[5];      /* the backend's own numbers (tile sizes, kernel choice) */
     /* Steps [this, this + group) may be computed interleaved: everything any of them touches stays
      * in memory till the last has finished. 1 as given; compile may raise it. */
     int32_t group;

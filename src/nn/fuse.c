@@ -267,20 +267,50 @@ int nn_fuse(struct nn_graph *graph, se_error *err)
 
 /* ---- the selected head ---------------------------------------------------------------------- */
 
-static int check_columns(const int32_t *columns, size_t count, int64_t classes, se_error *err)
+/* Notes in `seen` which columns there are. */
+static int check_columns(const int32_t *columns, size_t count, int64_t classes, bool *seen,
+                         se_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const bool exists = columns[i] >= 0 && columns[i] < classes;
+        RETURN_ERROR_IF(!exists || seen[columns[i]], err, SE_ERR_ARGUMENT, "head column %d %s",
+                        columns[i], exists ? "is given twice" : "does not exist");
+        seen[columns[i]] = true;
+    }
+    return SE_OK;
+}
+
+/* Copies the chosen columns and the listed ones that are not chosen. `seen`: [classes], all false
+ */
+static int copy_columns(struct fuse *fuse, const struct nn_model_options *options, int64_t classes,
+                        bool *seen, struct nn_attr *attr)
+{
+    const struct nn_shortlist *list = &options->shortlist;
+    const size_t count = options->head_column_count;
+    FORWARD_IF_ERROR(check_columns(list->columns, list->count, classes, seen, fuse->err));
+    memset(seen, 0, (size_t)classes);
+    FORWARD_IF_ERROR(check_columns(options->head_columns, count, classes, seen, fuse->err));
+    int32_t *copy = arena_alloc(&fuse->graph->arena, count + list->count, sizeof(*copy));
+    if (!copy)
+        return se_fail_memory(fuse->err, "the columns of the head",
+                              (count + list->count) * sizeof(*copy));
+    memcpy(copy, options->head_columns, count * sizeof(*copy));
+    attr->columns = copy;
+    attr->column_count = count;
+    attr->shortlist = (struct nn_shortlist){.columns = copy + count, .enough = list->enough};
+    for (size_t i = 0; i < list->count; i++)
+        if (!seen[list->columns[i]])
+            copy[count + attr->shortlist.count++] = list->columns[i];
+    return SE_OK;
+}
+
+static int take_columns(struct fuse *fuse, const struct nn_model_options *options, int64_t classes,
+                        struct nn_attr *attr)
 {
     bool *seen = calloc((size_t)classes, sizeof(*seen));
     if (!seen)
-        return se_fail_memory(err, "the columns of the head", (size_t)classes);
-    int status = SE_OK;
-    for (size_t i = 0; i < count && status == SE_OK; i++) {
-        if (columns[i] < 0 || columns[i] >= classes || seen[columns[i]])
-            status = se_fail(err, SE_ERR_ARGUMENT, "head column %d %s", columns[i],
-                             columns[i] < 0 || columns[i] >= classes ? "does not exist"
-                                                                     : "is given twice");
-        else
-            seen[columns[i]] = true;
-    }
+        return se_fail_memory(fuse->err, "the columns of the head", (size_t)classes);
+    const int status = copy_columns(fuse, options, classes, seen, attr);
     free(seen);
     return status;
 }
@@ -312,7 +342,7 @@ static struct nn_node *find_head(const struct fuse *fuse, int32_t value,
     return fits ? head : NULL;
 }
 
-static int select_head(struct fuse *fuse, const int32_t *columns, size_t count)
+static int select_head(struct fuse *fuse, const struct nn_model_options *options)
 {
     struct nn_graph *graph = fuse->graph;
     const int32_t result = behind_identities(fuse, graph->output);
@@ -322,18 +352,14 @@ static int select_head(struct fuse *fuse, const int32_t *columns, size_t count)
     RETURN_ERROR_IF(!head, fuse->err, SE_ERR_UNSUPPORTED,
                     "the model does not end in a linear layer and a softmax, so no columns of its "
                     "head can be chosen");
-    FORWARD_IF_ERROR(check_columns(columns, count, head->weight[0].dims[0], fuse->err));
-    int32_t *copy = arena_alloc(&graph->arena, count, sizeof(*copy));
-    if (!copy)
-        return se_fail_memory(fuse->err, "the columns of the head", count * sizeof(*copy));
-    memcpy(copy, columns, count * sizeof(*copy));
+    struct nn_attr attr = head->attr;
+    FORWARD_IF_ERROR(take_columns(fuse, options, head->weight[0].dims[0], &attr));
     const int32_t axis = softmax->shape.axis;
     fuse_into(fuse, head, softmax);
     softmax->op = NN_OP_SELECT;
+    softmax->attr = attr;
     softmax->name = head->name; /* what is known of the layer holds with columns chosen, too */
     softmax->shape.axes[0] = axis;
-    softmax->attr.columns = copy;
-    softmax->attr.column_count = count;
     if (bias)
         softmax->weight[1] = (struct nn_weight){bias->data.f, 1, {bias->dims[0]}};
     fuse->uses[graph->output]--;
@@ -342,12 +368,12 @@ static int select_head(struct fuse *fuse, const int32_t *columns, size_t count)
     return SE_OK;
 }
 
-int nn_fuse_select(struct nn_graph *graph, const int32_t *columns, size_t count, se_error *err)
+int nn_fuse_select(struct nn_graph *graph, const struct nn_model_options *options, se_error *err)
 {
     struct fuse fuse;
     int status = begin(&fuse, graph, err);
     if (status == SE_OK)
-        status = select_head(&fuse, columns, count);
+        status = select_head(&fuse, options);
     if (status == SE_OK)
         finish(&fuse);
     end(&fuse);

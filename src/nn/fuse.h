@@ -12,9 +12,9 @@
 /* Applies all patterns. SE_ERR_MEMORY. */
 int nn_fuse(struct nn_graph *graph, se_error *err);
 
-/* Replaces the linear layer and softmax that make the output by a SELECT of these columns (nn.h).
- * SE_ERR_UNSUPPORTED when the graph does not end so; SE_ERR_ARGUMENT for a column that does not
- * exist or comes twice. */
-int nn_fuse_select(struct nn_graph *graph, const int32_t *columns, size_t count, se_error *err);
+/* Replaces the linear layer and softmax that make the output by a SELECT of head_columns, with the
+ * shortlist. SE_ERR_UNSUPPORTED when the graph does not end so; SE_ERR_ARGUMENT for a column that
+ * does not exist or comes twice. */
+int nn_fuse_select(struct nn_graph *graph, const struct nn_model_options *options, se_error *err);
 
 #endif

@@ -99,6 +99,7 @@ struct nn_attr {
     int32_t factor[2];
     const int32_t *columns; /* SELECT: [column_count], distinct */
     size_t column_count;
+    struct nn_shortlist shortlist; /* SELECT: none of them chosen */
 };
 
 /*

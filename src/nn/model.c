@@ -117,8 +117,7 @@ static int load(struct nn_model *model, const void *bytes, size_t size, const ch
     FORWARD_IF_ERROR(onnx_read(graph, &model->metadata, bytes, size, name, err));
     model->output = graph->output_shape;
     if (options->head_column_count)
-        FORWARD_IF_ERROR(
-            nn_fuse_select(graph, options->head_columns, options->head_column_count, err));
+        FORWARD_IF_ERROR(nn_fuse_select(graph, options, err));
     if (!options->no_fusion)
         FORWARD_IF_ERROR(nn_fuse(graph, err));
     FORWARD_IF_ERROR(set_ranges(model, options, err));

@@ -60,6 +60,16 @@ struct nn_range {
     size_t hidden_size;
 };
 
+/*
+ * The columns of a head that are likely besides the chosen ones. Where the logarithm of the summed
+ * exp(logit) of both is `enough`, the other columns are not computed and count as impossible.
+ */
+struct nn_shortlist {
+    const int32_t *columns; /* [count], distinct */
+    size_t count;           /* 0: all columns are always computed */
+    float enough;
+};
+
 struct nn_model_options {
     enum nn_backend_kind backend;
     enum nn_cpu_tier cpu;
@@ -73,6 +83,8 @@ struct nn_model_options {
     /* Replaces the final MatMul + Softmax over all classes by nn_select (below) when count > 0. */
     const int32_t *head_columns;
     size_t head_column_count;
+    /* Of such a head; columns that are chosen, too, are passed over. A GPU computes all columns. */
+    struct nn_shortlist shortlist;
     /* Nodes to be computed in 8 bits; none: all in float32. SE_ERR_MODEL when a node is missing or
      * of another kind. Not with no_fusion, nor with the backend `ref` (SE_ERR_UNSUPPORTED). */
     const struct nn_range *ranges;
@@ -82,7 +94,7 @@ struct nn_model_options {
 /*
  * The selected head: for every step the log-probabilities, against the softmax over all classes, of
  * the chosen columns, and behind them NN_SELECT_EXTRA numbers:
- *   [count + 0] log of the summed probability of all other classes
+ *   [count + 0] log of the summed probability of all other classes, -inf for none
  *   [count + 1] index of the most likely class of all, as a float
  *   [count + 2] its log-probability
  */

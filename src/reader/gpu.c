@@ -28,7 +28,12 @@ static int load(const struct settings_values *values, const struct model_paths *
     FORWARD_IF_ERROR(options_of(values, MODEL_DETECTOR, paths->detector, gpu, &detector, err));
     FORWARD_IF_ERROR(
         options_of(values, MODEL_RECOGNIZER, paths->recognizer, gpu, &recognizer.network, err));
-    FORWARD_IF_ERROR(precision_codes(values, paths->recognizer, &recognizer.codes, err));
+    struct precision_head head;
+    FORWARD_IF_ERROR(precision_head(values, paths->recognizer, &head, err));
+    recognizer.codes = head.codes;
+    /* The spare of a GPU computes what the GPU does: the self-test holds them to each other. */
+    if (!gpu)
+        recognizer.network.shortlist = head.shortlist;
     FORWARD_IF_ERROR(nn_model_load(&out->detector, paths->detector, &detector, err));
     FORWARD_IF_ERROR(recognizer_open(&out->recognizer, &recognizer, err));
     if (!gpu)

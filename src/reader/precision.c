@@ -5,6 +5,7 @@
 #include "nn/cpu/cpu_detect.h"
 #include "ocr/code_head.h"
 #include "ocr/int8_table.h"
+#include "ocr/shortlist.h"
 #include "reader/file_hash.h"
 #include "reader/models.h"
 
@@ -91,12 +92,17 @@ int precision_of_spare(const struct settings_values *values, struct nn_model_opt
     return precision_tier(values, &out->cpu, err);
 }
 
-int precision_codes(const struct settings_values *values, const char *path, bool *out,
-                    se_error *err)
+int precision_head(const struct settings_values *values, const char *path,
+                   struct precision_head *out, se_error *err)
 {
     char own[SHA256_HEX_SIZE];
     const char *sha256;
     FORWARD_IF_ERROR(model_hash(MODEL_RECOGNIZER, values->recognizer, path, own, &sha256, err));
-    *out = strcmp(sha256, code_head_table.sha256) == 0 && !values->dictionary[0];
+    const bool own_words = !values->dictionary[0];
+    *out = (struct precision_head){
+        .codes = own_words && strcmp(sha256, code_head_table.sha256) == 0,
+    };
+    if (own_words && strcmp(sha256, shortlist_table.sha256) == 0)
+        out->shortlist = shortlist_table.list;
     return SE_OK;
 }

@@ -41,12 +41,18 @@ int precision_network(const struct settings_values *values, int model, const cha
 int precision_of_spare(const struct settings_values *values, struct nn_model_options *out,
                        se_error *err);
 
+/* What was learned of a recognizer's last layer. */
+struct precision_head {
+    bool codes;                    /* the last layer for codes (ocr/code_head.h) belongs to it */
+    struct nn_shortlist shortlist; /* its likely columns (ocr/shortlist.h); none: not known */
+};
+
 /*
- * Whether the last layer for codes (ocr/code_head.h) belongs to the recognizer at `path`: a file
- * set by hand is known by its SHA-256 (SE_ERR_IO when it cannot be read), and has to come with its
- * own dictionary. Another network is read as it is.
+ * What is known of the last layer of the recognizer at `path`: a file set by hand is known by its
+ * SHA-256 (SE_ERR_IO when it cannot be read), and has to come with its own dictionary. Another
+ * network is read as it is.
  */
-int precision_codes(const struct settings_values *values, const char *path, bool *out,
-                    se_error *err);
+int precision_head(const struct settings_values *values, const char *path,
+                   struct precision_head *out, se_error *err);
 
 #endif

@@ -157,6 +157,18 @@ static void test_views(void **state)
 
 enum { CLASSES = 11 };
 
+/* Is it one that the softmax is over, where a shortlist is enough whatever the logits? */
+static bool is_kept(const struct nn_model_options *options, int32_t column)
+{
+    const struct nn_shortlist *list = &options->shortlist;
+    bool kept = list->count == 0 || list->enough > 0;
+    for (size_t i = 0; i < list->count; i++)
+        kept |= list->columns[i] == column;
+    for (size_t i = 0; i < options->head_column_count; i++)
+        kept |= options->head_columns[i] == column;
+    return kept;
+}
+
 static void check_select(const struct nn_model_options *options, const struct tensor_file *file)
 {
     struct nn_model *model = load("block_head", options);
@@ -171,20 +183,24 @@ static void check_select(const struct nn_model_options *options, const struct te
     assert_int_equal(shape.dims[2], count + NN_SELECT_EXTRA);
     for (size_t row = 0; row < full->count / CLASSES; row++, out += count + NN_SELECT_EXTRA) {
         const float *p = full->data + row * CLASSES;
-        int best = 0;
-        double rest = 1;
-        for (int i = 0; i < CLASSES; i++)
+        int best = options->head_columns[0];
+        double rest = 1, all = 0;
+        for (int i = 0; i < CLASSES; i++) {
+            if (!is_kept(options, i))
+                continue;
             best = p[i] > p[best] ? i : best;
+            all += (double)p[i];
+        }
         for (size_t i = 0; i < count; i++) {
-            assert_float_equal(out[i], log((double)p[options->head_columns[i]]), 2e-5);
-            rest -= (double)p[options->head_columns[i]];
+            assert_float_equal(out[i], log((double)p[options->head_columns[i]] / all), 2e-5);
+            rest -= (double)p[options->head_columns[i]] / all;
         }
         if (count < CLASSES)
             assert_float_equal(exp((double)out[count]), rest, 1e-5);
         else
             assert_true((double)out[count] < -10);
         assert_true(out[count + 1] == (float)best);
-        assert_float_equal(out[count + 2], log((double)p[best]), 2e-5);
+        assert_float_equal(out[count + 2], log((double)p[best] / all), 2e-5);
     }
     assert_int_equal(nn_model_output_columns(model), -1);
     nn_exec_free(exec);
@@ -193,7 +209,8 @@ static void check_select(const struct nn_model_options *options, const struct te
 
 static void test_select(void **state)
 {
-    static const int32_t some[] = {7, 0, 3}, all[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    static const int32_t some[] = {7, 0, 3}, listed[] = {2, 7, 9},
+                         all[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
     const enum nn_backend_kind kinds[] = {NN_BACKEND_REF, NN_BACKEND_CPU};
     struct tensor_file file = load_tensors("block_head");
     (void)state;
@@ -204,6 +221,10 @@ static void test_select(void **state)
                                                .head_columns = some,
                                                .head_column_count = 3};
             check_select(&options, &file);
+            options.shortlist = (struct nn_shortlist){listed, 3, INFINITY};
+            check_select(&options, &file);
+            options.shortlist.enough = -INFINITY;
+            check_select(&options, &file);
             options.head_columns = all;
             options.head_column_count = CLASSES;
             check_select(&options, &file);
@@ -211,18 +232,24 @@ static void test_select(void **state)
     tensor_file_free(&file);
 }
 
+static void load_refused(const char *name, const struct nn_model_options *options, int status,
+                         const char *text)
+{
+    struct nn_model *model;
+    se_error err = {0, ""};
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s.onnx", folder, name);
+    assert_int_equal(nn_model_load(&model, path, options, &err), status);
+    assert_null(model);
+    assert_non_null(strstr(err.message, text));
+}
+
 static void select_refused(const char *name, const int32_t *columns, size_t count, int status,
                            const char *text)
 {
     const struct nn_model_options options = {
         .backend = NN_BACKEND_REF, .head_columns = columns, .head_column_count = count};
-    struct nn_model *model;
-    se_error err = {0, ""};
-    char path[512];
-    snprintf(path, sizeof(path), "%s/%s.onnx", folder, name);
-    assert_int_equal(nn_model_load(&model, path, &options, &err), status);
-    assert_null(model);
-    assert_non_null(strstr(err.message, text));
+    load_refused(name, &options, status, text);
 }
 
 static void test_select_refused(void **state)
@@ -236,6 +263,19 @@ static void test_select_refused(void **state)
     select_refused("linear", fine, 1, SE_ERR_UNSUPPORTED, "linear layer and a softmax");
 }
 
+static void test_shortlist_refused(void **state)
+{
+    static const int32_t columns[] = {1}, twice[] = {2, 3, 2}, beyond[] = {2, 11};
+    struct nn_model_options options = {.backend = NN_BACKEND_CPU,
+                                       .head_columns = columns,
+                                       .head_column_count = 1,
+                                       .shortlist = {twice, 3, 0}};
+    (void)state;
+    load_refused("block_head", &options, SE_ERR_ARGUMENT, "column 2 is given twice");
+    options.shortlist = (struct nn_shortlist){beyond, 2, 0};
+    load_refused("block_head", &options, SE_ERR_ARGUMENT, "column 11 does not exist");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +285,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_views),
         cmocka_unit_test(test_select),
         cmocka_unit_test(test_select_refused),
+        cmocka_unit_test(test_shortlist_refused),
     };
     folder = argc > 1 ? argv[1] : "cases";
     return cmocka_run_group_tests(tests, NULL, NULL);

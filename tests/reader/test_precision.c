@@ -15,21 +15,25 @@
 
 #include "nn/cpu/cpu_detect.h"
 #include "ocr/code_head.h"
+#include "ocr/shortlist.h"
 #include "reader/models.h"
 #include "reader/precision.h"
 
-static void test_the_layer_for_codes_belongs_to_our_recognizer(void **state)
+static void test_what_is_known_of_our_recognizers_head(void **state)
 {
     (void)state;
     struct settings_values values = {.detector = "", .recognizer = "", .dictionary = ""};
-    bool codes = false;
+    struct precision_head head;
     assert_string_equal(code_head_table.sha256, model_files[MODEL_RECOGNIZER].sha256);
-    assert_int_equal(precision_codes(&values, "the models' own is not opened", &codes, NULL),
-                     SE_OK);
-    assert_true(codes);
+    assert_int_equal(precision_head(&values, "the models' own is not opened", &head, NULL), SE_OK);
+    assert_true(head.codes);
+    assert_string_equal(shortlist_table.sha256, model_files[MODEL_RECOGNIZER].sha256);
+    assert_ptr_equal(head.shortlist.columns, shortlist_table.list.columns);
+    assert_true(head.shortlist.count > 0 && head.shortlist.enough > 0);
     values.dictionary = "another.txt";
-    assert_int_equal(precision_codes(&values, "", &codes, NULL), SE_OK);
-    assert_false(codes);
+    assert_int_equal(precision_head(&values, "", &head, NULL), SE_OK);
+    assert_false(head.codes);
+    assert_int_equal(head.shortlist.count, 0);
 }
 
 static void test_another_network_is_read_as_it_is(void **state)
@@ -38,13 +42,14 @@ static void test_another_network_is_read_as_it_is(void **state)
     char path[] = "/tmp/serialeye-recognizer-XXXXXX";
     const int file = mkstemp(path);
     struct settings_values values = {.detector = "", .recognizer = path, .dictionary = ""};
-    bool codes = true;
+    struct precision_head head;
     assert_true(file >= 0 && write(file, "no network", 10) == 10);
     close(file);
-    assert_int_equal(precision_codes(&values, path, &codes, NULL), SE_OK);
-    assert_false(codes);
+    assert_int_equal(precision_head(&values, path, &head, NULL), SE_OK);
+    assert_false(head.codes);
+    assert_int_equal(head.shortlist.count, 0);
     unlink(path);
-    assert_int_equal(precision_codes(&values, path, &codes, NULL), SE_ERR_IO);
+    assert_int_equal(precision_head(&values, path, &head, NULL), SE_ERR_IO);
 }
 
 static struct settings_values values_of(enum setting_precision precision, enum nn_cpu_tier cpu)
@@ -147,7 +152,7 @@ static void test_a_network_without_ranges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_layer_for_codes_belongs_to_our_recognizer),
+        cmocka_unit_test(test_what_is_known_of_our_recognizers_head),
         cmocka_unit_test(test_another_network_is_read_as_it_is),
         cmocka_unit_test(test_both_networks_have_ranges),
         cmocka_unit_test(test_what_is_left),

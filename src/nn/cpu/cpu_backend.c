@@ -87,6 +87,7 @@ static int cpu_compile(const struct cpu_kernels *kernels, struct nn_plan *plan, 
         FORWARD_IF_ERROR(cpu_set_scratch(plan, step, &need, err));
         step->tune[CPU_TUNE_PIECES] = (int64_t)need.pieces;
         step->tune[CPU_TUNE_ROWS] = need.rows;
+        step->tune[CPU_TUNE_THEN_PIECES] = (int64_t)need.then_pieces;
     }
     for (int32_t i = 0; i < plan->step_count; i += plan->steps[i].group)
         FORWARD_IF_ERROR(cpu_group_plan(kernels, plan, i, err));
@@ -104,7 +105,8 @@ static void cpu_piece(void *context, size_t piece, int thread)
     } else {
         if (scratch)
             scratch += tune[CPU_TUNE_SHARED_BYTES] + thread * tune[CPU_TUNE_THREAD_BYTES];
-        cpu_op_of(job->step)->work(job, piece, (float *)(void *)scratch);
+        const struct cpu_op *op = cpu_op_of(job->step);
+        (job->then ? op->then : op->work)(job, piece, (float *)(void *)scratch);
     }
     cpu_restore_float_mode(mode);
 }
@@ -120,9 +122,9 @@ struct cpu_set {
 
 /* Parts of a step's weights that its pieces come to one after the other, with as many pieces each.
  */
-static size_t cpu_rounds_of(const struct nn_step *step)
+static size_t cpu_rounds_of(const struct cpu_job *job)
 {
-    return step->op == NN_OP_SELECT ? cpu_select_rounds(step) : 1;
+    return job->then && job->step->op == NN_OP_SELECT ? cpu_select_rounds(job->step) : 1;
 }
 
 static void cpu_set_piece(void *context, size_t piece, int thread)
@@ -141,20 +143,32 @@ static void cpu_set_piece(void *context, size_t piece, int thread)
 static void cpu_set_count(struct cpu_set *set)
 {
     size_t before = 0;
-    set->rounds = cpu_rounds_of(set->jobs[0].step);
+    set->rounds = cpu_rounds_of(&set->jobs[0]);
     for (int i = 1; i < set->count; i++)
-        if (cpu_rounds_of(set->jobs[i].step) != set->rounds)
+        if (cpu_rounds_of(&set->jobs[i]) != set->rounds)
             set->rounds = 1;
     for (int i = 0; i < set->count; i++) {
-        const size_t pieces = (size_t)set->jobs[i].step->tune[CPU_TUNE_PIECES];
-        set->end[i] = before += pieces / set->rounds;
+        const struct cpu_job *job = &set->jobs[i];
+        const int64_t pieces = job->step->tune[job->then ? CPU_TUNE_THEN_PIECES : CPU_TUNE_PIECES];
+        set->end[i] = before += (size_t)pieces / set->rounds;
     }
+}
+
+/* Those of work, or of then. */
+static void cpu_run_pieces(struct cpu_set *set, bool then, struct pool *pool)
+{
+    for (int i = 0; i < set->count; i++)
+        set->jobs[i].then = then;
+    cpu_set_count(set);
+    pool_run(pool, cpu_set_piece, set, set->end[set->count - 1] * set->rounds);
 }
 
 static void cpu_run_step(struct cpu_set *set, struct pool *pool)
 {
-    cpu_set_count(set);
-    pool_run(pool, cpu_set_piece, set, set->end[set->count - 1] * set->rounds);
+    const struct nn_step *step = set->jobs[0].step; /* all do the same */
+    cpu_run_pieces(set, false, pool);
+    if (step->group == 1 && cpu_op_of(step)->then)
+        cpu_run_pieces(set, true, pool);
     for (int i = 0; i < set->count; i++) {
         struct cpu_job *job = &set->jobs[i];
         job->step += job->step->group - 1; /* of a group, only the last step may have an end */

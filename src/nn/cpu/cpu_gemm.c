@@ -1,6 +1,6 @@
 /*
- * Steps that are matrix products: GEMM, FFN, MATMUL, SELECT. A piece is a block of rows, of GEMM
- * and SELECT also a chunk of columns.
+ * Steps that are matrix products: GEMM, FFN, MATMUL. A piece is a block of rows, of GEMM also a
+ * chunk of columns.
  */
 #include <math.h>
 #include <string.h>
@@ -8,19 +8,16 @@
 #include "base/status.h"
 #include "nn/cpu/cpu_int8.h"
 #include "nn/cpu/cpu_step.h"
-#include "nn/inspect.h"
 
 enum {
     GEMM_BLOCK = 48,         /* rows of a piece, about */
     SPLIT_BLOCK = 128,       /* the same for products of tiles, which are done sooner … */
     SPLIT_LEAST_BLOCKS = 8,  /* … and of a step, so that threads can share it */
     LARGE_WEIGHTS = 1 << 18, /* floats: half of a second-level cache of 2 MB */
-    GEMM_CHUNK_VECTORS = 48, /* columns of a piece, where they are cut: multiple of 2 and 3 */
     GEMM_WIDE_VECTORS = 96,  /* cut columns from here on … */
     GEMM_FEW_BLOCKS = 4,     /* … when there are no more blocks of rows than this */
     FFN_PAD = 16,            /* floats between rows of the hidden block: spreads cache sets */
     MATMUL_BLOCK = 192,
-    SELECT_BLOCK = 96,
 };
 
 /* All blocks have tune[CPU_TUNE_ROWS] rows but the last, which also takes what is left over. */
@@ -93,8 +90,8 @@ const float *cpu_block_scaled(const struct cpu_job *job, const struct cpu_block 
     return scratch;
 }
 
-static void cpu_observe(const struct cpu_job *job, enum nn_observed what, const float *x,
-                        const struct cpu_block *b, ptrdiff_t pitch)
+void cpu_observe(const struct cpu_job *job, enum nn_observed what, const float *x,
+                 const struct cpu_block *b, ptrdiff_t pitch)
 {
     if (!job->observer)
         return;
@@ -110,7 +107,7 @@ static size_t gemm_chunks(const struct nn_step *step)
     const struct cpu_packed *packed = step->packed;
     const size_t vectors = packed->panels[0].vectors;
     const bool few = step->in[NN_IN_X].dims[1] <= (int64_t)GEMM_FEW_BLOCKS * GEMM_BLOCK;
-    return few && vectors >= GEMM_WIDE_VECTORS ? vectors / GEMM_CHUNK_VECTORS : 1;
+    return few && vectors >= GEMM_WIDE_VECTORS ? vectors / CPU_CHUNK_VECTORS : 1;
 }
 
 static void gemm_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
@@ -125,17 +122,11 @@ static void gemm_plan(const struct cpu_kernels *kernels, const struct nn_step *s
                        cpu_split_floats(&kernels->tile, rows, packed->panels[0].k);
 }
 
-/* Vectors of a chunk of `all`: the last one takes what is left. */
-static size_t chunk_vectors(size_t all, size_t chunk, size_t chunks)
+struct cpu_panels cpu_chunk_of(const struct cpu_kernels *kernels, const struct cpu_panels *panels,
+                               size_t chunk, size_t chunks)
 {
-    return chunk + 1 == chunks ? all - chunk * GEMM_CHUNK_VECTORS : GEMM_CHUNK_VECTORS;
-}
-
-static struct cpu_panels chunk_of(const struct cpu_kernels *kernels,
-                                  const struct cpu_panels *panels, size_t chunk, size_t chunks)
-{
-    return cpu_panels_part(&kernels->tile, panels, chunk * GEMM_CHUNK_VECTORS,
-                           chunk_vectors(panels->vectors, chunk, chunks));
+    return cpu_panels_part(&kernels->tile, panels, chunk * CPU_CHUNK_VECTORS,
+                           cpu_chunk_vectors(panels->vectors, chunk, chunks));
 }
 
 static void gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
@@ -144,8 +135,9 @@ static void gemm_work(const struct cpu_job *job, size_t piece, float *scratch)
     const struct nn_tensor *residual = &step->in[NN_IN_RESIDUAL];
     const size_t chunks = gemm_chunks(step), chunk = piece % chunks;
     const struct cpu_block b = block_of_piece(step, piece / chunks);
-    const struct cpu_panels panels = chunk_of(job->kernels, &job->packed->panels[0], chunk, chunks);
-    const ptrdiff_t column = (ptrdiff_t)(chunk * GEMM_CHUNK_VECTORS * job->kernels->tile.vl);
+    const struct cpu_panels panels =
+        cpu_chunk_of(job->kernels, &job->packed->panels[0], chunk, chunks);
+    const ptrdiff_t column = (ptrdiff_t)(chunk * CPU_CHUNK_VECTORS * job->kernels->tile.vl);
     int64_t lda;
     const float *a = cpu_block_scaled(job, &b, scratch, &lda);
     cpu_observe(job, NN_OBSERVED_X, a, &b, lda);
@@ -338,200 +330,3 @@ static void matmul_work(const struct cpu_job *job, size_t piece, float *scratch)
 }
 
 const struct cpu_op cpu_op_matmul = {.plan = matmul_plan, .work = matmul_work};
-
-/*
- * --- SELECT: the logits of the columns that were not chosen pass chunk by chunk through scratch
- * and leave three numbers a row; those of the chosen columns go to the output, where finish
- * subtracts the logarithm of the sum over all. Shared scratch, by parts of m·chunks: largest, sum,
- * where. ---
- */
-
-/* The columns that are not chosen. */
-static size_t rest_vectors(const struct cpu_packed *packed)
-{
-    return packed->int8 ? packed->int8->panels[0].vectors : packed->panels[0].vectors;
-}
-
-static size_t rest_columns(const struct cpu_packed *packed)
-{
-    return packed->int8 ? packed->int8->panels[0].n : packed->panels[0].n;
-}
-
-static size_t rest_vl(const struct cpu_kernels *kernels, const struct cpu_packed *packed)
-{
-    return packed->int8 ? packed->int8->kernels->tile.vl : kernels->tile.vl;
-}
-
-static size_t select_chunks(const struct nn_step *step)
-{
-    const size_t chunks = rest_vectors(step->packed) / GEMM_CHUNK_VECTORS;
-    return chunks > 0 ? chunks : 1;
-}
-
-size_t cpu_select_rounds(const struct nn_step *step)
-{
-    return select_chunks(step) + 1; /* and the chosen columns */
-}
-
-static size_t select_blocks(const struct nn_step *step)
-{
-    return cpu_pieces_of(step->in[NN_IN_X].dims[0], SELECT_BLOCK);
-}
-
-/* Scratch: [input in split form, or in 8 bits][logits]. Floats of the first. */
-static size_t select_split(const struct cpu_kernels *kernels, const struct nn_step *step)
-{
-    const struct cpu_packed *packed = step->packed;
-    const size_t split =
-        cpu_split_floats(&kernels->tile, SELECT_BLOCK, (size_t)step->in[NN_IN_X].dims[1]);
-    const size_t bytes = packed->int8 ? cpu_int8_logits_floats(packed->int8, SELECT_BLOCK) : 0;
-    return split > bytes ? split : bytes;
-}
-
-static void select_plan(const struct cpu_kernels *kernels, const struct nn_step *step,
-                        struct cpu_need *need)
-{
-    const struct cpu_packed *packed = step->packed;
-    const size_t chunks = select_chunks(step), m = (size_t)step->in[NN_IN_X].dims[0];
-    /* The last chunk has less than twice the vectors of the others. */
-    const size_t widest = rest_vectors(packed) < 2 * (size_t)GEMM_CHUNK_VECTORS
-                              ? rest_vectors(packed)
-                              : 2 * (size_t)GEMM_CHUNK_VECTORS;
-    need->pieces = select_blocks(step) * cpu_select_rounds(step);
-    need->shared = 3 * m * chunks;
-    need->per_thread =
-        select_split(kernels, step) + SELECT_BLOCK * (widest * rest_vl(kernels, packed) + FFN_PAD);
-}
-
-/* Logits of a chunk of the columns that were not chosen, for the rows of `g`, to `to`, rows *ld
- * apart. Returns how many columns. */
-static size_t rest_logits(const struct cpu_job *job, const struct cpu_gemm *g, size_t chunk,
-                          size_t chunks, float *to, ptrdiff_t *ld)
-{
-    const struct cpu_packed *packed = job->packed;
-    if (!packed->int8) {
-        const struct cpu_panels panels = chunk_of(job->kernels, &packed->panels[0], chunk, chunks);
-        struct cpu_gemm rest = *g;
-        rest.b = &panels;
-        rest.c = to;
-        rest.ldc = *ld = (ptrdiff_t)panels.n + FFN_PAD;
-        job->kernels->gemm(&rest);
-        return panels.n;
-    }
-    const struct cpu_int8_panels part =
-        cpu_int8_panels_part(packed->int8, chunk * GEMM_CHUNK_VECTORS,
-                             chunk_vectors(rest_vectors(packed), chunk, chunks));
-    const struct cpu_int8_logits logits = {
-        .packed = packed->int8,
-        .part = &part,
-        .x = *g->a,
-        .ldx = g->lda,
-        .rows = g->rows,
-        .scratch = g->split,
-        .c = to,
-        .ldc = *ld = (ptrdiff_t)part.n + FFN_PAD,
-    };
-    cpu_int8_logits(&logits);
-    return part.n;
-}
-
-static void select_work(const struct cpu_job *job, size_t piece, float *scratch)
-{
-    const struct nn_step *step = job->step;
-    const struct nn_tensor *x = &step->in[NN_IN_X];
-    const size_t chunks = select_chunks(step), blocks = select_blocks(step);
-    const size_t chunk = piece / blocks;
-    const int64_t row = (int64_t)(piece % blocks) * SELECT_BLOCK;
-    const size_t m = (size_t)x->dims[0];
-    const float *a = x->data + row * x->strides[0];
-    struct cpu_gemm g = {
-        .rows = (size_t)cpu_least(SELECT_BLOCK, x->dims[0] - row),
-        .a = &a,
-        .segments = 1,
-        .depth = (size_t)x->dims[1],
-        .lda = x->strides[0],
-        .b = &job->packed->panels[1],
-        .c = step->out.data + row * step->out.strides[0],
-        .ldc = step->out.strides[0],
-        .split = scratch,
-    };
-    scratch += select_split(job->kernels, step);
-    if (chunk == chunks) {
-        const struct cpu_block seen = {0, row, (int64_t)g.rows};
-        cpu_observe(job, NN_OBSERVED_X, a, &seen, x->strides[0]);
-        job->kernels->gemm(&g);
-        return;
-    }
-    ptrdiff_t ld;
-    const size_t n = rest_logits(job, &g, chunk, chunks, scratch, &ld);
-    float *shared = cpu_shared(job) + chunk * m + (size_t)row;
-    const struct cpu_logsum s = {
-        .x = scratch,
-        .ldx = ld,
-        .rows = g.rows,
-        .c = n,
-        .largest = shared,
-        .sum = shared + m * chunks,
-        .where = (int32_t *)(void *)(shared + 2 * m * chunks),
-    };
-    if (n > 0)
-        job->kernels->logsum(&s);
-}
-
-/* Sum and maximum over all columns of a row, the chosen ones included. */
-struct select_total {
-    double largest, others; /* Σ exp(logit - largest) over the columns not chosen */
-    double all;
-    int32_t best; /* the column of the largest logit, the first of equals */
-};
-
-static struct select_total select_row(const struct cpu_job *job, size_t row, const float *chosen)
-{
-    const struct cpu_packed *packed = job->packed;
-    const size_t chunks = rest_columns(packed) > 0 ? select_chunks(job->step) : 0;
-    const size_t m = (size_t)job->step->in[NN_IN_X].dims[0], count = packed->panels[1].n;
-    const size_t parts = m * select_chunks(job->step);
-    const float *largest = cpu_shared(job) + row, *sum = largest + parts;
-    const int32_t *where = (const int32_t *)(const void *)(largest + 2 * parts);
-    const size_t step = GEMM_CHUNK_VECTORS * rest_vl(job->kernels, packed);
-    struct select_total t = {.largest = -INFINITY, .best = -1};
-    for (size_t i = 0; i < chunks; i++) {
-        if (t.best < 0 || (double)largest[i * m] > t.largest) {
-            t.largest = (double)largest[i * m];
-            t.best = packed->columns[i * step + (size_t)where[i * m]];
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        const int32_t column = packed->columns[rest_columns(packed) + i];
-        const double logit = (double)chosen[i];
-        if (t.best < 0 || logit > t.largest || (logit == t.largest && column < t.best)) {
-            t.largest = logit;
-            t.best = column;
-        }
-    }
-    for (size_t i = 0; i < chunks; i++)
-        t.others += (double)sum[i * m] * exp((double)largest[i * m] - t.largest);
-    t.all = t.others;
-    for (size_t i = 0; i < count; i++)
-        t.all += exp((double)chosen[i] - t.largest);
-    return t;
-}
-
-static void select_finish(const struct cpu_job *job)
-{
-    const struct nn_tensor *out = &job->step->out;
-    const size_t count = job->packed->panels[1].n;
-    for (int64_t row = 0; row < out->dims[0]; row++) {
-        float *y = out->data + row * out->strides[0];
-        const struct select_total t = select_row(job, (size_t)row, y);
-        const double norm = t.largest + log(t.all);
-        for (size_t i = 0; i < count; i++)
-            y[i] = (float)((double)y[i] - norm);
-        y[count] = (float)(t.largest + log(t.others) - norm);
-        y[count + 1] = (float)t.best;
-        y[count + 2] = (float)(t.largest - norm);
-    }
-}
-
-const struct cpu_op cpu_op_select = {
-    .plan = select_plan, .work = select_work, .finish = select_finish};

@@ -218,7 +218,7 @@ void cpu_part_work(const struct cpu_job *job, struct nn_step *part, const struct
                    float *scratch)
 {
     part->tune[CPU_TUNE_ROWS] = need->rows;
-    const struct cpu_job own = {job->kernels, part, part->packed, job->observer};
+    const struct cpu_job own = {job->kernels, part, part->packed, job->observer, false};
     for (size_t i = 0; i < need->pieces; i++)
         cpu_op_of(part)->work(&own, i, scratch);
 }
@@ -236,7 +236,7 @@ static void work_dwconv(const struct cpu_job *job, const struct group *g, int64_
                         int64_t first, int64_t pixels, float *band)
 {
     const struct nn_tensor *out = &g->dwconv->out;
-    const struct cpu_job own = {job->kernels, g->dwconv, g->dwconv->packed, NULL};
+    const struct cpu_job own = {job->kernels, g->dwconv, g->dwconv->packed, NULL, false};
     const int64_t y = first / out->dims[2], y_end = y + pixels / out->dims[2];
     float *to = g->linear ? band : out->data + image * out->strides[0] + y * out->strides[1];
     cpu_dwconv_rows(&own, image, y, y_end, to, out->strides[2]);
@@ -270,7 +270,7 @@ void cpu_group_work(const struct cpu_job *job, size_t piece, int thread)
         work_linear(job, g.linear, image * all + first, pixels, g.dwconv ? scratch : NULL,
                     g.dwconv ? scratch + band_floats(&g) : scratch);
     if (g.gap) {
-        const struct cpu_job own = {job->kernels, g.gap, NULL, NULL};
+        const struct cpu_job own = {job->kernels, g.gap, NULL, NULL, false};
         cpu_op_gap.work(&own, piece, NULL);
     }
 }

@@ -32,20 +32,19 @@ int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
 int cpu_int8_conv_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
                        struct cpu_int8_packed **packed, size_t *bytes, se_error *err);
 
-/* Of a SELECT: bytes that its columns which are not chosen take, and those columns (`rest` of them,
- * numbers of classes) in `memory`, at a 64-byte boundary, of so many bytes. */
-size_t cpu_int8_select_bytes(const struct cpu_kernels *kernels, const struct nn_node *node,
-                             size_t rest);
+/* Of a SELECT: bytes that its columns which are not chosen take, and those columns in `memory`, at
+ * a 64-byte boundary, of so many bytes: panels[0] the others, panels[1] the listed ones. `columns`:
+ * numbers of classes, in this order. */
+size_t cpu_int8_select_bytes(const struct cpu_kernels *kernels, const struct nn_node *node);
 const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *kernels,
                                                    const struct nn_node *node,
-                                                   const int32_t *columns, size_t rest,
-                                                   void *memory);
+                                                   const int32_t *columns, void *memory);
 
 /* Of panels[0] the columns from vector `first` on, `vectors` of them, as in cpu_panels_part. */
 struct cpu_int8_panels cpu_int8_panels_part(const struct cpu_int8_packed *packed, size_t first,
                                             size_t vectors);
 
-/* Logits of the columns of `part`, one of panels[0]. */
+/* Logits of the columns of `part`, one of panels[0] or panels[1]. */
 struct cpu_int8_logits {
     const struct cpu_int8_packed *packed;
     const struct cpu_int8_panels *part;

@@ -287,22 +287,27 @@ int cpu_int8_pack(const struct cpu_kernels *kernels, const struct nn_node *node,
     return SE_OK;
 }
 
-size_t cpu_int8_select_bytes(const struct cpu_kernels *kernels, const struct nn_node *node,
-                             size_t rest)
+static size_t select_others(const struct nn_node *node)
+{
+    const struct nn_attr *attr = &node->attr;
+    return (size_t)node->weight[0].dims[0] - attr->column_count - attr->shortlist.count;
+}
+
+size_t cpu_int8_select_bytes(const struct cpu_kernels *kernels, const struct nn_node *node)
 {
     const struct cpu_tile *tile = &cpu_int8_kernels_for(kernels)->tile;
     const size_t k = (size_t)node->weight[0].dims[1];
     return cpu_int8_whole(sizeof(struct cpu_int8_packed), 64) + range_bytes(tile, k) +
-           panels_bytes(tile, k, rest);
+           panels_bytes(tile, k, select_others(node)) +
+           panels_bytes(tile, k, node->attr.shortlist.count);
 }
 
 const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *kernels,
                                                    const struct nn_node *node,
-                                                   const int32_t *columns, size_t rest,
-                                                   void *memory)
+                                                   const int32_t *columns, void *memory)
 {
     struct int8_memory left = {memory};
-    memset(memory, 0, cpu_int8_select_bytes(kernels, node, rest));
+    memset(memory, 0, cpu_int8_select_bytes(kernels, node));
     struct cpu_int8_packed *p = take(&left, sizeof(*p));
     p->kernels = cpu_int8_kernels_for(kernels);
     struct int8_source source = {
@@ -312,11 +317,14 @@ const struct cpu_int8_packed *cpu_int8_select_pack(const struct cpu_kernels *ker
         .ranges = node->quant.x,
         .columns = columns,
         .k = (size_t)node->weight[0].dims[1],
-        .n = rest,
+        .n = select_others(node),
         .kernels = p->kernels,
     };
     p->range[0] = fill_range(&p->kernels->tile, node->quant.x, source.weight, LINEAR_SHARE, &left);
     p->panels[0] = fill_panels(&source, &left);
+    source.columns = columns + source.n;
+    source.n = node->attr.shortlist.count;
+    p->panels[1] = fill_panels(&source, &left);
     return p;
 }
 

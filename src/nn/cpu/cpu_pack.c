@@ -439,28 +439,37 @@ static void pack_layernorm(struct pack_context *c)
     }
 }
 
+static void take_columns(const int32_t *from, size_t count, char *taken, int32_t *to)
+{
+    for (size_t i = 0; i < count; i++) {
+        taken[from[i]] = 1;
+        to[i] = from[i];
+    }
+}
+
 static void pack_select(struct pack_context *c)
 {
     const struct nn_weight *w = &c->node->weight[0];
     const struct nn_attr *attr = &c->node->attr;
-    const size_t classes = (size_t)w->dims[0], rest = classes - attr->column_count;
+    const size_t classes = (size_t)w->dims[0], listed = attr->shortlist.count;
+    const size_t others = classes - attr->column_count - listed;
     const bool in_8_bits = c->node->quant.x != NULL;
-    const size_t counts[2] = {in_8_bits ? 0 : rest, attr->column_count};
-    pack_panel_list(c, 2);
-    char *chosen = pack_take(&c->memory, classes, 1);
+    /* As panels has them; where their numbers are in columns. */
+    const size_t counts[3] = {in_8_bits ? 0 : others, attr->column_count, in_8_bits ? 0 : listed};
+    const size_t first[3] = {0, others + listed, others};
+    pack_panel_list(c, 3);
+    char *taken = pack_take(&c->memory, classes, 1);
     int32_t *columns = pack_take(&c->memory, classes, sizeof(int32_t));
     if (c->packed) {
-        memset(chosen, 0, classes);
-        for (size_t i = 0; i < attr->column_count; i++) {
-            chosen[attr->columns[i]] = 1;
-            columns[rest + i] = attr->columns[i];
-        }
+        memset(taken, 0, classes);
+        take_columns(attr->shortlist.columns, listed, taken, columns + others);
+        take_columns(attr->columns, attr->column_count, taken, columns + others + listed);
         for (size_t i = 0, next = 0; i < classes; i++)
-            if (!chosen[i])
+            if (!taken[i])
                 columns[next++] = (int32_t)i;
         c->packed->columns = columns;
     }
-    for (size_t part = 0; part < 2; part++) {
+    for (size_t part = 0; part < 3; part++) {
         const struct pack_source source = {
             .weight = w->data,
             .bias = c->node->weight[1].data,
@@ -468,15 +477,15 @@ static void pack_select(struct pack_context *c)
             .n = counts[part],
             .k_step = 1,
             .n_step = (ptrdiff_t)w->dims[1],
-            .columns = columns ? columns + (part == 0 ? 0 : rest) : NULL,
+            .columns = columns ? columns + first[part] : NULL,
         };
         pack_panels(c, part, &source);
     }
     if (!in_8_bits)
         return;
-    void *memory = pack_take(&c->memory, cpu_int8_select_bytes(c->kernels, c->node, rest), 1);
+    void *memory = pack_take(&c->memory, cpu_int8_select_bytes(c->kernels, c->node), 1);
     if (c->packed)
-        c->packed->int8 = cpu_int8_select_pack(c->kernels, c->node, columns, rest, memory);
+        c->packed->int8 = cpu_int8_select_pack(c->kernels, c->node, columns, memory);
 }
 
 static void pack_node(struct pack_context *c)

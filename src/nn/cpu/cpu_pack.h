@@ -20,8 +20,9 @@
  *           vector, panels[0] alone: n = kh·kw·co in the order [ky][kx][co]
  *   GEMM    panels[0]
  *   FFN     panels[0], panels[1]
- *   SELECT  panels[0]: the columns that are not chosen, in rising order; panels[1]: the chosen
- *           ones in the caller's order; columns: their numbers, in the same two runs
+ *   SELECT  panels[0]: the columns that are neither chosen nor listed, in rising order; panels[1]:
+ *           the chosen ones in the caller's order; panels[2]: those of the shortlist; columns: the
+ *           numbers of the others, the listed and the chosen ones
  *   DWCONV  weight [taps, c_padded], bias [c_padded]
  *   LAYERNORM weight = gamma, bias = beta; NULL where absent
  */
@@ -32,7 +33,7 @@ struct cpu_packed {
     size_t c_padded;
     const int32_t *columns;
     /* Not NULL: in 8 bits (cpu_int8.h), and nothing above; SELECT: the columns that are not chosen,
-     * and panels[0] has none; CONV: in 8 bits as well, owned. */
+     * and panels[0] and [2] have none; CONV: in 8 bits as well, owned. */
     const struct cpu_int8_packed *int8;
     bool owns_int8;
 };

@@ -12,21 +12,29 @@
 #include "nn/backend.h"
 #include "nn/cpu/cpu_pack.h"
 #include "nn/cpu/kernels.h"
+#include "nn/inspect.h"
 
 /* step->tune of this backend; of a group the first step's are those of the group. */
 enum { CPU_GAP_PIXELS = 192 }; /* that a GAP sums into one partial sum */
-enum { CPU_TUNE_PIECES, CPU_TUNE_SHARED_BYTES, CPU_TUNE_THREAD_BYTES, CPU_TUNE_ROWS };
+enum {
+    CPU_TUNE_PIECES,
+    CPU_TUNE_SHARED_BYTES,
+    CPU_TUNE_THREAD_BYTES,
+    CPU_TUNE_ROWS,
+    CPU_TUNE_THEN_PIECES
+};
 
 struct cpu_job {
     const struct cpu_kernels *kernels;
     const struct nn_step *step;
     const struct cpu_packed *packed;    /* NULL for steps without weights */
     const struct nn_observer *observer; /* usually NULL */
+    bool then;                          /* its later pieces are under way */
 };
 
 /* What a step needs, in floats; filled in by plan. */
 struct cpu_need {
-    size_t pieces;
+    size_t pieces, then_pieces;
     size_t shared, per_thread;
     int64_t rows; /* kept as tune[CPU_TUNE_ROWS] */
 };
@@ -37,6 +45,8 @@ struct cpu_op {
     void (*plan)(const struct cpu_kernels *kernels, const struct nn_step *step,
                  struct cpu_need *need);
     void (*work)(const struct cpu_job *job, size_t piece, float *scratch);
+    /* More pieces, behind all of work's; may be NULL. Not in groups. */
+    void (*then)(const struct cpu_job *job, size_t piece, float *scratch);
     void (*finish)(const struct cpu_job *job); /* on the caller, behind all pieces; may be NULL */
 };
 
@@ -53,6 +63,7 @@ int cpu_group_plan(const struct cpu_kernels *kernels, struct nn_plan *plan, int3
                    se_error *err);
 /* One band of the group whose first step is job->step. */
 void cpu_group_work(const struct cpu_job *job, size_t piece, int thread);
+struct cpu_block;
 /* Does a part of one of the group's steps, planned as `need` says, on this thread. */
 void cpu_part_work(const struct cpu_job *job, struct nn_step *part, const struct cpu_need *need,
                    float *scratch);
@@ -99,11 +110,25 @@ size_t cpu_view_floats(const struct cpu_kernels *kernels, const struct nn_step *
                        int64_t outputs);
 void cpu_view_work(const struct cpu_job *job, size_t piece, float *scratch);
 
-/* Chunks of columns of a SELECT, for all rows one after the other: of as many pieces each. */
+/* Chunks of columns that the later pieces of a SELECT come to, for all rows one after the other: of
+ * as many pieces each. */
 size_t cpu_select_rounds(const struct nn_step *step);
 
 /* SE_ERR_UNSUPPORTED naming the node. */
 int cpu_unsupported(const struct nn_node *node, const char *what, se_error *err);
+
+/* Shows an operand to the observer, if there is one. */
+void cpu_observe(const struct cpu_job *job, enum nn_observed what, const float *x,
+                 const struct cpu_block *b, ptrdiff_t pitch);
+
+enum { CPU_CHUNK_VECTORS = 48 }; /* of a chunk of columns: a multiple of 2 and 3 */
+/* Vectors of a chunk of `all`: the last one takes what is left. */
+static inline size_t cpu_chunk_vectors(size_t all, size_t chunk, size_t chunks)
+{
+    return chunk + 1 == chunks ? all - chunk * CPU_CHUNK_VECTORS : CPU_CHUNK_VECTORS;
+}
+struct cpu_panels cpu_chunk_of(const struct cpu_kernels *kernels, const struct cpu_panels *panels,
+                               size_t chunk, size_t chunks);
 
 static inline float *cpu_shared(const struct cpu_job *job)
 {

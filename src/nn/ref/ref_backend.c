@@ -131,7 +131,8 @@ static int64_t scratch_count(const struct nn_step *step)
     case NN_OP_FFN:
         return x->dims[2] + step->node->weight[0].dims[0] + out->dims[2];
     case NN_OP_SELECT:
-        return step->node->weight[0].dims[0];
+        return step->node->weight[0].dims[0] +
+               (int64_t)(step->attr.column_count + step->attr.shortlist.count);
     case NN_OP_SOFTMAX:
         return out->dims[1];
     default:

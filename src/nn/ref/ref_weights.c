@@ -188,6 +188,26 @@ static double log_sum(double sum, double top)
     return sum > 0 ? top + log(sum) : -INFINITY;
 }
 
+/* Leaves of a row's logits the chosen and the listed ones where those suffice (nn_shortlist). */
+static void close_row(const struct nn_attr *attr, double *v, int64_t classes, double *kept)
+{
+    const size_t chosen = attr->column_count, count = chosen + attr->shortlist.count;
+    const int32_t *listed = attr->shortlist.columns;
+    double top = -INFINITY, sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = v[i < chosen ? attr->columns[i] : listed[i - chosen]];
+        top = fmax(top, kept[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        sum += exp(kept[i] - top);
+    if (log_sum(sum, top) < (double)attr->shortlist.enough)
+        return;
+    for (int64_t i = 0; i < classes; i++)
+        v[i] = -INFINITY;
+    for (size_t i = 0; i < count; i++)
+        v[i < chosen ? attr->columns[i] : listed[i - chosen]] = kept[i];
+}
+
 void ref_select(const struct nn_step *step)
 {
     const struct nn_tensor *x = &step->in[NN_IN_X], *out = &step->out;
@@ -199,6 +219,8 @@ void ref_select(const struct nn_step *step)
         start(v, packed->w[1], classes);
         for (int64_t i = 0; i < inputs; i++)
             add_row(v, *ref_at2(x, m, i), packed->w[0] + i * classes, classes);
+        if (step->attr.shortlist.count > 0)
+            close_row(&step->attr, v, classes, v + classes);
         int64_t best = 0;
         for (int64_t i = 1; i < classes; i++)
             best = v[i] > v[best] ? i : best;

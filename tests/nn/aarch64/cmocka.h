@@ -63,6 +63,9 @@ static inline int run_tests(const char *group, const struct CMUnitTest *tests, s
 }
 
 #define cmocka_run_group_tests_name(group, tests, setup, teardown)                                 \
-    ((void)(setup), (void)(teardown), run_tests(group, tests, sizeof(tests) / sizeof((tests)[0])))
+    _cmocka_run_group_tests(group, tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
+/* What that is in cmocka, too. */
+#define _cmocka_run_group_tests(group, tests, count, setup, teardown)                              \
+    ((void)(setup), (void)(teardown), run_tests(group, tests, count))
 
 #endif
