@@ -1,6 +1,6 @@
 /*
  * Both networks in 8 bits: the lines that the detector finds and what the recognizer reads, beside
- * float32; what is refused, and what an observer sees.
+ * float32; the same with a shortlist; what is refused, and what an observer sees.
  *
  *   test_int8_networks PICTURE      models in $SERIALEYE_MODELS, else in the user's data folder
  *
@@ -23,6 +23,7 @@
 #include "ocr/detect.h"
 #include "ocr/int8_table.h"
 #include "ocr/recognize.h"
+#include "ocr/shortlist.h"
 
 static char detector[512], recognizer[512];
 static const char *picture;
@@ -214,6 +215,52 @@ static void test_reads_the_same_text(void **state)
     arena_free(&arena);
 }
 
+/* ---- the shortlist -------------------------------------------------------------------------- */
+
+/* Steps in which columns were left out. */
+static int compare_lattices(const struct lattice *all, const struct lattice *listed)
+{
+    int closed = 0;
+    assert_int_equal(all->steps, listed->steps);
+    for (int step = 0; step < all->steps; step++) {
+        const float *a = all->logp + (size_t)step * all->stride;
+        const float *b = listed->logp + (size_t)step * listed->stride;
+        assert_int_equal(all->best[step], listed->best[step]);
+        for (int i = 0; i < all->alphabet->columns; i++)
+            assert_float_equal(a[i], b[i], 0.05);
+        closed += listed->reject[step] < all->reject[step];
+    }
+    return closed;
+}
+
+static void test_a_shortlist_changes_next_to_nothing(void **state)
+{
+    struct nn_model_options networks[] = {{.backend = NN_BACKEND_CPU},
+                                          int8_options(INT8_RECOGNIZER, NN_CPU_AUTO)};
+    float *map;
+    int64_t count;
+    struct arena arena;
+    (void)state;
+    arena_init(&arena, 64 << 20);
+    struct text_boxes boxes = find_lines(&networks[0], 1, &map, &count);
+    for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
+        const struct text_line *all = read_lines(&networks[i], 1, &boxes, &arena);
+        networks[i].shortlist = shortlist_table.list;
+        const struct text_line *listed = read_lines(&networks[i], 1, &boxes, &arena);
+        const struct text_line *three = read_lines(&networks[i], 3, &boxes, &arena);
+        int steps = 0, closed = 0;
+        for (int k = 0; k < boxes.count; k++) {
+            steps += all[k].lattice.steps;
+            closed += compare_lattices(&all[k].lattice, &listed[k].lattice);
+            assert_true(listed[k].score == three[k].score && is_same_text(&listed[k], &three[k]));
+        }
+        assert_true(steps > 100 && closed > steps / 2);
+    }
+    text_boxes_free(&boxes);
+    free(map);
+    arena_free(&arena);
+}
+
 /* ---- what is refused ------------------------------------------------------------------------ */
 
 static void expect_refusal(const struct nn_model_options *options, int status, const char *words)
@@ -320,6 +367,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_finds_the_same_lines),
         cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_reads_the_same_text),
+        cmocka_unit_test(test_a_shortlist_changes_next_to_nothing),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_observer),
     };
