@@ -92,9 +92,11 @@ int crop_width(const struct quad *outline)
     return (int)fmaxf(CROP_STEP, fminf(pixels, CROP_MAX_WIDTH));
 }
 
-int crop_bucket(int width)
+int crop_bucket(int width, bool few)
 {
-    const int step = width <= 320 ? 32 : width <= 640 ? 64 : width <= 1280 ? 128 : 320;
+    const int fine = width <= 640 ? 16 : width <= 1280 ? 32 : 80;
+    const int coarse = width <= 320 ? 32 : width <= 640 ? 64 : width <= 1280 ? 128 : 320;
+    const int step = few ? coarse : fine;
     const int bucket = (width + step - 1) / step * step;
     return bucket < 64 ? 64 : bucket;
 }

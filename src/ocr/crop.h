@@ -42,8 +42,9 @@ struct quad crop_outline(const struct quad *quad, float *margin);
  * coordinates that are not finite. */
 int crop_width(const struct quad *outline);
 
-/* Input width for a crop of `width` <= CROP_MAX_BUCKET pixels: few different ones, so that few
- * plans are kept, but never much wider than the crop. Multiples of 32. */
-int crop_bucket(int width);
+/* Input width for a crop of `width` <= CROP_MAX_BUCKET pixels, a multiple of 16: what is wider than
+ * the crop costs time for nothing. `few`: few different widths, multiples of 32, for those that
+ * want many lines of one width together. */
+int crop_bucket(int width, bool few);
 
 #endif

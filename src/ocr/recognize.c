@@ -63,7 +63,8 @@ static void add_jobs(struct work *work, int line, enum way way, const struct qua
     const int count =
         width <= CROP_MAX_BUCKET ? 1 : 1 + (width - CROP_MAX_BUCKET + stride - 1) / stride;
     for (int i = 0; i < count; i++) {
-        struct job job = {line, way, *quad, width, i, count, 0, width, crop_bucket(width)};
+        struct job job = {
+            line, way, *quad, width, i, count, 0, width, crop_bucket(width, work->few_widths)};
         if (count > 1) {
             const int last = (width - CROP_MAX_BUCKET) / CROP_STEP * CROP_STEP;
             job.x = i + 1 < count ? i * stride : last;
@@ -333,6 +334,7 @@ int ocr_recognize(const struct recognizer *recognizer, struct nn_exec *exec,
         .lines = lines,
         .batch_limit = params->batch_size < MAX_JOBS ? params->batch_size : MAX_JOBS,
         .set_limit = nn_exec_takes_sets(exec) ? NN_EXEC_SET : 1,
+        .few_widths = !nn_exec_takes_sets(exec),
     };
     const size_t lines_count = (size_t)count;
     const size_t size = lines_count * (sizeof(*work.states) + 2 * MAX_WINDOWS * sizeof(*work.jobs));
@@ -374,8 +376,8 @@ int ocr_combine(const struct recognizer *recognizer, struct text_line *line,
     if (lattice_mean(&line->lattice, &other->lattice, part, recognizer->columns, arena, &mean) != 0)
         return se_fail_memory(err, "the text of a picture", arena->max);
     struct text_line both = {.quad = line->quad};
-    FORWARD_IF_ERROR(
-        line_text_from_lattice(recognizer, &mean, crop_bucket(width), arena, &both, err));
+    FORWARD_IF_ERROR(line_text_from_lattice(recognizer, &mean, line->lattice.steps * CROP_STEP,
+                                            arena, &both, err));
     if (both.count != line->count)
         return SE_OK;
     line->chars = both.chars;

@@ -56,6 +56,7 @@ struct work {
     int job_count;
     int batch_limit; /* jobs of a batch; lowered when the exec's memory does not suffice */
     int set_limit;   /* batches of a set; likewise */
+    bool few_widths; /* so that batches are large (crop_bucket) */
     struct lattice windows[MAX_WINDOWS];
     /* Of the set under way. */
     struct batch batches[NN_EXEC_SET]; /* whose jobs follow one another */

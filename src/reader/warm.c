@@ -38,7 +38,7 @@ static void add_detector(struct warm *out, const struct detect_params *params, i
 static void add_lines(struct warm *out, int lines)
 {
     for (int width = CROP_STEP; width <= LONGEST_LINE; width += CROP_STEP) {
-        const int bucket = crop_bucket(width);
+        const int bucket = crop_bucket(width, true);
         const bool known = out->recognizer_count > 0 &&
                            out->recognizer[out->recognizer_count - 1][0] == lines &&
                            out->recognizer[out->recognizer_count - 1][2] == bucket;

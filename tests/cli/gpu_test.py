@@ -34,11 +34,12 @@ def run(*args, fake=""):
 
 
 def read(*args, fake=""):
-    """(device, texts of all lines)"""
+    """(device, texts of all lines without spaces, which letters that stand apart may have or not: a GPU's
+    lines come with more room behind them, so that many have one width)"""
     status, out, error = run("read", "--json", "--lines", *SMALL, *args, PICTURE, fake=fake)
     assert status == 0, error
     result = json.loads(out)
-    return result["device"], [line["text"] for line in result["lines"]]
+    return result["device"], [line["text"].replace(" ", "") for line in result["lines"]]
 
 
 def doctor(*args, fake=""):

@@ -78,19 +78,23 @@ static void test_widths_keep_the_shape_within_bounds(void **state)
     assert_true(margin == 0);
 }
 
-static void test_buckets_are_few_and_hold_their_crops(void **state)
+static void test_buckets_hold_their_crops(void **state)
 {
     (void)state;
-    int buckets = 0, last = 0;
+    int few = 0, last = 0, last_fine = 0;
     for (int width = CROP_STEP; width <= CROP_MAX_BUCKET; width++) {
-        const int bucket = crop_bucket(width);
+        const int bucket = crop_bucket(width, true), fine = crop_bucket(width, false);
         assert_true(bucket >= width && bucket % 32 == 0 && bucket >= last);
         assert_true(bucket - width < 64 || (bucket - width) * 4 < bucket);
-        buckets += bucket != last;
+        few += bucket != last;
         last = bucket;
+        assert_true(fine >= width && fine % 16 == 0 && fine >= last_fine && fine <= bucket);
+        assert_true(width < 64 || fine - width < 16 || (fine - width) * 16 < fine);
+        last_fine = fine;
     }
-    assert_true(buckets <= 26);
+    assert_true(few <= 26);
     assert_int_equal(last, CROP_MAX_BUCKET);
+    assert_int_equal(last_fine, CROP_MAX_BUCKET);
 }
 
 int main(void)
@@ -99,7 +103,7 @@ int main(void)
         cmocka_unit_test(test_tall_quads_are_read_along_the_tall_side),
         cmocka_unit_test(test_outline_grows_along_and_shrinks_across),
         cmocka_unit_test(test_widths_keep_the_shape_within_bounds),
-        cmocka_unit_test(test_buckets_are_few_and_hold_their_crops),
+        cmocka_unit_test(test_buckets_hold_their_crops),
     };
     return cmocka_run_group_tests_name("ocr/crop", tests, NULL, NULL);
 }
