@@ -280,8 +280,8 @@ static int check_columns(const int32_t *columns, size_t count, int64_t classes, 
     return SE_OK;
 }
 
-/* Copies the chosen columns and the listed ones that are not chosen. `seen`: [classes], all false
- */
+/* Copies the chosen columns and those of the shortlist that are not chosen. `seen`: [classes], all
+ * false. */
 static int copy_columns(struct fuse *fuse, const struct nn_model_options *options, int64_t classes,
                         bool *seen, struct nn_attr *attr)
 {

@@ -102,6 +102,13 @@ struct nn_attr {
     struct nn_shortlist shortlist; /* SELECT: none of them chosen */
 };
 
+/* Columns of a SELECT of so many classes that are computed for every row. */
+static inline double nn_select_columns(const struct nn_attr *attr, int64_t classes)
+{
+    const size_t count = attr->shortlist.count;
+    return count > 0 ? (double)(attr->column_count + count) : (double)classes;
+}
+
 /*
  * Weights of a node, contiguous float32, at 64-byte boundaries. Slots:
  *   CONV      0: [co, ci / groups, kh, kw]   1: bias [co]

@@ -221,6 +221,8 @@ static double gemm_macs(const struct nn_step *step)
     double weights = (double)w[0].dims[0] * (double)w[0].dims[1];
     if (step->op == NN_OP_FFN)
         weights += (double)w[2].dims[0] * (double)w[2].dims[1];
+    if (step->op == NN_OP_SELECT)
+        weights = nn_select_columns(&step->attr, w[0].dims[0]) * (double)w[0].dims[1];
     return weights * (double)nn_tensor_count(&step->in[NN_IN_X]) / (double)w[0].dims[1];
 }
 

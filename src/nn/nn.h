@@ -301,7 +301,7 @@ struct nn_exec_runs {
 };
 struct nn_exec_runs nn_exec_runs(const struct nn_exec *exec);
 /* Floating-point operations of the products of the current plan, or set, 2 for a multiplication
- * and an addition; 0 without a plan. */
+ * and an addition; of a head with a shortlist what every row computes. 0 without a plan. */
 double nn_exec_flop(const struct nn_exec *exec);
 /* Gives back the plans that need an arena of more than `keep` bytes, and an arena that is larger.
  * What a GPU holds stays. */

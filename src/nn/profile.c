@@ -62,7 +62,7 @@ static double step_gflop(const struct nn_step *step)
         multiplies = elements(x) / (double)x->dims[2] * (weights + weight_elements(step, 2));
         break;
     case NN_OP_SELECT:
-        multiplies = elements(x) / (double)x->dims[1] * weights;
+        multiplies = elements(x) * nn_select_columns(&step->attr, step->node->weight[0].dims[0]);
         break;
     case NN_OP_MATMUL:
         multiplies = elements(out) * (double)x->dims[3];

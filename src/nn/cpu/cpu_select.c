@@ -1,9 +1,9 @@
 /*
  * SELECT: logits of the chosen columns of a head, less the logarithm of the sum over all columns.
  *
- *   work     blocks of rows: the chosen columns go to the output, those of the shortlist through
- * scratch then     chunks of the other columns, of the rows that are open: through scratch finish
- * adds up
+ * First come the chosen columns, which go to the output, and those of the shortlist, block of rows
+ * by block (work); then chunks of the other columns, of the rows that are open (then); both of them
+ * pass through scratch. The end adds up (finish).
  *
  * A row is closed where the chosen and the listed columns alone come to `enough` (struct
  * nn_shortlist in nn/nn.h). What a chunk of columns leaves are three numbers a row; shared scratch:
