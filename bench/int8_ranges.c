@@ -191,7 +191,7 @@ int main(int argc, char **argv)
         print_operand(&operands[i]);
     if (status != SE_OK)
         fprintf(stderr, "int8_ranges: %s\n", err.message);
-    if (head && fclose(head) != 0) {
+    if (head && (ferror(head) | fclose(head))) {
         perror(path);
         return 1;
     }

@@ -265,7 +265,7 @@ static void select_work(const struct cpu_job *job, size_t piece, float *scratch)
         listed_work(job, &rows, &listed);
     for (size_t i = 0; i < rows.count; i++)
         open[i] = listed_count(packed) == 0 ||
-                  sum_of_both(&listed, &chosen, i) < (double)step->attr.shortlist.enough;
+                  !(sum_of_both(&listed, &chosen, i) >= (double)step->attr.shortlist.enough);
 }
 
 /* ---- the other columns ---------------------------------------------------------------------- */
@@ -279,6 +279,15 @@ static size_t open_rows(const struct cpu_job *job, int64_t row, size_t count, in
         if (open[i])
             rows[found++] = (int32_t)i;
     return found;
+}
+
+/* Puts the rows of these numbers one behind the other, `c` numbers each. */
+static void gather(struct rows *rows, const int32_t *numbers, int64_t c, float *to)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        memcpy(to + (int64_t)i * c, rows->x + numbers[i] * rows->pitch, (size_t)c * sizeof(float));
+    rows->x = to;
+    rows->pitch = c;
 }
 
 static void select_then(const struct cpu_job *job, size_t piece, float *scratch)
@@ -300,13 +309,8 @@ static void select_then(const struct cpu_job *job, size_t piece, float *scratch)
         .split = split,
         .logits = split + split_floats(job->kernels, step),
     };
-    if (open < count) {
-        const size_t ci = (size_t)x->dims[1];
-        for (size_t i = 0; i < open; i++)
-            memcpy(scratch + i * ci, rows.x + numbers[i] * rows.pitch, ci * sizeof(float));
-        rows.x = scratch;
-        rows.pitch = x->dims[1];
-    }
+    if (open < count)
+        gather(&rows, numbers, x->dims[1], scratch);
     float largest[BLOCK], sum[BLOCK];
     int32_t where[BLOCK];
     ptrdiff_t ld;

@@ -200,7 +200,7 @@ static void close_row(const struct nn_attr *attr, double *v, int64_t classes, do
     }
     for (size_t i = 0; i < count; i++)
         sum += exp(kept[i] - top);
-    if (log_sum(sum, top) < (double)attr->shortlist.enough)
+    if (!(log_sum(sum, top) >= (double)attr->shortlist.enough))
         return;
     for (int64_t i = 0; i < classes; i++)
         v[i] = -INFINITY;
