@@ -2,10 +2,13 @@
 
 #include <math.h>
 
+/* A number that is smaller by this in its logarithm is lost in rounding. */
+static const double LOST = 45;
+
 double ctc_add_logs(double a, double b)
 {
     const double more = a > b ? a : b, less = a > b ? b : a;
-    return isinf(less) ? more : more + log1p(exp(less - more));
+    return less > more - LOST ? more + log1p(exp(less - more)) : more;
 }
 
 static double logp_at(const struct lattice *lattice, int step, int column)
