@@ -99,18 +99,19 @@ static bool goes_further(const struct text_line *line, const struct text_char *c
     return false;
 }
 
-static bool is_better(const struct state *state, const struct text_line *line,
-                      const struct job *job, const struct text_line *reading, float worth)
+static bool is_better(const struct text_line *line, const struct job *job,
+                      const struct text_line *reading)
 {
+    const float worth = reading->worth;
     if (job->way == LENGTHENED)
-        return worth > state->worth - LENGTHEN_LOSS &&
+        return worth > line->worth - LENGTHEN_LOSS &&
                goes_further(line, reading->chars, reading->count);
     if (job->way >= UNBARRED) {
         const bool was = bars_are_gtin(line->chars, line->count);
         const bool is = bars_are_gtin(reading->chars, reading->count);
-        return is == was ? worth > state->worth && reading->count >= line->count : is;
+        return is == was ? worth > line->worth && reading->count >= line->count : is;
     }
-    float bar = state->worth + TURN_GAIN;
+    float bar = line->worth + TURN_GAIN;
     if (reading->count != line->count)
         bar += reading->count < line->count ? TURN_LENGTH_GAIN : -TURN_LENGTH_GAIN;
     return line->lattice.steps == 0 || worth > bar;
@@ -121,18 +122,16 @@ static bool is_better(const struct state *state, const struct text_line *line,
 static int take_lattice(struct work *work, const struct job *job, const struct lattice *lattice,
                         int length, se_error *err)
 {
-    struct state *state = &work->states[job->line];
     struct text_line *line = &work->lines[job->line];
     struct text_line reading = {.quad = job->quad};
     FORWARD_IF_ERROR(
         line_text_from_lattice(work->recognizer, lattice, length, work->arena, &reading, err));
-    float worth = 0;
     for (size_t i = 0; i < reading.count; i++)
-        worth += logf(fmaxf(reading.chars[i].p, 1e-4F));
-    worth = reading.count > 0 ? worth / (float)reading.count : NOTHING_READ;
-    if (is_better(state, line, job, &reading, worth)) {
+        reading.worth += logf(fmaxf(reading.chars[i].p, 1e-4F));
+    reading.worth = reading.count > 0 ? reading.worth / (float)reading.count : NOTHING_READ;
+    if (is_better(line, job, &reading)) {
         *line = reading;
-        state->worth = worth;
+        work->states[job->line].known = false;
     }
     return SE_OK;
 }
@@ -164,9 +163,29 @@ int recognize_take(struct work *work, const struct job *job, const float *rows, 
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
+/* Takes what the line reads as it lies from the parameters, if they have that: not what it read
+ * when it was made longer. */
+static bool take_known(struct work *work, int line, const struct quad *quad)
+{
+    float margin;
+    const struct text_line *known = work->params->known;
+    const struct quad outline = crop_outline(quad, &margin);
+    const int width = crop_width(&outline);
+    if (!known || width == 0 || width > CROP_MAX_BUCKET ||
+        known[line].lattice.steps * CROP_STEP != crop_bucket(width, work->few_widths))
+        return false;
+    work->lines[line] = known[line];
+    work->lines[line].quad = *quad;
+    work->states[line].readable = true;
+    work->states[line].known = true;
+    return true;
+}
+
 static void start_line(struct work *work, int line, const struct quad *given)
 {
     const struct quad quad = crop_along_text(given), turned = crop_turn(&quad);
+    if (take_known(work, line, &quad))
+        return;
     work->lines[line] = (struct text_line){.quad = quad};
     add_jobs(work, line, AS_IT_LIES, &quad);
     if (work->params->as_they_lie)
@@ -311,8 +330,9 @@ static int read_lines(struct work *work, const struct quad *quads, int count, se
 {
     FORWARD_IF_ERROR(read_all_ways(work, quads, count, err));
     for (int i = 0; i < count && work->job_count == 0 && !work->params->unweighed; i++)
-        FORWARD_IF_ERROR(
-            glyph_weigh(work->recognizer, work->image, work->arena, &work->lines[i], err));
+        if (!work->states[i].known) /* else it was weighed when it was read */
+            FORWARD_IF_ERROR(
+                glyph_weigh(work->recognizer, work->image, work->arena, &work->lines[i], err));
     return SE_OK;
 }
 

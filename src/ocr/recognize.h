@@ -40,6 +40,7 @@ struct text_line {
     struct text_char *chars; /* from, to: along quad */
     size_t count;
     float score;   /* mean of the characters' probabilities, 0 for an empty line */
+    float worth;   /* mean of their logarithms, as the network said them */
     int votes;     /* readings it is the mean of, besides the first */
     bool unturned; /* reads badly, and was not read the other way up (turn_later) */
     struct lattice lattice;
@@ -54,6 +55,9 @@ struct recognize_params {
     bool turn_later;  /* but none is where the others tell which way up the text is */
     bool unweighed;   /* letters are left as the network reads them (ocr/glyph.h) */
     bool as_they_lie; /* each line is read once: where its top and its ends are is known */
+    /* [count] what lines read as they lie, of the same quads: each is turned at once. NULL: not
+     * known */
+    const struct text_line *known;
     const enum img_treatment *treatments; /* [count] of each line's crop; NULL: none */
     bool parallel_crops; /* cut the lines of a batch out side by side, where there is a pool */
     struct pool *pool;   /* may be NULL */

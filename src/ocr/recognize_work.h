@@ -19,8 +19,8 @@ struct state {
     bool readable;
     enum phase phase;
     struct quad unbarred; /* the line's quad before its bars are painted out */
-    float worth;          /* mean log-probability of the characters that were kept */
     bool unturned;        /* see struct text_line */
+    bool known;           /* the reading is that of the parameters */
     int waiting;          /* jobs that are not done */
 };
 

@@ -34,8 +34,9 @@ static const float LIKE_HEIGHT = 1.3F, LIKE_SHAPE = 1.25F;
 struct plan_line {
     struct quad quad; /* in pixels of the view */
     struct quad upright;
-    float height, shape; /* in pixels of the view; length over height */
-    int round;           /* ROUND_COUNT: read already */
+    float height, shape;   /* in pixels of the view; length over height */
+    int round;             /* ROUND_COUNT: read already */
+    struct text_line read; /* TO_TURN: what it says as it lies */
 };
 
 struct look_plan {
@@ -80,6 +81,7 @@ int search_read(struct search *search, const struct view *view, const struct qua
     params.pool = search->slot->pool;
     params.turn_later = search->turn_later;
     params.as_they_lie = search->as_they_lie;
+    params.known = search->known;
     int done = 0;
     FORWARD_IF_ERROR(ocr_recognize(search->reader->recognizer, search->slot->recognizer,
                                    view->image, quads, count, &params, search->budget,
@@ -152,15 +154,17 @@ static int same_for_all(struct search *search, const struct look_plan *plan,
 }
 
 /* Reads `coarse` lines at the front of `quads` from the view and `sharp` ones at its back from full
- * resolution. */
+ * resolution. `known`: what they read as they lie, in the places of `quads`; or NULL. */
 static int read_both(struct search *search, const struct view *view, const struct look_plan *plan,
                      struct rect area, struct quad *quads, size_t coarse, size_t sharp,
-                     struct text_line *read, se_error *err)
+                     const struct text_line *known, struct text_line *read, se_error *err)
 {
     const enum img_treatment *treatments;
     FORWARD_IF_ERROR(same_for_all(search, plan, &treatments, err));
+    search->known = known;
     if (coarse > 0)
         FORWARD_IF_ERROR(search_read(search, view, quads, (int)coarse, treatments, read, err));
+    search->known = known ? known + plan->count - sharp : NULL;
     if (sharp > 0)
         FORWARD_IF_ERROR(search_read_sharp(search, area, quads + plan->count - sharp, (int)sharp,
                                            treatments, read + coarse, err));
@@ -176,7 +180,9 @@ static int read_round(struct search *search, const struct view *view, struct loo
     struct text_line *read = arena_alloc(&search->arena, plan->count, sizeof(*read));
     struct plan_line **planned =
         arena_alloc(&search->arena, plan->count, sizeof(struct plan_line *));
-    if (!quads || !read || !planned)
+    struct text_line *known =
+        round == TO_TURN ? arena_alloc(&search->arena, plan->count, sizeof(*known)) : NULL;
+    if (!quads || !read || !planned || (round == TO_TURN && !known))
         return search_out_of_arena(search, err);
     const struct rect area = sharp_area(search, view, plan, quads);
     /* The coarse ones fill from the front, the sharp ones from the back. */
@@ -189,17 +195,23 @@ static int read_round(struct search *search, const struct view *view, struct loo
         const size_t at = from_sharp ? plan->count - ++sharp : coarse++;
         quads[at] = from_sharp ? line->upright : line->quad;
         planned[at] = line;
+        if (known)
+            known[at] = line->read;
         line->round = ROUND_COUNT;
         if (plan->treatment == IMG_PLAIN && search->tried_count < SEARCH_MAX_TRIED)
             search->tried[search->tried_count++] = line->upright;
     }
     search->turn_later = !search->all_lines && round != TO_TURN;
-    const int status = read_both(search, view, plan, area, quads, coarse, sharp, read, err);
+    const int status = read_both(search, view, plan, area, quads, coarse, sharp, known, read, err);
     search->turn_later = false;
+    search->known = NULL;
     FORWARD_IF_ERROR(status);
-    for (size_t i = 0; i < coarse + sharp; i++)
+    for (size_t i = 0; i < coarse + sharp; i++) {
+        struct plan_line *line = planned[i < coarse ? i : plan->count - sharp + i - coarse];
         if (read[i].unturned)
-            planned[i < coarse ? i : plan->count - sharp + i - coarse]->round = TO_TURN;
+            line->round = TO_TURN;
+        line->read = read[i];
+    }
     const int64_t start = clock_now_ns();
     FORWARD_IF_ERROR(merge_add(&search->merge, read, coarse + sharp, err));
     stage_add(search->budget, STAGE_SERIAL, start, 0, 0);

@@ -34,6 +34,7 @@ struct search {
     bool all_lines;   /* read everything, stop for nothing */
     bool turn_later;  /* of the lines under way (recognize_params) */
     bool as_they_lie; /* likewise */
+    const struct text_line *known; /* likewise */
 };
 
 /* The failure for an arena that is spent. */

@@ -1,10 +1,5 @@
 /*
- * The way of lines through the recognizer, with a network that is made up here: it reads characters
- * drawn as blocks whose grey level is the letter, light at the top and dark at the bottom.
- *
- *   ████    ████    255
- *   ▒▒▒▒    ░░░░    40 + 8 × letter, in the red channel alone
- *                   0
+ * The way of lines through the recognizer, with the network of blocks_network.h.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,261 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks_network.h"
 #include "failing_malloc.h"
 #include "image/ops.h"
 #include "ocr/crop.h"
 #include "ocr/recognize.h"
-
-enum { LETTERS = 26, CLASSES = LETTERS + 2, HEIGHT = 48, BLOCK = 16 };
-
-/* ---- the network ---------------------------------------------------------------------------- */
-
-struct nn_model {
-    size_t columns;
-};
-
-struct part {
-    int64_t dims[4];
-    float *input, *output;
-};
-
-struct nn_exec {
-    struct part parts[NN_EXEC_SET];
-    int part_count; /* 0: not prepared */
-    int runs;
-    bool takes_sets;
-    int sets;            /* of several inputs, so far */
-    int64_t most_lines;  /* more at once pass the limit; 0: none */
-    int64_t most_width;  /* of all inputs of a set together; likewise */
-    struct budget *ends; /* whose time is over … */
-    int ends_after;      /* … after so many runs */
-    bool wrong_shape;
-    bool takes_pixels, no_room; /* as a GPU; then without memory for a picture */
-    int pixel_runs;
-};
-
-static const char *metadata =
-    "A\nB\nC\nD\nE\nF\nG\nH\nI\nJ\nK\nL\nM\nN\nO\nP\nQ\nR\nS\nT\nU\nV\nW\nX\nY\nZ";
-static int64_t classes = CLASSES;
-
-int nn_model_load(struct nn_model **out, const char *path, const struct nn_model_options *options,
-                  se_error *err)
-{
-    (void)path;
-    *out = calloc(1, sizeof(**out));
-    if (!*out)
-        return se_fail_memory(err, "a model", sizeof(**out));
-    (*out)->columns = options->head_column_count;
-    return SE_OK;
-}
-
-int nn_model_describe(struct nn_model **out, const char *path, se_error *err)
-{
-    const struct nn_model_options whole = {.backend = NN_BACKEND_CPU};
-    return nn_model_load(out, path, &whole, err);
-}
-
-void nn_model_free(struct nn_model *model)
-{
-    free(model);
-}
-
-const char *nn_model_metadata(const struct nn_model *model, const char *key, size_t *size)
-{
-    (void)model;
-    assert_string_equal(key, "character");
-    *size = metadata ? strlen(metadata) : 0;
-    return metadata;
-}
-
-int64_t nn_model_output_columns(const struct nn_model *model)
-{
-    (void)model;
-    return classes;
-}
-
-static void free_tensors(struct nn_exec *exec)
-{
-    for (int i = 0; i < exec->part_count; i++) {
-        free(exec->parts[i].input);
-        free(exec->parts[i].output);
-    }
-    exec->part_count = 0;
-}
-
-static size_t steps_of(const struct part *part)
-{
-    return (size_t)part->dims[2] / CROP_STEP;
-}
-
-static int add_part(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
-{
-    struct part *part = &exec->parts[exec->part_count++];
-    memcpy(part->dims, nhwc, sizeof(part->dims));
-    const size_t pixels = (size_t)(nhwc[0] * nhwc[1] * nhwc[2]);
-    part->input = malloc(pixels * 3 * sizeof(float));
-    part->output =
-        malloc((size_t)nhwc[0] * steps_of(part) * (CLASSES + NN_SELECT_EXTRA) * sizeof(float));
-    if (!part->input || !part->output)
-        return se_fail_memory(err, "tensors", pixels);
-    for (size_t i = 0; i < pixels * 3; i++)
-        part->input[i] = NAN; /* all of it must be filled */
-    return SE_OK;
-}
-
-int nn_exec_prepare(struct nn_exec *exec, const int64_t nhwc[4], se_error *err)
-{
-    if (exec->most_lines > 0 && nhwc[0] > exec->most_lines)
-        return se_fail(err, SE_ERR_LIMIT, "too many lines");
-    free_tensors(exec);
-    return add_part(exec, nhwc, err);
-}
-
-bool nn_exec_takes_sets(const struct nn_exec *exec)
-{
-    return exec->takes_sets;
-}
-
-int nn_exec_prepare_set(struct nn_exec *exec, const int64_t (*nhwc)[4], int count, se_error *err)
-{
-    int64_t width = 0;
-    assert_true(exec->takes_sets && count > 1 && count <= NN_EXEC_SET);
-    for (int i = 0; i < count; i++)
-        width += nhwc[i][0] * nhwc[i][2];
-    if (exec->most_width > 0 && width > exec->most_width)
-        return se_fail(err, SE_ERR_LIMIT, "too large a set");
-    free_tensors(exec);
-    for (int i = 0; i < count; i++)
-        FORWARD_IF_ERROR(add_part(exec, nhwc[i], err));
-    exec->sets++;
-    return SE_OK;
-}
-
-float *nn_exec_set_input(struct nn_exec *exec, int index)
-{
-    assert_true(index >= 0 && index < exec->part_count);
-    return exec->parts[index].input;
-}
-
-float *nn_exec_input(struct nn_exec *exec)
-{
-    return exec->parts->input;
-}
-
-/* Red level in row `y` of a step, or -1 where its middle columns differ. */
-static int level_at(const float *line, size_t width, size_t y, size_t step)
-{
-    const float *p = line + (y * width + step * CROP_STEP + 3) * 3 + 2;
-    if (fabsf(p[0] - p[3]) > 0.02F || fabsf(p[3] - p[6]) > 0.02F)
-        return -1;
-    return (int)lrintf((p[3] + 1) * 127.5F);
-}
-
-static void read_step(const float *line, size_t width, size_t step, float *out)
-{
-    const int top = level_at(line, width, 6, step), bottom = level_at(line, width, 41, step);
-    const int letter = (int)lrint((level_at(line, width, 24, step) - 40) / 8.0);
-    const bool ink = letter >= 1 && letter <= LETTERS && abs(top - bottom) > 200;
-    const int class = ink ? letter : 0;
-    const float p = !ink || top > bottom ? 0.95F : 0.4F;
-    const size_t columns = CLASSES;
-    for (size_t i = 0; i < columns; i++)
-        out[i] = logf((1 - p) / (float)columns);
-    out[class] = logf(p);
-    out[columns] = logf((1 - p) / (float)columns);
-    out[columns + 1] = (float)class;
-    out[columns + 2] = logf(p);
-}
-
-static void run_part(const struct part *part)
-{
-    const size_t width = (size_t)part->dims[2], steps = steps_of(part);
-    for (size_t i = 0; i < (size_t)part->dims[0] * HEIGHT * width * 3; i++)
-        assert_true(part->input[i] >= -1 && part->input[i] <= 1);
-    for (size_t n = 0; n < (size_t)part->dims[0]; n++)
-        for (size_t step = 0; step < steps; step++)
-            read_step(part->input + n * HEIGHT * width * 3, width, step,
-                      part->output + (n * steps + step) * (CLASSES + NN_SELECT_EXTRA));
-}
-
-int nn_exec_run(struct nn_exec *exec, const struct budget *budget, se_error *err)
-{
-    if (budget_check_cancel(budget, err) != SE_OK)
-        return SE_ERR_CANCELLED;
-    for (int i = 0; i < exec->part_count; i++)
-        run_part(&exec->parts[i]);
-    if (++exec->runs == exec->ends_after)
-        exec->ends->deadline_ns = 1;
-    return SE_OK;
-}
-
-uint64_t nn_pixels_new_id(void)
-{
-    static uint64_t last;
-    return ++last;
-}
-
-bool nn_exec_takes_pixels(const struct nn_exec *exec)
-{
-    return exec->takes_pixels;
-}
-
-/* The nearest pixel, one of the rows that were named. */
-static float sample_at(const struct nn_pixels *pixels, const struct nn_sample *sample, int row,
-                       int column, int c)
-{
-    const double s = (sample->first + column + 0.5) / sample->to_width;
-    const double t = (row + 0.5) / sample->to_height, *m = sample->m;
-    const double w = sample->g * s + sample->h * t + 1;
-    int x = (int)floor((m[0] * s + m[1] * t + m[2] + m[3] * s * t) / w);
-    int y = (int)floor((m[4] * s + m[5] * t + m[6] + m[7] * s * t) / w);
-    x = x < 0 ? 0 : x < pixels->width ? x : pixels->width - 1;
-    y = y < 0 ? 0 : y < pixels->height ? y : pixels->height - 1;
-    assert_true(y >= pixels->first_row && y < pixels->first_row + pixels->row_count);
-    const uint8_t *at = pixels->data + (size_t)y * pixels->stride + x * pixels->channels;
-    return (float)at[pixels->channels == 3 ? 2 - c : 0] / 127.5F - 1;
-}
-
-int nn_exec_run_pixels(struct nn_exec *exec, const struct nn_pixels *pixels,
-                       const struct nn_sample *samples, const struct budget *budget, se_error *err)
-{
-    const struct part *part = exec->parts;
-    float *to = part->input;
-    if (exec->no_room)
-        return se_fail(err, SE_ERR_LIMIT, "no room for the picture");
-    assert_true(pixels->id > 0);
-    for (int64_t n = 0; n < part->dims[0]; n++) {
-        assert_true(samples[n].crop && samples[n].to_height == HEIGHT);
-        assert_true(samples[n].first + samples[n].filled <= samples[n].to_width);
-        for (int y = 0; y < HEIGHT; y++)
-            for (int x = 0; x < part->dims[2]; x++)
-                for (int c = 0; c < 3; c++)
-                    *to++ = x < samples[n].filled ? sample_at(pixels, &samples[n], y, x, c) : 0;
-    }
-    exec->pixel_runs++;
-    return nn_exec_run(exec, budget, err);
-}
-
-const float *nn_exec_set_output(const struct nn_exec *exec, int index, struct nn_shape *shape)
-{
-    const struct part *part = &exec->parts[index];
-    assert_true(index >= 0 && index < exec->part_count);
-    *shape = (struct nn_shape){
-        3,
-        {part->dims[0], part->dims[2] / CROP_STEP, CLASSES + NN_SELECT_EXTRA + exec->wrong_shape}};
-    return part->output;
-}
-
-const float *nn_exec_output(const struct nn_exec *exec, struct nn_shape *shape)
-{
-    return nn_exec_set_output(exec, 0, shape);
-}
-
-double nn_exec_flop(const struct nn_exec *exec)
-{
-    (void)exec;
-    return 0;
-}
 
 /* ---- pictures ------------------------------------------------------------------------------- */
 
@@ -351,7 +96,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     recognizer_close(f->recognizer);
-    free_tensors(&f->exec);
+    blocks_exec_clear(&f->exec);
     image_free(&f->page);
     arena_free(&f->arena);
     free(f);
@@ -598,6 +343,44 @@ static void test_turning_may_wait(void **state)
     }
 }
 
+/* Reads line i alone. Returns in how many runs. */
+static int read_one(struct fixture *f, const struct recognize_params *params, int i)
+{
+    struct text_line line;
+    int done;
+    f->exec.runs = 0;
+    assert_int_equal(ocr_recognize(f->recognizer, &f->exec, &f->page, &f->quads[i], 1, params, NULL,
+                                   &f->arena, &line, &done, NULL),
+                     SE_OK);
+    assert_int_equal(done, 1);
+    assert_false(line.unturned);
+    assert_text(&line, texts[i]);
+    return f->exec.runs;
+}
+
+/* What lines read as they lie is not read again, be it that they are turned or that they are not.
+ */
+static void test_what_is_known_is_not_read_again(void **state)
+{
+    struct fixture *f = *state;
+    struct recognize_params params = recognize_defaults;
+    int done;
+    params.turn_later = true;
+    assert_int_equal(read_page(f, &params, NULL, &done, NULL), SE_OK);
+    params.turn_later = false;
+    for (int i = 0; i < LINES; i++) {
+        if (quarters[i] % 2 != 0)
+            continue;
+        struct text_line known = f->lines[i];
+        const int anew = read_one(f, &params, i);
+        params.known = &known;
+        assert_int_equal(read_one(f, &params, i), anew - 1);
+        known.lattice.steps++; /* of another cut, which says nothing of this one */
+        assert_int_equal(read_one(f, &params, i), anew);
+        params.known = NULL;
+    }
+}
+
 /* Where a line's top is known, each is read once, whatever it reads like. */
 static void test_lines_as_they_lie(void **state)
 {
@@ -735,23 +518,23 @@ static void test_every_allocation_may_fail(void **state)
 static void test_dictionary_and_model_must_fit(void **state)
 {
     (void)state;
-    const char *whole = metadata;
+    const char *whole = blocks_words;
     const struct recognizer_options options = {.model = "made-up"};
     struct recognizer *recognizer;
     se_error err;
-    metadata = NULL;
+    blocks_words = NULL;
     assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_ERR_MODEL);
-    metadata = "A\nB\nC";
+    blocks_words = "A\nB\nC";
     assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_ERR_MODEL);
     assert_non_null(strstr(err.message, "3 characters"));
     assert_null(recognizer);
-    metadata = "";
+    blocks_words = "";
     assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_ERR_MODEL);
-    metadata = "\xc3\x84\n\xc3\x96\n\xff";
-    classes = 4;
+    blocks_words = "\xc3\x84\n\xc3\x96\n\xff";
+    blocks_classes = 4;
     assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_ERR_MODEL);
-    metadata = "\xe4\xb8\xad\nb\nb\na";
-    classes = 6;
+    blocks_words = "\xe4\xb8\xad\nb\nb\na";
+    blocks_classes = 6;
     assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_OK);
     const struct alphabet *alphabet = recognizer_alphabet(recognizer);
     assert_int_equal(alphabet->columns, 4); /* blank, b, a, space */
@@ -759,7 +542,7 @@ static void test_dictionary_and_model_must_fit(void **state)
     assert_int_equal(alphabet->code_points[2], 'a');
     assert_int_equal(alphabet->code_points[3], ' ');
     recognizer_close(recognizer);
-    metadata = "\xce\x91\nA\n\xce\xb1\nB"; /* capital alpha is kept, small alpha is not */
+    blocks_words = "\xce\x91\nA\n\xce\xb1\nB"; /* capital alpha is kept, small alpha is not */
     assert_int_equal(recognizer_open(&recognizer, &options, &err), SE_OK);
     alphabet = recognizer_alphabet(recognizer);
     assert_int_equal(alphabet->columns, 5);
@@ -767,8 +550,8 @@ static void test_dictionary_and_model_must_fit(void **state)
     assert_int_equal(alphabet_column(alphabet, 0x3B1), -1);
     recognizer_close(recognizer);
     recognizer_close(NULL);
-    metadata = whole;
-    classes = CLASSES;
+    blocks_words = whole;
+    blocks_classes = CLASSES;
 }
 
 int main(void)
@@ -787,6 +570,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_quads_without_area_are_empty_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_may_run_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_turning_may_wait, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_known_is_not_read_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lines_as_they_lie, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lines_share_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sets_have_limits, set_up, tear_down),
