@@ -226,7 +226,7 @@ static int compare_lattices(const struct lattice *all, const struct lattice *lis
         const float *a = all->logp + (size_t)step * all->stride;
         const float *b = listed->logp + (size_t)step * listed->stride;
         assert_int_equal(all->best[step], listed->best[step]);
-        for (int i = 0; i < all->alphabet->columns; i++)
+        for (size_t i = 0; i < all->stride; i++) /* the alphabet is closed with its recognizer */
             assert_float_equal(a[i], b[i], 0.05);
         closed += listed->reject[step] < all->reject[step];
     }
@@ -247,7 +247,8 @@ static void test_a_shortlist_changes_next_to_nothing(void **state)
         const struct text_line *all = read_lines(&networks[i], 1, &boxes, &arena);
         networks[i].shortlist = shortlist_table.list;
         const struct text_line *listed = read_lines(&networks[i], 1, &boxes, &arena);
-        const struct text_line *three = read_lines(&networks[i], 3, &boxes, &arena);
+        const struct text_line *three =
+            i > 0 ? read_lines(&networks[i], 3, &boxes, &arena) : listed;
         int steps = 0, closed = 0;
         for (int k = 0; k < boxes.count; k++) {
             steps += all[k].lattice.steps;
