@@ -191,15 +191,14 @@ int main(int argc, char **argv)
         print_operand(&operands[i]);
     if (status != SE_OK)
         fprintf(stderr, "int8_ranges: %s\n", err.message);
-    if (head && (ferror(head) | fclose(head))) {
+    const bool unwritten = head && (ferror(head) || fclose(head) != 0);
+    if (unwritten)
         perror(path);
-        return 1;
-    }
     nn_exec_free(networks.read);
     recognizer_close(networks.recognizer);
     nn_exec_free(networks.find);
     nn_model_free(networks.detector);
     for (size_t i = 0; i < operand_count; i++)
         free(operands[i].channels);
-    return status == SE_OK ? 0 : 1;
+    return status == SE_OK && !unwritten ? 0 : 1;
 }

@@ -167,11 +167,13 @@ int recognize_take(struct work *work, const struct job *job, const float *rows, 
  * when it was made longer. */
 static bool take_known(struct work *work, int line, const struct quad *quad)
 {
-    float margin;
     const struct text_line *known = work->params->known;
+    if (!known)
+        return false;
+    float margin;
     const struct quad outline = crop_outline(quad, &margin);
     const int width = crop_width(&outline);
-    if (!known || width == 0 || width > CROP_MAX_BUCKET ||
+    if (width == 0 || width > CROP_MAX_BUCKET ||
         known[line].lattice.steps * CROP_STEP != crop_bucket(width, work->few_widths))
         return false;
     work->lines[line] = known[line];

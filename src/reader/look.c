@@ -208,9 +208,10 @@ static int read_round(struct search *search, const struct view *view, struct loo
     FORWARD_IF_ERROR(status);
     for (size_t i = 0; i < coarse + sharp; i++) {
         struct plan_line *line = planned[i < coarse ? i : plan->count - sharp + i - coarse];
-        if (read[i].unturned)
+        if (read[i].unturned) {
             line->round = TO_TURN;
-        line->read = read[i];
+            line->read = read[i];
+        }
     }
     const int64_t start = clock_now_ns();
     FORWARD_IF_ERROR(merge_add(&search->merge, read, coarse + sharp, err));
